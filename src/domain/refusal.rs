@@ -1,0 +1,56 @@
+//! Why the desk refuses an operation, as a value.
+//!
+//! **Invariant:** no HTTP status, no SMTP code here; the edges map each refusal to their own words (API-12, API-13).
+
+/// A refused operation. Nothing of it was applied (API-4).
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The object does not exist, or the caller may not know that it does.
+    #[error("{what} not found")]
+    NotFound {
+        /// The noun: `conversation`, `ticket`, `contact`, `admin`, `ticket_type`, `broadcast`, …
+        what: &'static str,
+    },
+    /// A value is not acceptable; `field` names it when there is one.
+    #[error("{message}")]
+    Invalid {
+        /// The code of API-12, for instance `parameter_invalid` or `invalid_ticket_type`.
+        code: &'static str,
+        /// The input's name, as the caller wrote it.
+        field: Option<String>,
+        /// What is wrong and what would be right.
+        message: String,
+    },
+    /// The state of the object does not allow it now.
+    #[error("{message}")]
+    Conflict {
+        /// What stands against it.
+        message: String,
+    },
+    /// The caller lacks a right.
+    #[error("{message}")]
+    Forbidden {
+        /// Which right.
+        message: String,
+    },
+    /// Too much in too short a time.
+    #[error("too many requests; try again in {retry_after_s} s")]
+    TooMany {
+        /// Seconds to wait.
+        retry_after_s: u64,
+    },
+}
+
+impl Refusal {
+    /// A `parameter_invalid` for `field`.
+    #[must_use]
+    pub fn invalid(field: &str, message: impl Into<String>) -> Self {
+        Self::Invalid { code: "parameter_invalid", field: Some(field.to_owned()), message: message.into() }
+    }
+
+    /// An `Invalid` with its own code.
+    #[must_use]
+    pub fn with_code(code: &'static str, message: impl Into<String>) -> Self {
+        Self::Invalid { code, field: None, message: message.into() }
+    }
+}
