@@ -2,6 +2,7 @@
 
 pub mod channel;
 pub mod clock;
+pub mod desk;
 pub mod domain;
 pub mod mail;
 pub mod store;
