@@ -4,5 +4,22 @@
 //! value ([`refusal::Refusal`]), never a panic. Knows nothing of HTTP, SMTP, sockets or the store.
 
 pub mod address;
+pub mod agent;
+pub mod attachment;
+pub mod attribute;
+pub mod audience;
+pub mod broadcast;
+pub mod channel_kind;
+pub mod contact;
+pub mod delivery;
+pub mod delivery_class;
+pub mod event;
 pub mod id;
+pub mod intake;
+pub mod link;
+pub mod part;
 pub mod refusal;
+pub mod state;
+pub mod thread;
+pub mod ticket;
+pub mod ticket_type;

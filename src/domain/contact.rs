@@ -1,0 +1,151 @@
+//! People who write to the desk (OBJ-14, OBJ-15).
+
+use crate::domain::address::Address;
+use crate::domain::attribute::Value;
+use crate::domain::id::ContactId;
+use crate::domain::id::Millis;
+use std::collections::BTreeMap;
+
+/// How well a person is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ContactRole {
+    /// Known to the customer's product by `external_id`, or proven.
+    User,
+    /// Wrote to the desk, nothing more is known.
+    Lead,
+    /// Looked at the messenger and has written nothing yet.
+    Visitor,
+}
+
+impl ContactRole {
+    /// The API's word.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Lead => "lead",
+            Self::Visitor => "visitor",
+        }
+    }
+}
+
+/// A contact.
+#[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an independent fact of OBJ-14")]
+pub struct Contact {
+    /// Never changes.
+    pub id: ContactId,
+    /// User, lead or visitor.
+    pub role: ContactRole,
+    /// The caller's key for a user; unique.
+    pub external_id: Option<String>,
+    /// Where mail goes. Several users may share one (OBJ-21).
+    pub email: Option<Address>,
+    /// Proven by incoming mail, a signed token or an import (OBJ-23).
+    pub email_verified: bool,
+    /// As given; cleaned of controls, at most 256 characters.
+    pub name: Option<String>,
+    /// As given.
+    pub phone: Option<String>,
+    /// Address of a picture.
+    pub avatar: Option<String>,
+    /// Free facts, by name.
+    pub custom_attributes: BTreeMap<String, Value>,
+    /// Overrides the language for everything this contact reads (I18-1).
+    pub language_override: Option<String>,
+    /// Stops bulk mail, not answers (NTF-14).
+    pub unsubscribed_from_emails: bool,
+    /// A complaint came in (BRC-53).
+    pub marked_email_as_spam: bool,
+    /// The address does not exist (EML-82).
+    pub has_hard_bounced: bool,
+    /// May not write (MSG-62).
+    pub blocked: bool,
+    /// First seen.
+    pub created_at: Millis,
+    /// Last change of the record.
+    pub updated_at: Millis,
+    /// Last time in the messenger.
+    pub last_seen_at: Option<Millis>,
+    /// Last human comment.
+    pub last_replied_at: Option<Millis>,
+    /// Last comment of an agent to them.
+    pub last_contacted_at: Option<Millis>,
+}
+
+/// Longest name kept, in characters.
+pub const NAME_CHARS_MAX: usize = 256;
+
+impl Contact {
+    /// A new contact of whom only the id is known.
+    #[must_use]
+    pub fn new(id: ContactId, role: ContactRole, now: Millis) -> Self {
+        Self {
+            id,
+            role,
+            external_id: None,
+            email: None,
+            email_verified: false,
+            name: None,
+            phone: None,
+            avatar: None,
+            custom_attributes: BTreeMap::new(),
+            language_override: None,
+            unsubscribed_from_emails: false,
+            marked_email_as_spam: false,
+            has_hard_bounced: false,
+            blocked: false,
+            created_at: now,
+            updated_at: now,
+            last_seen_at: None,
+            last_replied_at: None,
+            last_contacted_at: None,
+        }
+    }
+
+    /// The name to show: the given one, else the address, else a two-word pseudonym made from the id (OBJ-22).
+    #[must_use]
+    pub fn display_name(&self) -> String {
+        match (&self.name, &self.email) {
+            (Some(name), _) => name.clone(),
+            (None, Some(email)) => email.to_string(),
+            (None, None) => pseudonym(self.id),
+        }
+    }
+
+    /// The first word of the name, for greetings.
+    #[must_use]
+    pub fn first_name(&self) -> Option<&str> {
+        self.name.as_deref().and_then(|name| name.split_whitespace().next())
+    }
+}
+
+const COLOURS: [&str; 16] = [
+    "Amber", "Azure", "Coral", "Crimson", "Emerald", "Golden", "Indigo", "Ivory", "Jade", "Lilac", "Olive", "Pearl",
+    "Ruby", "Sienna", "Silver", "Teal",
+];
+const THINGS: [&str; 16] = [
+    "Anchor", "Bridge", "Compass", "Comet", "Falcon", "Garden", "Harbour", "Island", "Lantern", "Meadow", "Orchard",
+    "Puffin", "River", "Sparrow", "Valley", "Willow",
+];
+
+fn pseudonym(id: ContactId) -> String {
+    let mixed = id.0.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    let pick = |words: &[&'static str; 16], shift: u32| {
+        let at = usize::try_from((mixed >> shift) & 15).unwrap_or(0);
+        words.get(at).copied().unwrap_or("Quiet")
+    };
+    format!("{} {}", pick(&COLOURS, 60), pick(&THINGS, 52))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn obj_22_a_lead_without_name_shows_the_same_two_words_always() {
+        let lead = Contact::new(ContactId(77), ContactRole::Lead, Millis(0));
+        assert_eq!(lead.display_name().split(' ').count(), 2);
+        assert_eq!(lead.display_name(), lead.display_name());
+    }
+}

@@ -1,0 +1,108 @@
+//! What happened, in the past tense: the entries of the workspace-wide log (OBJ-5, OBJ-6).
+//!
+//! **Invariant:** an event names the objects it is about and carries both axes; it is never edited once written. Bodies
+//! stay in their parts.
+
+use crate::domain::id::BroadcastId;
+use crate::domain::id::ContactId;
+use crate::domain::id::DeliveryId;
+use crate::domain::id::EventSeq;
+use crate::domain::id::IntakeId;
+use crate::domain::id::Millis;
+use crate::domain::id::PartId;
+use crate::domain::id::ThreadId;
+use crate::domain::part::Cause;
+use crate::domain::state::StateCategory;
+use crate::domain::thread::ThreadState;
+
+/// One entry of the log, before it has its place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// What happened.
+    pub kind: EventKind,
+    /// The thread it happened in.
+    pub thread: Option<ThreadId>,
+    /// When.
+    pub at: Millis,
+    /// The thread's axis after it (OBJ-4).
+    pub thread_state: Option<ThreadState>,
+    /// The ticket's axis after it (OBJ-4).
+    pub ticket_state: Option<StateCategory>,
+    /// Why, if the desk did it.
+    pub cause: Option<Cause>,
+}
+
+/// An event with its place in the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogEntry {
+    /// Its place.
+    pub seq: EventSeq,
+    /// What happened.
+    pub event: Event,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EventKind {
+    /// A part was added; messages and thread events alike.
+    PartCreated {
+        /// Which.
+        part: PartId,
+        /// Its place in the thread.
+        part_seq: u64,
+    },
+    /// A thread began.
+    ConversationCreated,
+    /// Title, priority, assignment, participants, state of the thread.
+    ConversationUpdated,
+    /// The thread became a ticket, or a ticket was made.
+    TicketCreated,
+    /// Attributes, sharing.
+    TicketUpdated,
+    /// The ticket's state changed.
+    TicketStateChanged {
+        /// The part that says so.
+        part: PartId,
+        /// Its place in the thread.
+        part_seq: u64,
+    },
+    /// A link was made (LNK-6).
+    Linked {
+        /// The other side.
+        other: ThreadId,
+    },
+    /// A link was taken away (LNK-6).
+    Unlinked {
+        /// The other side.
+        other: ThreadId,
+    },
+    /// A contact was created or changed.
+    ContactUpdated(ContactId),
+    /// A contact has seen parts up to this one (MSG-44).
+    Seen {
+        /// Who.
+        contact: ContactId,
+        /// Up to this part of the thread.
+        up_to_seq: u64,
+    },
+    /// A broadcast moved on (BRC-25).
+    Broadcast {
+        /// Which.
+        broadcast: BroadcastId,
+        /// `started` or `finished`.
+        step: BroadcastStep,
+    },
+    /// A delivery came to an end.
+    DeliverySettled(DeliveryId),
+    /// A mail could not be taken in (EML-8).
+    Quarantined(IntakeId),
+}
+
+/// Steps of a broadcast that stand in the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BroadcastStep {
+    /// It runs.
+    Started,
+    /// Every thread has its part.
+    Finished,
+}

@@ -1,0 +1,366 @@
+//! One entry of a thread: a message or an event (OBJ-40 to OBJ-46).
+
+use crate::domain::attachment::Attachment;
+use crate::domain::attachment::BlobHash;
+use crate::domain::channel_kind::ChannelKind;
+use crate::domain::delivery_class::DeliveryClass;
+use crate::domain::id::AgentId;
+use crate::domain::id::BroadcastId;
+use crate::domain::id::ContactId;
+use crate::domain::id::DeliveryId;
+use crate::domain::id::Millis;
+use crate::domain::id::PartId;
+use crate::domain::id::StateId;
+use crate::domain::id::TeamId;
+use crate::domain::id::ThreadId;
+use crate::domain::link::LinkKind;
+use crate::domain::state::StateCategory;
+use crate::domain::thread::ThreadState;
+use crate::domain::ticket_type::Category;
+
+/// Longest message text in characters (MSG-60); mail may be longer.
+pub const TEXT_CHARS_MAX: usize = 10_000;
+/// Most files of one message in API and messenger (OBJ-44).
+pub const ATTACHMENTS_MAX: usize = 10;
+
+/// Who wrote a part (OBJ-8).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Author {
+    /// An agent.
+    Agent {
+        /// Which.
+        id: AgentId,
+        /// Name at that time.
+        name: String,
+    },
+    /// A contact.
+    Contact {
+        /// Which.
+        id: ContactId,
+        /// Name at that time.
+        name: String,
+        /// Address at that time.
+        email: Option<String>,
+        /// Whether they are a user (else a lead).
+        user: bool,
+    },
+    /// The desk itself.
+    Bot,
+}
+
+impl Author {
+    /// The contact, if one wrote it.
+    #[must_use]
+    pub fn contact(&self) -> Option<ContactId> {
+        match self {
+            Self::Contact { id, .. } => Some(*id),
+            Self::Agent { .. } | Self::Bot => None,
+        }
+    }
+
+    /// The agent, if one wrote it.
+    #[must_use]
+    pub fn agent(&self) -> Option<AgentId> {
+        match self {
+            Self::Agent { id, .. } => Some(*id),
+            Self::Contact { .. } | Self::Bot => None,
+        }
+    }
+}
+
+/// What a part is, with what only that kind carries.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PartKind {
+    /// A message everybody in the thread may read.
+    Comment,
+    /// For agents only.
+    Note,
+    /// Mail that is not human, attached by threading (EML-21).
+    AutomaticEmail,
+    /// Opened.
+    Open,
+    /// Closed.
+    Close,
+    /// Snoozed.
+    Snoozed,
+    /// Woken.
+    Unsnoozed,
+    /// Assigned; may carry a body (LIF-5).
+    Assignment {
+        /// To this agent.
+        agent: Option<AgentId>,
+        /// To this team.
+        team: Option<TeamId>,
+    },
+    /// Somebody joined.
+    ParticipantAdded(ContactId),
+    /// The thread became a ticket.
+    ConvertedToTicket {
+        /// Its number.
+        number: u64,
+    },
+    /// The ticket's state, at creation (equal categories, STA-6) or changed.
+    TicketStateUpdated {
+        /// Before.
+        from: (StateId, StateCategory),
+        /// After.
+        to: (StateId, StateCategory),
+        /// Customers' label of the new state at that time.
+        external_label: String,
+    },
+    /// An attribute of the ticket changed.
+    TicketAttributeUpdated {
+        /// Its name.
+        name: String,
+        /// Whether customers see it (OBJ-46).
+        visible: bool,
+    },
+    /// A Back-office ticket was shared with the customer (SHR-2).
+    TicketShared,
+    /// Linked to or from another thread (LNK-6).
+    EntityLinked(LinkedEntity),
+    /// No longer linked (LNK-6).
+    EntityUnlinked(LinkedEntity),
+    /// A linked Back-office or Tracker ticket changed state (BKO-20, TRK-3).
+    LinkedTicketStateUpdated {
+        /// The ticket.
+        ticket: ThreadId,
+        /// Its number.
+        number: u64,
+        /// Its title at that time.
+        title: String,
+        /// Internal label before.
+        from_label: String,
+        /// Internal label after.
+        to_label: String,
+    },
+}
+
+/// The other side of a link.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LinkedEntity {
+    /// The thread on the other side.
+    pub thread: ThreadId,
+    /// Category, if it is a ticket.
+    pub category: Option<Category>,
+    /// Number, if it is a ticket.
+    pub number: Option<u64>,
+    /// Kind of link.
+    pub kind: LinkKind,
+}
+
+impl PartKind {
+    /// The word of OBJ-45, given who caused it.
+    #[must_use]
+    pub fn as_str(&self, author: &Author) -> &'static str {
+        match self {
+            Self::Comment => "comment",
+            Self::Note => "note",
+            Self::AutomaticEmail => "automatic_email",
+            Self::Open => "open",
+            Self::Close => "close",
+            Self::Snoozed => "snoozed",
+            Self::Unsnoozed => "unsnoozed",
+            Self::Assignment { .. } => "assignment",
+            Self::ParticipantAdded(_) => "participant_added",
+            Self::ConvertedToTicket { .. } => "converted_to_ticket",
+            // STA-6 and STA-8: the desk's own moves are written as an administrator's, author the bot.
+            Self::TicketStateUpdated { .. } => match author {
+                Author::Agent { .. } | Author::Bot => "ticket_state_updated_by_admin",
+                Author::Contact { .. } => "ticket_state_updated_by_user",
+            },
+            Self::TicketAttributeUpdated { .. } => match author {
+                Author::Agent { .. } | Author::Bot => "ticket_attribute_updated_by_admin",
+                Author::Contact { .. } => "ticket_attribute_updated_by_user",
+            },
+            Self::TicketShared => "ticket_shared",
+            Self::EntityLinked(_) => "entity_linked",
+            Self::EntityUnlinked(_) => "entity_unlinked",
+            Self::LinkedTicketStateUpdated { .. } => "linked_ticket_state_updated",
+        }
+    }
+
+    /// Whether it is something somebody said rather than something that happened.
+    #[must_use]
+    pub fn is_message(&self) -> bool {
+        matches!(self, Self::Comment | Self::Note | Self::AutomaticEmail)
+    }
+}
+
+/// Why an automatic act happened (PRD-15).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// A contact's comment (STA-8, LIF-2).
+    CustomerReply,
+    /// A linked ticket's change (BKO-21).
+    LinkedTicket,
+    /// A broadcast's option (BRC-24).
+    Broadcast,
+    /// The time of a snooze came (LIF-1).
+    SnoozeEnded,
+}
+
+impl Cause {
+    /// The word shown to agents.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::CustomerReply => "customer_reply",
+            Self::LinkedTicket => "linked_ticket",
+            Self::Broadcast => "broadcast",
+            Self::SnoozeEnded => "snooze_ended",
+        }
+    }
+}
+
+/// What a part that came by email tells beside its text (INTERFACES §6).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EmailFacts {
+    /// The raw message.
+    pub raw: BlobHash,
+    /// Its Message-ID without brackets; derived where the message had none (EML-16).
+    pub message_id: String,
+    /// Subject as decoded and cleaned.
+    pub subject: Option<String>,
+    /// From, To, Cc as `(field, name, address)`.
+    pub addresses: Vec<(AddressField, Option<String>, String)>,
+    /// Quote and signature that were cut off, as text (EML-50).
+    pub quoted: String,
+    /// Class of the mail.
+    pub class: DeliveryClass,
+    /// Which header field or fact decided the class (EML-90).
+    pub class_reason: String,
+    /// Which rule placed it in its thread (EML-39).
+    pub placed_by: PlacedBy,
+    /// What was wrong with it, in stable words.
+    pub faults: Vec<String>,
+    /// Facts of a bounce.
+    pub bounce: Option<BounceFacts>,
+    /// May it be answered automatically (EML-28, EML-85).
+    pub may_answer_automatically: bool,
+}
+
+/// Which field an address stood in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AddressField {
+    /// From.
+    From,
+    /// To.
+    To,
+    /// Cc.
+    Cc,
+    /// Reply-To.
+    ReplyTo,
+}
+
+impl AddressField {
+    /// The API's word.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::From => "from",
+            Self::To => "to",
+            Self::Cc => "cc",
+            Self::ReplyTo => "reply_to",
+        }
+    }
+}
+
+/// The rule of EML-30 that placed a mail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PlacedBy {
+    /// Signed token in a recipient address.
+    ReplyToken,
+    /// Our signed Message-ID in In-Reply-To or References.
+    OurMessageId,
+    /// In-Reply-To.
+    InReplyTo,
+    /// References.
+    References,
+    /// Its own Message-ID was named by an earlier mail (EML-31).
+    NamedEarlier,
+    /// Bounce token of ours, or the Message-ID inside a bounce (EML-22).
+    Bounce,
+    /// Nothing pointed anywhere.
+    NewThread,
+}
+
+impl PlacedBy {
+    /// The word shown to agents and by `trace`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ReplyToken => "reply_token",
+            Self::OurMessageId => "our_message_id",
+            Self::InReplyTo => "in_reply_to",
+            Self::References => "references",
+            Self::NamedEarlier => "named_earlier",
+            Self::Bounce => "bounce",
+            Self::NewThread => "new_thread",
+        }
+    }
+}
+
+/// What a bounce said (INTERFACES §6).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BounceFacts {
+    /// Enhanced status code (RFC 3463).
+    pub status: Option<String>,
+    /// SMTP reply of the refusing host.
+    pub smtp_reply: Option<String>,
+    /// The address that failed.
+    pub recipient: Option<String>,
+    /// The address does not exist or never will take mail.
+    pub hard: bool,
+    /// One word, for instance `userunknown`.
+    pub reason: Option<String>,
+    /// The delivery it is about, when a token or Message-ID of ours says so.
+    pub delivery: Option<DeliveryId>,
+}
+
+/// An entry of a thread.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// Never changes.
+    pub id: PartId,
+    /// Where it is.
+    pub thread: ThreadId,
+    /// Ascending in its thread without gaps (OBJ-6); the source is 1.
+    pub seq: u64,
+    /// What it is.
+    pub kind: PartKind,
+    /// Who wrote or caused it.
+    pub author: Author,
+    /// Sanitised HTML; empty where there is no body.
+    pub body_html: String,
+    /// The same as text.
+    pub body_text: String,
+    /// Files.
+    pub attachments: Vec<Attachment>,
+    /// When it was committed.
+    pub created_at: Millis,
+    /// Last change (redaction).
+    pub updated_at: Millis,
+    /// How it came in.
+    pub channel: ChannelKind,
+    /// The thread's axis after it (OBJ-41).
+    pub thread_state: ThreadState,
+    /// The ticket's axis after it (OBJ-41).
+    pub ticket_state: Option<StateCategory>,
+    /// Key of a repeatable post (MSG-42).
+    pub client_id: Option<String>,
+    /// Why, if the desk did it.
+    pub cause: Option<Cause>,
+    /// Facts of a mail.
+    pub email: Option<EmailFacts>,
+    /// Written by somebody who joined by reference only (EML-33).
+    pub external_sender: bool,
+    /// The broadcast it carries (BRC-20).
+    pub broadcast: Option<BroadcastId>,
+    /// The note it is a copy of (BKO-22).
+    pub cross_posted_from: Option<(ThreadId, PartId)>,
+    /// Nobody was told (NTF-12).
+    pub skip_notifications: bool,
+    /// Content is gone (OBJ-47).
+    pub redacted: bool,
+}

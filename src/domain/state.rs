@@ -1,0 +1,84 @@
+//! Ticket states and the four categories that give them their behaviour (STA-4).
+
+use crate::domain::id::StateId;
+
+/// The category of a state. Behaviour comes from here only, never from a label (STA-4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum StateCategory {
+    /// Came in, nobody has begun.
+    Submitted,
+    /// Being worked on.
+    InProgress,
+    /// The customer has to do something.
+    WaitingOnCustomer,
+    /// Done.
+    Resolved,
+}
+
+impl StateCategory {
+    /// All four, in the order of the progress bar.
+    pub const ALL: [Self; 4] = [Self::Submitted, Self::InProgress, Self::WaitingOnCustomer, Self::Resolved];
+
+    /// The API's word.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Submitted => "submitted",
+            Self::InProgress => "in_progress",
+            Self::WaitingOnCustomer => "waiting_on_customer",
+            Self::Resolved => "resolved",
+        }
+    }
+
+    /// The category of that word.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|category| category.as_str() == word)
+    }
+
+    /// Labels of the states that a type made without states gets: internal, external (STA-5).
+    #[must_use]
+    pub fn default_labels(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Submitted => ("Submitted", "Submitted"),
+            Self::InProgress => ("In progress", "In progress"),
+            Self::WaitingOnCustomer => ("Waiting on customer", "Waiting on you"),
+            Self::Resolved => ("Resolved", "Resolved"),
+        }
+    }
+
+    /// Where a customer's reply takes a ticket of this category; `None` leaves it (STA-8).
+    #[must_use]
+    pub fn on_customer_reply(self) -> Option<Self> {
+        match self {
+            Self::WaitingOnCustomer | Self::Resolved => Some(Self::InProgress),
+            Self::Submitted | Self::InProgress => None,
+        }
+    }
+}
+
+/// A state a ticket can have (OBJ-53).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TicketState {
+    /// Never changes.
+    pub id: StateId,
+    /// What it means.
+    pub category: StateCategory,
+    /// Agents read this; unique in the workspace without case (STA-3).
+    pub internal_label: String,
+    /// Customers read this.
+    pub external_label: String,
+    /// Cannot be chosen any more.
+    pub archived: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tst_5_6_7_a_customer_reply_moves_only_waiting_and_resolved() {
+        let moved: Vec<_> = StateCategory::ALL.into_iter().map(StateCategory::on_customer_reply).collect();
+        assert_eq!(moved, [None, None, Some(StateCategory::InProgress), Some(StateCategory::InProgress)]);
+    }
+}

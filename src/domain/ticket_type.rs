@@ -1,0 +1,151 @@
+//! Ticket types: category, attributes, states (OBJ-51).
+
+use crate::domain::attribute::Attribute;
+use crate::domain::id::Millis;
+use crate::domain::id::StateId;
+use crate::domain::id::TicketTypeId;
+use crate::domain::refusal::Refusal;
+use crate::domain::state::StateCategory;
+use crate::domain::state::TicketState;
+
+/// Most ticket types of a workspace (ATT-9).
+pub const TYPES_MAX: usize = 200;
+
+/// The three kinds of ticket (PRD-4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Category {
+    /// A long query of one customer, who follows it.
+    Customer,
+    /// A work order to specialists.
+    BackOffice,
+    /// One record for a problem that hits many customers.
+    Tracker,
+}
+
+impl Category {
+    /// All three.
+    pub const ALL: [Self; 3] = [Self::Customer, Self::BackOffice, Self::Tracker];
+
+    /// The API's word.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Customer => "Customer",
+            Self::BackOffice => "Back-office",
+            Self::Tracker => "Tracker",
+        }
+    }
+
+    /// The category of that word; search words of TCK-7 are taken too.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        match word {
+            "Customer" | "request" => Some(Self::Customer),
+            "Back-office" | "task" => Some(Self::BackOffice),
+            "Tracker" | "tracker" => Some(Self::Tracker),
+            _ => None,
+        }
+    }
+}
+
+/// A ticket type.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TicketType {
+    /// Never changes.
+    pub id: TicketTypeId,
+    /// Customers see it.
+    pub name: String,
+    /// For agents.
+    pub description: String,
+    /// Fixed once a ticket of it exists (TYP-2).
+    pub category: Category,
+    /// One emoji.
+    pub icon: String,
+    /// Forbids sharing (SHR-1).
+    pub is_internal: bool,
+    /// Takes no new tickets (TYP-2).
+    pub archived: bool,
+    /// In no particular order; see [`Attribute::order`].
+    pub attributes: Vec<Attribute>,
+    /// In the type's order.
+    pub states: Vec<StateId>,
+    /// When it was made.
+    pub created_at: Millis,
+    /// Last change.
+    pub updated_at: Millis,
+}
+
+impl TicketType {
+    /// The attribute of that name (ATT-7).
+    ///
+    /// # Errors
+    /// `parameter_invalid` naming what is not on the type.
+    pub fn attribute(&self, name: &str) -> Result<&Attribute, Refusal> {
+        let known = self.attributes.iter().find(|attribute| attribute.name == name);
+        known.ok_or_else(|| Refusal::invalid(name, format!("ticket type '{}' has no attribute '{name}'", self.name)))
+    }
+
+    /// The state new tickets get: the first submitted one in the type's order (STA-6).
+    #[must_use]
+    pub fn first_of<'s>(&self, category: StateCategory, states: &'s [TicketState]) -> Option<&'s TicketState> {
+        self.states
+            .iter()
+            .find_map(|id| states.iter().find(|state| state.id == *id && state.category == category && !state.archived))
+    }
+
+    /// The state of that id, if this type has it and it can be chosen (STA-7, STA-11).
+    ///
+    /// # Errors
+    /// `ticket_state_id_invalid`.
+    pub fn choose<'s>(&self, id: StateId, states: &'s [TicketState]) -> Result<&'s TicketState, Refusal> {
+        let chosen = states.iter().find(|state| state.id == id && !state.archived && self.states.contains(&id));
+        chosen.ok_or_else(|| {
+            Refusal::with_code(
+                "ticket_state_id_invalid",
+                format!("ticket type '{}' has no state {id} that can be chosen", self.name),
+            )
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn state(id: u64, category: StateCategory, archived: bool) -> TicketState {
+        TicketState {
+            id: StateId(id),
+            category,
+            internal_label: format!("state {id}"),
+            external_label: String::new(),
+            archived,
+        }
+    }
+
+    #[test]
+    fn sta_6_11_first_submitted_state_and_foreign_states() {
+        let states = [
+            state(1, StateCategory::Submitted, true),
+            state(2, StateCategory::Submitted, false),
+            state(3, StateCategory::Resolved, false),
+            state(4, StateCategory::Resolved, false),
+        ];
+        let ticket_type = TicketType {
+            id: TicketTypeId(1),
+            name: "Billing".to_owned(),
+            description: String::new(),
+            category: Category::Customer,
+            icon: "🎟️".to_owned(),
+            is_internal: false,
+            archived: false,
+            attributes: Vec::new(),
+            states: vec![StateId(1), StateId(3), StateId(2)],
+            created_at: Millis(0),
+            updated_at: Millis(0),
+        };
+        assert_eq!(ticket_type.first_of(StateCategory::Submitted, &states).map(|s| s.id), Some(StateId(2)));
+        assert!(ticket_type.choose(StateId(3), &states).is_ok());
+        assert!(ticket_type.choose(StateId(1), &states).is_err(), "archived");
+        assert!(ticket_type.choose(StateId(4), &states).is_err(), "not of this type");
+    }
+}
