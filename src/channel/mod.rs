@@ -1,3 +1,5 @@
 //! The seams to the world: mail in and out, the messenger.
 //!
 //! **Invariant:** a channel calls `desk`; it never touches the store, and it acknowledges only what `desk` committed.
+
+pub mod smtp_in;
