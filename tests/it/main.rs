@@ -1,0 +1,23 @@
+//! Tests of the whole from outside, as one binary.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::cast_possible_truncation,
+    clippy::too_many_lines,
+    clippy::needless_pass_by_value,
+    unreachable_pub,
+    missing_debug_implementations,
+    reason = "tests may fail loudly, and share this crate alone"
+)]
+
+mod disk;
+mod engine_contract;
+mod io_errors;
+mod ledger;
+mod torn_write;
+mod workload;
