@@ -33,6 +33,13 @@ impl Address {
         Some(Self { local: local.to_lowercase(), domain })
     }
 
+    /// An address that [`Address::parse`] or [`Address::with_tag`] gave earlier, from its two parts as they were
+    /// kept; nothing is checked again, so that what was accepted once is never lost.
+    #[must_use]
+    pub fn restored(local: String, domain: String) -> Self {
+        Self { local, domain }
+    }
+
     /// The part before the `@`.
     #[must_use]
     pub fn local(&self) -> &str {

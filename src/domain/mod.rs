@@ -17,6 +17,7 @@ pub mod event;
 pub mod id;
 pub mod intake;
 pub mod link;
+pub mod mailbox_cursor;
 pub mod part;
 pub mod refusal;
 pub mod state;

@@ -3,6 +3,9 @@
 //! [`Store`] is the handle everybody holds. Reading runs at once on a snapshot; writing is a closure handed to the one
 //! writer, which takes all that wait into one commit ([`writer`]) and answers when it is durable.
 //!
+//! What is kept, in reading order: [`tables`] (every table on one page), `record` (stored forms), [`save`] (the one place
+//! that writes domain state), then one file of queries per noun. Keys and stored forms do not leave this module.
+//!
 //! | killed | what is there at the next start |
 //! |---|---|
 //! | before the commit | nothing of the change; its caller had no answer |
@@ -12,13 +15,33 @@
 //! **Invariant:** only [`redb`] names the engine; nothing is announced before it is durable; an `Err` from a closure
 //! leaves nothing written.
 
+pub mod agents;
+pub mod blob_refs;
 pub mod blobs;
+pub mod broadcasts;
+pub mod client_ids;
+pub mod contacts;
+pub mod cursors;
 pub mod durable;
 pub mod engine;
 pub mod error;
+pub mod events;
+pub mod intake;
+mod key;
+pub mod links;
 pub mod memory;
+pub mod message_ids;
+pub mod meta;
+pub mod outbox;
 mod overlay;
+pub mod parts;
+mod record;
 pub mod redb;
+pub mod save;
+pub mod tables;
+pub mod threads;
+pub mod ticket_types;
+pub mod visitors;
 mod wait;
 pub mod writer;
 

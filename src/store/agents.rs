@@ -1,0 +1,91 @@
+//! Agents and API tokens.
+
+use crate::domain::address::Address;
+use crate::domain::agent::Agent;
+use crate::domain::agent::Token;
+use crate::domain::id::AgentId;
+use crate::domain::id::TokenId;
+use crate::domain::refusal::Refusal;
+use crate::store::engine::ReadTx;
+use crate::store::engine::WriteTx;
+use crate::store::error::Result;
+use crate::store::key;
+use crate::store::record;
+use crate::store::tables;
+
+/// Most agents, and most tokens, of a workspace; those who were disabled and revoked included.
+pub const KEPT_MAX: usize = 10_000;
+
+/// The agent of that id.
+///
+/// # Errors
+/// `Corrupt` for a damaged record; so do all functions here.
+pub fn get(tx: &dyn ReadTx, id: AgentId) -> Result<Option<Agent>> {
+    record::get(tx, &key::one(id.0))
+}
+
+/// The agent with that address.
+///
+/// # Errors
+/// `Corrupt`.
+pub fn by_email(tx: &dyn ReadTx, email: &Address) -> Result<Option<Agent>> {
+    let row = email.to_string().into_bytes();
+    let Some(id) = tx.get(tables::AGENTS_BY_EMAIL, &row)? else { return Ok(None) };
+    Ok(record::load(tx, tables::AGENTS_BY_EMAIL, vec![(row, id)])?.pop())
+}
+
+/// Every agent, oldest first.
+///
+/// # Errors
+/// `Corrupt`.
+pub fn all(tx: &dyn ReadTx) -> Result<Vec<Agent>> {
+    record::list(tx.scan(tables::AGENTS, &[], key::END, KEPT_MAX)?)
+}
+
+/// Adds or changes an agent.
+///
+/// # Errors
+/// `Refused` when another agent has the address, or at [`KEPT_MAX`].
+pub fn put(tx: &mut dyn WriteTx, agent: &Agent) -> Result<()> {
+    let holder = tx.get(tables::AGENTS_BY_EMAIL, agent.email.to_string().as_bytes())?;
+    if holder.is_some_and(|holder| holder != key::one(agent.id.0)) {
+        let message = format!("another agent has the address {}", agent.email);
+        return Err(Refusal::Conflict { message }.into());
+    }
+    record::check_room::<Agent>(&*tx, &key::one(agent.id.0), KEPT_MAX)?;
+    record::put(tx, agent).map(drop)
+}
+
+/// The token whose secret has that SHA-256, revoked and expired ones included.
+///
+/// # Errors
+/// `Corrupt`.
+pub fn token_by_hash(tx: &dyn ReadTx, hash: &[u8; 32]) -> Result<Option<Token>> {
+    let Some(id) = tx.get(tables::TOKENS_BY_HASH, hash)? else { return Ok(None) };
+    Ok(record::load(tx, tables::TOKENS_BY_HASH, vec![(hash.to_vec(), id)])?.pop())
+}
+
+/// The token of that id.
+///
+/// # Errors
+/// `Corrupt`.
+pub fn token(tx: &dyn ReadTx, id: TokenId) -> Result<Option<Token>> {
+    record::get(tx, &key::one(id.0))
+}
+
+/// Every token, oldest first.
+///
+/// # Errors
+/// `Corrupt`.
+pub fn tokens(tx: &dyn ReadTx) -> Result<Vec<Token>> {
+    record::list(tx.scan(tables::TOKENS, &[], key::END, KEPT_MAX)?)
+}
+
+/// Adds or changes a token.
+///
+/// # Errors
+/// `Refused` at [`KEPT_MAX`].
+pub fn put_token(tx: &mut dyn WriteTx, token: &Token) -> Result<()> {
+    record::check_room::<Token>(&*tx, &key::one(token.id.0), KEPT_MAX)?;
+    record::put(tx, token).map(drop)
+}

@@ -1,0 +1,61 @@
+//! Which blobs are named, and by what; a blob that nothing names is swept.
+//!
+//! Rows of parts and arrivals come and go with their records. A row added by hand keeps its blob for an owner that has
+//! no record, an upload for instance, until it is removed.
+
+use crate::domain::attachment::BlobHash;
+use crate::store::engine::ReadTx;
+use crate::store::engine::WriteTx;
+use crate::store::error::Result;
+use crate::store::key;
+use crate::store::record;
+use crate::store::tables::BLOB_REFS;
+
+/// Names a blob for an owner.
+///
+/// # Errors
+/// As the engine.
+pub fn add(tx: &mut dyn WriteTx, hash: BlobHash, owner: u64) -> Result<()> {
+    let row = row(hash, owner);
+    if tx.get(BLOB_REFS, &row)?.is_some() { Ok(()) } else { tx.put(BLOB_REFS, &row, &[]) }
+}
+
+/// Takes back what [`add`] did; the row of a record stays.
+///
+/// # Errors
+/// As the engine.
+pub fn remove(tx: &mut dyn WriteTx, hash: BlobHash, owner: u64) -> Result<()> {
+    let row = row(hash, owner);
+    if tx.get(BLOB_REFS, &row)?.is_some_and(|value| value.is_empty()) { tx.delete(BLOB_REFS, &row) } else { Ok(()) }
+}
+
+/// Whether anything names the blob.
+///
+/// # Errors
+/// As the engine.
+pub fn is_named(tx: &dyn ReadTx, hash: BlobHash) -> Result<bool> {
+    Ok(!tx.scan(BLOB_REFS, &hash.0, &key::prefix_end(&hash.0), 1)?.is_empty())
+}
+
+/// Blobs with their owners, by ascending hash; `after` is the last row of the page before.
+///
+/// # Errors
+/// `Corrupt` for a damaged row.
+pub fn all(tx: &dyn ReadTx, after: Option<(BlobHash, u64)>, limit: usize) -> Result<Vec<(BlobHash, u64)>> {
+    let from = after.map(|(hash, owner)| key::after(&row(hash, owner))).unwrap_or_default();
+    let read = |(key, _): (Vec<u8>, Vec<u8>)| {
+        read_row(&key).ok_or_else(|| record::corrupt(BLOB_REFS, &key, "is no hash and owner"))
+    };
+    tx.scan(BLOB_REFS, &from, key::END, limit)?.into_iter().map(read).collect()
+}
+
+/// Key of a row.
+pub(crate) fn row(hash: BlobHash, owner: u64) -> Vec<u8> {
+    key::joined(&[&hash.0, &key::one(owner)])
+}
+
+/// Blob and owner of a row.
+pub(crate) fn read_row(key: &[u8]) -> Option<(BlobHash, u64)> {
+    let (hash, owner) = key.split_first_chunk::<32>()?;
+    Some((BlobHash(*hash), key::number(owner)?))
+}

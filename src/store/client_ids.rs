@@ -1,0 +1,52 @@
+//! Keys by which a repeated post of a messenger is known and answered as the first one was (MSG-42).
+
+use crate::domain::id::ContactId;
+use crate::domain::id::EventSeq;
+use crate::domain::id::Millis;
+use crate::domain::id::PartId;
+use crate::domain::id::ThreadId;
+use crate::store::engine::ReadTx;
+use crate::store::engine::WriteTx;
+use crate::store::error::Result;
+use crate::store::key;
+use crate::store::record;
+use crate::store::record::client_id::Posted;
+use crate::store::record::client_id::posted_key;
+use crate::store::tables;
+
+/// What the contact's post of that key became: thread, part, and the sequence it was acknowledged with.
+///
+/// # Errors
+/// `Corrupt` for a damaged record; so do all functions here.
+pub fn get(tx: &dyn ReadTx, contact: ContactId, client_id: &str) -> Result<Option<(ThreadId, PartId, EventSeq)>> {
+    let posted: Option<Posted> = record::get(tx, &posted_key(contact, client_id))?;
+    Ok(posted.map(|posted| (posted.thread, posted.part, posted.seq)))
+}
+
+/// Remembers what a post became.
+///
+/// # Errors
+/// `Corrupt`.
+pub fn put(
+    tx: &mut dyn WriteTx,
+    contact: ContactId,
+    client_id: &str,
+    (thread, part, seq): (ThreadId, PartId, EventSeq),
+    created_at: Millis,
+) -> Result<()> {
+    let client_id = client_id.to_owned();
+    record::put(tx, &Posted { contact, client_id, thread, part, seq, created_at }).map(drop)
+}
+
+/// Forgets up to `limit` of the keys made before `older_than`, oldest first; returns how many.
+///
+/// # Errors
+/// `Corrupt`.
+pub fn prune(tx: &mut dyn WriteTx, older_than: Millis, limit: usize) -> Result<u64> {
+    let rows = tx.scan(tables::CLIENT_IDS_BY_AGE, &[], &key::one(older_than.0), limit)?;
+    let old: Vec<Posted> = record::load(&*tx, tables::CLIENT_IDS_BY_AGE, rows)?;
+    for posted in &old {
+        record::remove(tx, posted)?;
+    }
+    Ok(u64::try_from(old.len()).unwrap_or(u64::MAX))
+}

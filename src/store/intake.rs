@@ -1,0 +1,84 @@
+//! The journal of incoming mail, quarantine, and the unique keys by which a repeated arrival is known.
+
+use crate::domain::id::IntakeId;
+use crate::domain::intake::IntakeResult;
+use crate::domain::intake::IntakeRow;
+use crate::domain::refusal::Refusal;
+use crate::store::engine::ReadTx;
+use crate::store::engine::WriteTx;
+use crate::store::error::Result;
+use crate::store::key;
+use crate::store::record;
+use crate::store::tables;
+
+/// The arrival of that id.
+///
+/// # Errors
+/// `Corrupt` for a damaged record; so do all functions here.
+pub fn get(tx: &dyn ReadTx, id: IntakeId) -> Result<Option<IntakeRow>> {
+    record::get(tx, &key::one(id.0))
+}
+
+/// Writes an arrival; its raw message is kept from then on.
+///
+/// # Errors
+/// `Corrupt`.
+pub fn put(tx: &mut dyn WriteTx, row: &IntakeRow) -> Result<()> {
+    record::put(tx, row).map(drop)
+}
+
+/// Arrivals with that Message-ID, oldest first.
+///
+/// # Errors
+/// `Corrupt`.
+pub fn by_message_id(tx: &dyn ReadTx, message_id: &str, limit: usize) -> Result<Vec<IntakeRow>> {
+    let prefix = key::hash16(message_id);
+    let rows = tx.scan(tables::INTAKE_BY_MESSAGE_ID, &prefix, &key::prefix_end(&prefix), limit)?;
+    record::load(tx, tables::INTAKE_BY_MESSAGE_ID, rows)
+}
+
+/// Arrivals, newest first; `before` is the last one of the page before.
+///
+/// # Errors
+/// `Corrupt`.
+pub fn newest(tx: &dyn ReadTx, before: Option<IntakeId>, limit: usize) -> Result<Vec<IntakeRow>> {
+    let to = before.map_or_else(|| key::END.to_vec(), |id| key::one(id.0));
+    record::list(tx.scan_back(tables::INTAKE, &[], &to, limit)?)
+}
+
+/// The arrival that claimed a key (EML-15).
+///
+/// # Errors
+/// `Corrupt`.
+pub fn unique(tx: &dyn ReadTx, key: &[u8]) -> Result<Option<IntakeId>> {
+    let Some(id) = tx.get(tables::INTAKE_UNIQUE, key)? else { return Ok(None) };
+    let id = key::number(&id).ok_or_else(|| record::corrupt(tables::INTAKE_UNIQUE, key, "names no arrival"))?;
+    Ok(Some(IntakeId(id)))
+}
+
+/// Claims a key for an arrival; the caller has asked [`unique`] in the same transaction.
+///
+/// # Errors
+/// As the engine.
+pub fn claim(tx: &mut dyn WriteTx, key: &[u8], id: IntakeId) -> Result<()> {
+    tx.put(tables::INTAKE_UNIQUE, key, &key::one(id.0))
+}
+
+/// Arrivals in quarantine, newest first; `before` is the last one of the page before (EML-8).
+///
+/// # Errors
+/// `Corrupt`.
+pub fn quarantined(tx: &dyn ReadTx, before: Option<IntakeId>, limit: usize) -> Result<Vec<IntakeRow>> {
+    let to = before.map_or_else(|| key::END.to_vec(), |id| key::one(id.0));
+    let rows = tx.scan_back(tables::QUARANTINE, &[], &to, limit)?;
+    record::load(tx, tables::QUARANTINE, rows)
+}
+
+/// Writes what became of an arrival at last; another result than quarantine takes it out of quarantine.
+///
+/// # Errors
+/// `Refused` when there is no such arrival.
+pub fn settle_quarantine(tx: &mut dyn WriteTx, id: IntakeId, new_result: IntakeResult) -> Result<()> {
+    let row = get(&*tx, id)?.ok_or(Refusal::NotFound { what: "mail" })?;
+    put(tx, &IntakeRow { result: new_result, ..row })
+}

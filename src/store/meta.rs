@@ -1,0 +1,83 @@
+//! Counters and facts of the whole store: who it belongs to, the secrets it keeps, the highest id handed out.
+
+use crate::store::engine::ReadTx;
+use crate::store::engine::WriteTx;
+use crate::store::error::Result;
+use crate::store::key;
+use crate::store::record;
+use crate::store::tables::META;
+
+const WORKSPACE_ID: &[u8] = b"workspace_id";
+const HIGHEST_ID: &[u8] = b"highest_id";
+/// Sequence of the newest event; stays when the log is pruned.
+pub(crate) const LAST_EVENT: &[u8] = b"last_event";
+/// Number of the newest ticket.
+pub(crate) const LAST_TICKET_NUMBER: &[u8] = b"last_ticket_number";
+
+/// The workspace's id as the API shows it (OBJ-14); `None` in a store nobody has set up.
+///
+/// # Errors
+/// `Corrupt` when it is not text.
+pub fn workspace_id(tx: &dyn ReadTx) -> Result<Option<String>> {
+    let read = |bytes| String::from_utf8(bytes).map_err(|_| record::corrupt(META, WORKSPACE_ID, "is not UTF-8"));
+    tx.get(META, WORKSPACE_ID)?.map(read).transpose()
+}
+
+/// Names the workspace.
+///
+/// # Errors
+/// As the engine.
+pub fn put_workspace_id(tx: &mut dyn WriteTx, id: &str) -> Result<()> {
+    tx.put(META, WORKSPACE_ID, id.as_bytes())
+}
+
+fn secret_key(name: &str) -> Vec<u8> {
+    key::joined(&[b"secret:", name.as_bytes()])
+}
+
+/// A secret the store keeps for itself, for instance the key of reply tokens (EML-61).
+///
+/// # Errors
+/// As the engine.
+pub fn secret(tx: &dyn ReadTx, name: &str) -> Result<Option<Vec<u8>>> {
+    tx.get(META, &secret_key(name))
+}
+
+/// Keeps a secret under `name`.
+///
+/// # Errors
+/// As the engine.
+pub fn put_secret(tx: &mut dyn WriteTx, name: &str, bytes: &[u8]) -> Result<()> {
+    tx.put(META, &secret_key(name), bytes)
+}
+
+/// The highest id of any object ever written; 0 in a new store. For `Clock::ids_after` at start.
+///
+/// # Errors
+/// `Corrupt` when it is not a number.
+pub fn highest_id(tx: &dyn ReadTx) -> Result<u64> {
+    counter(tx, HIGHEST_ID)
+}
+
+/// Remembers that `id` is in use.
+pub(crate) fn note_id(tx: &mut dyn WriteTx, id: u64) -> Result<()> {
+    if id > highest_id(&*tx)? { set_counter(tx, HIGHEST_ID, id) } else { Ok(()) }
+}
+
+/// A number of [`META`]; 0 where there is none.
+pub(crate) fn counter(tx: &dyn ReadTx, name: &[u8]) -> Result<u64> {
+    let Some(bytes) = tx.get(META, name)? else { return Ok(0) };
+    key::number(&bytes).ok_or_else(|| record::corrupt(META, name, "is not a number"))
+}
+
+/// Sets a number of [`META`].
+pub(crate) fn set_counter(tx: &mut dyn WriteTx, name: &[u8], number: u64) -> Result<()> {
+    tx.put(META, name, &key::one(number))
+}
+
+/// Adds one to a number of [`META`] and gives it.
+pub(crate) fn count_up(tx: &mut dyn WriteTx, name: &[u8]) -> Result<u64> {
+    let next = counter(&*tx, name)?.saturating_add(1);
+    set_counter(tx, name, next)?;
+    Ok(next)
+}

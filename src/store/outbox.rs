@@ -1,0 +1,152 @@
+//! What is owed: deliveries, when they wake, and which of them people should look at.
+//!
+//! **Invariant:** every delivery with a time of waking stands in the due index at exactly that time, and the counts by
+//! state are those of the records; [`put`] keeps both.
+
+use crate::domain::delivery::Delivery;
+use crate::domain::id::ContactId;
+use crate::domain::id::DeliveryId;
+use crate::domain::id::Millis;
+use crate::domain::id::ThreadId;
+use crate::store::engine::ReadTx;
+use crate::store::engine::WriteTx;
+use crate::store::error::Result;
+use crate::store::key;
+use crate::store::record;
+use crate::store::tables;
+use std::collections::BTreeMap;
+
+/// Words of the states that are counted (BRC-41).
+pub(crate) const STATES: [&str; 6] = ["queued", "deferred", "sent", "failed", "uncertain", "skipped"];
+/// Deliveries looked at for one hash of a Message-ID.
+const SAME_HASH_MAX: usize = 20;
+
+/// The delivery of that id.
+///
+/// # Errors
+/// `Corrupt` for a damaged record; so do all functions here.
+pub fn get(tx: &dyn ReadTx, id: DeliveryId) -> Result<Option<Delivery>> {
+    record::get(tx, &key::one(id.0))
+}
+
+/// Adds or changes a delivery.
+///
+/// # Errors
+/// `Corrupt`.
+pub fn put(tx: &mut dyn WriteTx, delivery: &Delivery) -> Result<()> {
+    let old = record::put(tx, delivery)?;
+    let (before, now) = (old.as_ref().map(|old| old.state.as_str()), delivery.state.as_str());
+    if before == Some(now) {
+        return Ok(());
+    }
+    if let Some(before) = before {
+        let fewer = count(&*tx, before)?.saturating_sub(1);
+        tx.put(tables::DELIVERY_COUNTS, before.as_bytes(), &key::one(fewer))?;
+    }
+    let more = count(&*tx, now)?.saturating_add(1);
+    tx.put(tables::DELIVERY_COUNTS, now.as_bytes(), &key::one(more))
+}
+
+/// Deliveries that woke at or before `now`, longest waiting first.
+///
+/// # Errors
+/// `Corrupt`.
+pub fn due(tx: &dyn ReadTx, now: Millis, limit: usize) -> Result<Vec<DeliveryId>> {
+    let rows = tx.scan(tables::DUE, &[], &key::prefix_end(&key::one(now.0)), limit)?;
+    rows.iter().map(|(row, _)| number_of_due(row, 8).map(DeliveryId)).collect()
+}
+
+/// When the next delivery wakes; may be in the past.
+///
+/// # Errors
+/// `Corrupt`.
+pub fn next_due(tx: &dyn ReadTx) -> Result<Option<Millis>> {
+    let rows = tx.scan(tables::DUE, &[], key::END, 1)?;
+    rows.first().map(|(row, _)| number_of_due(row, 0).map(Millis)).transpose()
+}
+
+fn number_of_due(row: &[u8], at: usize) -> Result<u64> {
+    key::number_at(row, at).ok_or_else(|| record::corrupt(tables::DUE, row, "short key"))
+}
+
+/// Deliveries of a thread, oldest first.
+///
+/// # Errors
+/// `Corrupt`.
+pub fn of_thread(tx: &dyn ReadTx, thread: ThreadId, limit: usize) -> Result<Vec<Delivery>> {
+    let prefix = key::one(thread.0);
+    let rows = tx.scan(tables::DELIVERIES_BY_THREAD, &prefix, &key::prefix_end(&prefix), limit)?;
+    record::load(tx, tables::DELIVERIES_BY_THREAD, rows)
+}
+
+/// The delivery that goes out with that Message-ID, given without brackets.
+///
+/// # Errors
+/// `Corrupt`.
+pub fn by_message_id(tx: &dyn ReadTx, message_id: &str) -> Result<Option<DeliveryId>> {
+    let prefix = key::hash16(message_id);
+    let rows = tx.scan(tables::DELIVERIES_BY_MESSAGE_ID, &prefix, &key::prefix_end(&prefix), SAME_HASH_MAX)?;
+    let found: Vec<Delivery> = record::load(tx, tables::DELIVERIES_BY_MESSAGE_ID, rows)?;
+    Ok(found.iter().find(|delivery| delivery.message_id == message_id).map(|delivery| delivery.id))
+}
+
+/// Deliveries that something still happens to, by time of waking; `after` is [`Delivery::wakes_at`] and id of the last
+/// one of the page before.
+///
+/// # Errors
+/// `Corrupt`.
+pub fn open(tx: &dyn ReadTx, limit: usize, after: Option<(Millis, DeliveryId)>) -> Result<Vec<Delivery>> {
+    let from = after.map(|(at, id)| key::after(&key::two(at.0, id.0))).unwrap_or_default();
+    let rows = tx.scan(tables::DUE, &from, key::END, limit)?;
+    record::load(tx, tables::DUE, rows)
+}
+
+/// Deliveries people should look at, newest first.
+///
+/// # Errors
+/// `Corrupt`.
+pub fn attention(tx: &dyn ReadTx, limit: usize) -> Result<Vec<Delivery>> {
+    let rows = tx.scan_back(tables::ATTENTION, &[], key::END, limit)?;
+    record::load(tx, tables::ATTENTION, rows)
+}
+
+/// The delivery that takes further replies to a contact in a thread (EML-72).
+///
+/// # Errors
+/// `Corrupt`.
+pub fn pending_reply(tx: &dyn ReadTx, thread: ThreadId, contact: ContactId) -> Result<Option<DeliveryId>> {
+    let row = key::two(thread.0, contact.0);
+    let Some(id) = tx.get(tables::PENDING_REPLIES, &row)? else { return Ok(None) };
+    let id = key::number(&id).ok_or_else(|| record::corrupt(tables::PENDING_REPLIES, &row, "names no delivery"))?;
+    Ok(Some(DeliveryId(id)))
+}
+
+/// Sets or clears what [`pending_reply`] gives. A delivery that is no longer queued must not stand there.
+///
+/// # Errors
+/// As the engine.
+pub fn set_pending_reply(
+    tx: &mut dyn WriteTx,
+    thread: ThreadId,
+    contact: ContactId,
+    delivery: Option<DeliveryId>,
+) -> Result<()> {
+    let row = key::two(thread.0, contact.0);
+    match delivery {
+        Some(id) => tx.put(tables::PENDING_REPLIES, &row, &key::one(id.0)),
+        None => tx.delete(tables::PENDING_REPLIES, &row),
+    }
+}
+
+/// How many deliveries are in each state, by the state's word; every word is there (BRC-41).
+///
+/// # Errors
+/// `Corrupt`.
+pub fn counts(tx: &dyn ReadTx) -> Result<BTreeMap<&'static str, u64>> {
+    STATES.into_iter().map(|state| Ok((state, count(tx, state)?))).collect()
+}
+
+fn count(tx: &dyn ReadTx, state: &str) -> Result<u64> {
+    let Some(bytes) = tx.get(tables::DELIVERY_COUNTS, state.as_bytes())? else { return Ok(0) };
+    key::number(&bytes).ok_or_else(|| record::corrupt(tables::DELIVERY_COUNTS, state.as_bytes(), "is not a number"))
+}

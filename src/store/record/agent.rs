@@ -1,0 +1,128 @@
+//! Stored forms of agents and their tokens.
+
+use crate::domain::agent::Agent;
+use crate::domain::agent::AgentRole;
+use crate::domain::agent::Scope;
+use crate::domain::agent::Token;
+use crate::domain::id::AgentId;
+use crate::domain::id::Millis;
+use crate::domain::id::TokenId;
+use crate::store::engine::Table;
+use crate::store::key;
+use crate::store::record;
+use crate::store::record::Record;
+use crate::store::record::Restored;
+use crate::store::record::StoredAddress;
+use crate::store::record::code::Code;
+use crate::store::tables;
+use serde::Deserialize;
+use serde::Serialize;
+
+#[derive(Serialize, Deserialize)]
+pub(crate) struct StoredAgent {
+    id: u64,
+    name: String,
+    email: StoredAddress,
+    role: u8,
+    password_hash: Option<String>,
+    disabled: bool,
+    created_at: u64,
+}
+
+impl Record for Agent {
+    const TABLE: Table = tables::AGENTS;
+    const INDEXES: &'static [Table] = &[tables::AGENTS_BY_EMAIL];
+    type Stored = StoredAgent;
+
+    fn key(&self) -> Vec<u8> {
+        key::one(self.id.0)
+    }
+
+    fn rows(&self) -> Vec<(Table, Vec<u8>)> {
+        vec![(tables::AGENTS_BY_EMAIL, self.email.to_string().into_bytes())]
+    }
+
+    fn highest_id(&self) -> u64 {
+        self.id.0
+    }
+
+    fn to_stored(&self) -> StoredAgent {
+        StoredAgent {
+            id: self.id.0,
+            name: self.name.clone(),
+            email: record::stored_address(&self.email),
+            role: self.role.code(),
+            password_hash: self.password_hash.clone(),
+            disabled: self.disabled,
+            created_at: self.created_at.0,
+        }
+    }
+
+    fn from_stored(stored: StoredAgent) -> Restored<Self> {
+        Ok(Self {
+            id: AgentId(stored.id),
+            name: stored.name,
+            email: record::address(stored.email),
+            role: AgentRole::of(stored.role)?,
+            password_hash: stored.password_hash,
+            disabled: stored.disabled,
+            created_at: Millis(stored.created_at),
+        })
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+pub(crate) struct StoredToken {
+    id: u64,
+    hash: [u8; 32],
+    agent: u64,
+    name: String,
+    scopes: Vec<u8>,
+    created_at: u64,
+    expires_at: Option<u64>,
+    revoked_at: Option<u64>,
+}
+
+impl Record for Token {
+    const TABLE: Table = tables::TOKENS;
+    const INDEXES: &'static [Table] = &[tables::TOKENS_BY_HASH];
+    type Stored = StoredToken;
+
+    fn key(&self) -> Vec<u8> {
+        key::one(self.id.0)
+    }
+
+    fn rows(&self) -> Vec<(Table, Vec<u8>)> {
+        vec![(tables::TOKENS_BY_HASH, self.hash.to_vec())]
+    }
+
+    fn highest_id(&self) -> u64 {
+        self.id.0
+    }
+
+    fn to_stored(&self) -> StoredToken {
+        StoredToken {
+            id: self.id.0,
+            hash: self.hash,
+            agent: self.agent.0,
+            name: self.name.clone(),
+            scopes: self.scopes.iter().map(|scope| scope.code()).collect(),
+            created_at: self.created_at.0,
+            expires_at: self.expires_at.map(|at| at.0),
+            revoked_at: self.revoked_at.map(|at| at.0),
+        }
+    }
+
+    fn from_stored(stored: StoredToken) -> Restored<Self> {
+        Ok(Self {
+            id: TokenId(stored.id),
+            hash: stored.hash,
+            agent: AgentId(stored.agent),
+            name: stored.name,
+            scopes: stored.scopes.into_iter().map(Scope::of).collect::<Restored<_>>()?,
+            created_at: Millis(stored.created_at),
+            expires_at: stored.expires_at.map(Millis),
+            revoked_at: stored.revoked_at.map(Millis),
+        })
+    }
+}

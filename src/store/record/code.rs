@@ -1,0 +1,106 @@
+//! Numbers under which the domain's plain enums are kept.
+//!
+//! **Invariant:** a number, once released, keeps its meaning; the compiler asks for one for every new variant, and
+//! refuses a number that stands twice.
+
+use crate::domain::agent::AgentRole;
+use crate::domain::agent::Scope;
+use crate::domain::attribute::DataType;
+use crate::domain::broadcast::BroadcastState;
+use crate::domain::broadcast::EmailPolicy;
+use crate::domain::channel_kind::ChannelKind;
+use crate::domain::contact::ContactRole;
+use crate::domain::delivery::SkipReason;
+use crate::domain::delivery::Stage;
+use crate::domain::delivery_class::DeliveryClass;
+use crate::domain::event::BroadcastStep;
+use crate::domain::link::LinkKind;
+use crate::domain::part::AddressField;
+use crate::domain::part::Cause;
+use crate::domain::part::PlacedBy;
+use crate::domain::state::StateCategory;
+use crate::domain::thread::Priority;
+use crate::domain::ticket::CreatedVia;
+use crate::domain::ticket_type::Category;
+use crate::store::record::Restored;
+
+/// A plain enum with a stable number for each variant.
+pub(crate) trait Code: Copy {
+    /// The number to keep.
+    fn code(self) -> u8;
+    /// The variant of a number.
+    fn of(code: u8) -> Restored<Self>;
+}
+
+/// The variant of an optional number.
+pub(crate) fn of_optional<C: Code>(code: Option<u8>) -> Restored<Option<C>> {
+    code.map(C::of).transpose()
+}
+
+macro_rules! codes {
+    ($($type:ident { $($variant:ident = $code:literal),+ })+) => {
+        $(impl Code for $type {
+            fn code(self) -> u8 {
+                match self { $(Self::$variant => $code),+ }
+            }
+
+            fn of(code: u8) -> Restored<Self> {
+                match code {
+                    $($code => Ok(Self::$variant),)+
+                    _ => Err(concat!("unknown code of ", stringify!($type))),
+                }
+            }
+        })+
+
+        #[cfg(test)]
+        fn every_code() -> Vec<(&'static str, u8, Option<u8>)> {
+            vec![$($((stringify!($type), $code, $type::of($code).ok().map(Code::code)),)+)+]
+        }
+    };
+}
+
+codes! {
+    AgentRole { Admin = 0, Agent = 1 }
+    Scope {
+        ReadConversations = 0, WriteConversations = 1, ReadTickets = 2, WriteTickets = 3, ReadContacts = 4,
+        WriteContacts = 5, ReadAdmins = 6, Broadcasts = 7, Settings = 8
+    }
+    DataType { String = 0, List = 1, Integer = 2, Decimal = 3, Boolean = 4, Datetime = 5, Files = 6 }
+    BroadcastState { Running = 0, Finished = 1 }
+    EmailPolicy { WhenUnseen = 0, Always = 1, Never = 2 }
+    ChannelKind { Messenger = 0, Email = 1, Api = 2 }
+    ContactRole { User = 0, Lead = 1, Visitor = 2 }
+    SkipReason {
+        SeenInMessenger = 0, NoAddress = 1, DuplicateContact = 2, DuplicateAddress = 3, Unsubscribed = 4,
+        Suppressed = 5, Blocked = 6, Removed = 7, Cancelled = 8, StateWentBack = 9, Redacted = 10, PolicyNever = 11
+    }
+    Stage { BeforeDot = 0, AfterDot = 1, Answered = 2 }
+    DeliveryClass {
+        Human = 0, AutoReply = 1, DsnFailed = 2, DsnDelayed = 3, DsnOther = 4, Complaint = 5, List = 6, Spam = 7, Own = 8
+    }
+    BroadcastStep { Started = 0, Finished = 1 }
+    LinkKind { BackOffice = 0, Tracker = 1, BackOfficeTracker = 2 }
+    AddressField { From = 0, To = 1, Cc = 2, ReplyTo = 3 }
+    Cause { CustomerReply = 0, LinkedTicket = 1, Broadcast = 2, SnoozeEnded = 3 }
+    PlacedBy {
+        ReplyToken = 0, OurMessageId = 1, InReplyTo = 2, References = 3, NamedEarlier = 4, Bounce = 5, NewThread = 6
+    }
+    StateCategory { Submitted = 0, InProgress = 1, WaitingOnCustomer = 2, Resolved = 3 }
+    Priority { None = 0, Low = 1, Medium = 2, High = 3, Urgent = 4 }
+    CreatedVia { Convert = 0, Api = 1 }
+    Category { Customer = 0, BackOffice = 1, Tracker = 2 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_comes_back_and_an_unknown_one_is_refused() {
+        for (name, code, back) in every_code() {
+            assert_eq!(back, Some(code), "{name}");
+        }
+        assert!(Cause::of(200).is_err());
+        assert_eq!(of_optional::<Cause>(None), Ok(None));
+    }
+}

@@ -1,0 +1,122 @@
+//! Stored form of contacts.
+
+use crate::domain::contact::Contact;
+use crate::domain::contact::ContactRole;
+use crate::domain::id::ContactId;
+use crate::domain::id::Millis;
+use crate::store::engine::Table;
+use crate::store::key;
+use crate::store::record;
+use crate::store::record::Record;
+use crate::store::record::Restored;
+use crate::store::record::StoredAddress;
+use crate::store::record::code::Code;
+use crate::store::record::value::StoredValue;
+use crate::store::tables;
+use serde::Deserialize;
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+#[derive(Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "as the domain's type")]
+pub(crate) struct StoredContact {
+    id: u64,
+    role: u8,
+    external_id: Option<String>,
+    email: Option<StoredAddress>,
+    email_verified: bool,
+    name: Option<String>,
+    phone: Option<String>,
+    avatar: Option<String>,
+    custom_attributes: BTreeMap<String, StoredValue>,
+    language_override: Option<String>,
+    unsubscribed_from_emails: bool,
+    marked_email_as_spam: bool,
+    has_hard_bounced: bool,
+    blocked: bool,
+    created_at: u64,
+    updated_at: u64,
+    last_seen_at: Option<u64>,
+    last_replied_at: Option<u64>,
+    last_contacted_at: Option<u64>,
+}
+
+/// Beginning of the rows of [`tables::CONTACTS_BY_EMAIL`] of one address; an address holds no control characters.
+pub(crate) fn email_prefix(address: &str) -> Vec<u8> {
+    key::joined(&[address.as_bytes(), &[0]])
+}
+
+impl Record for Contact {
+    const TABLE: Table = tables::CONTACTS;
+    const INDEXES: &'static [Table] = &[tables::CONTACTS_BY_EMAIL, tables::CONTACTS_BY_EXTERNAL_ID];
+    type Stored = StoredContact;
+
+    fn key(&self) -> Vec<u8> {
+        key::one(self.id.0)
+    }
+
+    fn rows(&self) -> Vec<(Table, Vec<u8>)> {
+        let email = self.email.as_ref().map(|address| {
+            let row = key::joined(&[&email_prefix(&address.to_string()), &self.key()]);
+            (tables::CONTACTS_BY_EMAIL, row)
+        });
+        let external_id = self.external_id.as_ref().map(|id| (tables::CONTACTS_BY_EXTERNAL_ID, id.as_bytes().to_vec()));
+        email.into_iter().chain(external_id).collect()
+    }
+
+    fn highest_id(&self) -> u64 {
+        self.id.0
+    }
+
+    fn to_stored(&self) -> StoredContact {
+        StoredContact {
+            id: self.id.0,
+            role: self.role.code(),
+            external_id: self.external_id.clone(),
+            email: self.email.as_ref().map(record::stored_address),
+            email_verified: self.email_verified,
+            name: self.name.clone(),
+            phone: self.phone.clone(),
+            avatar: self.avatar.clone(),
+            custom_attributes: self
+                .custom_attributes
+                .iter()
+                .map(|(name, value)| (name.clone(), value.into()))
+                .collect(),
+            language_override: self.language_override.clone(),
+            unsubscribed_from_emails: self.unsubscribed_from_emails,
+            marked_email_as_spam: self.marked_email_as_spam,
+            has_hard_bounced: self.has_hard_bounced,
+            blocked: self.blocked,
+            created_at: self.created_at.0,
+            updated_at: self.updated_at.0,
+            last_seen_at: self.last_seen_at.map(|at| at.0),
+            last_replied_at: self.last_replied_at.map(|at| at.0),
+            last_contacted_at: self.last_contacted_at.map(|at| at.0),
+        }
+    }
+
+    fn from_stored(stored: StoredContact) -> Restored<Self> {
+        Ok(Self {
+            id: ContactId(stored.id),
+            role: ContactRole::of(stored.role)?,
+            external_id: stored.external_id,
+            email: stored.email.map(record::address),
+            email_verified: stored.email_verified,
+            name: stored.name,
+            phone: stored.phone,
+            avatar: stored.avatar,
+            custom_attributes: stored.custom_attributes.into_iter().map(|(name, value)| (name, value.into())).collect(),
+            language_override: stored.language_override,
+            unsubscribed_from_emails: stored.unsubscribed_from_emails,
+            marked_email_as_spam: stored.marked_email_as_spam,
+            has_hard_bounced: stored.has_hard_bounced,
+            blocked: stored.blocked,
+            created_at: Millis(stored.created_at),
+            updated_at: Millis(stored.updated_at),
+            last_seen_at: stored.last_seen_at.map(Millis),
+            last_replied_at: stored.last_replied_at.map(Millis),
+            last_contacted_at: stored.last_contacted_at.map(Millis),
+        })
+    }
+}

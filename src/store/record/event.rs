@@ -1,0 +1,153 @@
+//! Stored form of log entries.
+
+use crate::domain::event::BroadcastStep;
+use crate::domain::event::Event;
+use crate::domain::event::EventKind;
+use crate::domain::event::LogEntry;
+use crate::domain::id::BroadcastId;
+use crate::domain::id::ContactId;
+use crate::domain::id::DeliveryId;
+use crate::domain::id::EventSeq;
+use crate::domain::id::IntakeId;
+use crate::domain::id::Millis;
+use crate::domain::id::PartId;
+use crate::domain::id::ThreadId;
+use crate::domain::part::Cause;
+use crate::domain::state::StateCategory;
+use crate::domain::thread::ThreadState;
+use crate::store::engine::Table;
+use crate::store::key;
+use crate::store::record::Record;
+use crate::store::record::Restored;
+use crate::store::record::code;
+use crate::store::record::code::Code;
+use crate::store::record::thread::StoredThreadState;
+use crate::store::tables;
+use serde::Deserialize;
+use serde::Serialize;
+
+/// A log entry with the contacts whose stream got it when it was written. They are kept with the entry because the
+/// answer may be another one later, and the rows of the stream must go when the entry goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Logged {
+    pub(crate) entry: LogEntry,
+    pub(crate) stream: Vec<ContactId>,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(crate) struct StoredEvent {
+    seq: u64,
+    kind: StoredEventKind,
+    thread: Option<u64>,
+    at: u64,
+    thread_state: Option<StoredThreadState>,
+    ticket_state: Option<u8>,
+    cause: Option<u8>,
+    stream: Vec<u64>,
+}
+
+/// Append only.
+#[derive(Serialize, Deserialize)]
+enum StoredEventKind {
+    PartCreated { part: u64, part_seq: u64 },
+    ConversationCreated,
+    ConversationUpdated,
+    TicketCreated,
+    TicketUpdated,
+    TicketStateChanged { part: u64, part_seq: u64 },
+    Linked { other: u64 },
+    Unlinked { other: u64 },
+    ContactUpdated(u64),
+    Seen { contact: u64, up_to_seq: u64 },
+    Broadcast { broadcast: u64, step: u8 },
+    DeliverySettled(u64),
+    Quarantined(u64),
+}
+
+impl From<&EventKind> for StoredEventKind {
+    fn from(kind: &EventKind) -> Self {
+        match kind {
+            EventKind::PartCreated { part, part_seq } => Self::PartCreated { part: part.0, part_seq: *part_seq },
+            EventKind::ConversationCreated => Self::ConversationCreated,
+            EventKind::ConversationUpdated => Self::ConversationUpdated,
+            EventKind::TicketCreated => Self::TicketCreated,
+            EventKind::TicketUpdated => Self::TicketUpdated,
+            EventKind::TicketStateChanged { part, part_seq } => {
+                Self::TicketStateChanged { part: part.0, part_seq: *part_seq }
+            }
+            EventKind::Linked { other } => Self::Linked { other: other.0 },
+            EventKind::Unlinked { other } => Self::Unlinked { other: other.0 },
+            EventKind::ContactUpdated(contact) => Self::ContactUpdated(contact.0),
+            EventKind::Seen { contact, up_to_seq } => Self::Seen { contact: contact.0, up_to_seq: *up_to_seq },
+            EventKind::Broadcast { broadcast, step } => Self::Broadcast { broadcast: broadcast.0, step: step.code() },
+            EventKind::DeliverySettled(delivery) => Self::DeliverySettled(delivery.0),
+            EventKind::Quarantined(intake) => Self::Quarantined(intake.0),
+        }
+    }
+}
+
+impl StoredEventKind {
+    fn restore(self) -> Restored<EventKind> {
+        Ok(match self {
+            Self::PartCreated { part, part_seq } => EventKind::PartCreated { part: PartId(part), part_seq },
+            Self::ConversationCreated => EventKind::ConversationCreated,
+            Self::ConversationUpdated => EventKind::ConversationUpdated,
+            Self::TicketCreated => EventKind::TicketCreated,
+            Self::TicketUpdated => EventKind::TicketUpdated,
+            Self::TicketStateChanged { part, part_seq } => {
+                EventKind::TicketStateChanged { part: PartId(part), part_seq }
+            }
+            Self::Linked { other } => EventKind::Linked { other: ThreadId(other) },
+            Self::Unlinked { other } => EventKind::Unlinked { other: ThreadId(other) },
+            Self::ContactUpdated(contact) => EventKind::ContactUpdated(ContactId(contact)),
+            Self::Seen { contact, up_to_seq } => EventKind::Seen { contact: ContactId(contact), up_to_seq },
+            Self::Broadcast { broadcast, step } => {
+                EventKind::Broadcast { broadcast: BroadcastId(broadcast), step: BroadcastStep::of(step)? }
+            }
+            Self::DeliverySettled(delivery) => EventKind::DeliverySettled(DeliveryId(delivery)),
+            Self::Quarantined(intake) => EventKind::Quarantined(IntakeId(intake)),
+        })
+    }
+}
+
+impl Record for Logged {
+    const TABLE: Table = tables::EVENTS;
+    const INDEXES: &'static [Table] = &[tables::CONTACT_STREAM];
+    type Stored = StoredEvent;
+
+    fn key(&self) -> Vec<u8> {
+        key::one(self.entry.seq.0)
+    }
+
+    fn rows(&self) -> Vec<(Table, Vec<u8>)> {
+        let row = |contact: &ContactId| (tables::CONTACT_STREAM, key::two(contact.0, self.entry.seq.0));
+        self.stream.iter().map(row).collect()
+    }
+
+    fn to_stored(&self) -> StoredEvent {
+        let event = &self.entry.event;
+        StoredEvent {
+            seq: self.entry.seq.0,
+            kind: (&event.kind).into(),
+            thread: event.thread.map(|id| id.0),
+            at: event.at.0,
+            thread_state: event.thread_state.map(StoredThreadState::from),
+            ticket_state: event.ticket_state.map(Code::code),
+            cause: event.cause.map(Code::code),
+            stream: self.stream.iter().map(|contact| contact.0).collect(),
+        }
+    }
+
+    fn from_stored(stored: StoredEvent) -> Restored<Self> {
+        let event = Event {
+            kind: stored.kind.restore()?,
+            thread: stored.thread.map(ThreadId),
+            at: Millis(stored.at),
+            thread_state: stored.thread_state.map(ThreadState::from),
+            ticket_state: code::of_optional::<StateCategory>(stored.ticket_state)?,
+            cause: code::of_optional::<Cause>(stored.cause)?,
+        };
+        let entry = LogEntry { seq: EventSeq(stored.seq), event };
+        Ok(Self { entry, stream: stored.stream.into_iter().map(ContactId).collect() })
+    }
+}

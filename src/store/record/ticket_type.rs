@@ -1,0 +1,189 @@
+//! Stored forms of ticket types and ticket states.
+
+use crate::domain::attribute::Attribute;
+use crate::domain::attribute::DataType;
+use crate::domain::attribute::ListOption;
+use crate::domain::id::AttributeId;
+use crate::domain::id::Millis;
+use crate::domain::id::StateId;
+use crate::domain::id::TicketTypeId;
+use crate::domain::state::StateCategory;
+use crate::domain::state::TicketState;
+use crate::domain::ticket_type::Category;
+use crate::domain::ticket_type::TicketType;
+use crate::store::engine::Table;
+use crate::store::key;
+use crate::store::record::Record;
+use crate::store::record::Restored;
+use crate::store::record::code::Code;
+use crate::store::tables;
+use serde::Deserialize;
+use serde::Serialize;
+
+#[derive(Serialize, Deserialize)]
+pub(crate) struct StoredTicketType {
+    id: u64,
+    name: String,
+    description: String,
+    category: u8,
+    icon: String,
+    is_internal: bool,
+    archived: bool,
+    attributes: Vec<StoredAttribute>,
+    states: Vec<u64>,
+    created_at: u64,
+    updated_at: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "as the domain's type")]
+pub(crate) struct StoredAttribute {
+    id: u64,
+    name: String,
+    description: String,
+    data_type: u8,
+    multiline: bool,
+    options: Vec<(String, String, bool)>,
+    allow_multiple_values: bool,
+    required_to_create: bool,
+    required_to_create_for_contacts: bool,
+    required_to_close: bool,
+    visible_on_create: bool,
+    visible_to_contacts: bool,
+    order: u32,
+    default: bool,
+    archived: bool,
+}
+
+impl From<&Attribute> for StoredAttribute {
+    fn from(attribute: &Attribute) -> Self {
+        let options = attribute.options.iter();
+        Self {
+            id: attribute.id.0,
+            name: attribute.name.clone(),
+            description: attribute.description.clone(),
+            data_type: attribute.data_type.code(),
+            multiline: attribute.multiline,
+            options: options.map(|option| (option.id.clone(), option.label.clone(), option.removed)).collect(),
+            allow_multiple_values: attribute.allow_multiple_values,
+            required_to_create: attribute.required_to_create,
+            required_to_create_for_contacts: attribute.required_to_create_for_contacts,
+            required_to_close: attribute.required_to_close,
+            visible_on_create: attribute.visible_on_create,
+            visible_to_contacts: attribute.visible_to_contacts,
+            order: attribute.order,
+            default: attribute.default,
+            archived: attribute.archived,
+        }
+    }
+}
+
+impl StoredAttribute {
+    fn restore(self) -> Restored<Attribute> {
+        let option = |(id, label, removed)| ListOption { id, label, removed };
+        Ok(Attribute {
+            id: AttributeId(self.id),
+            name: self.name,
+            description: self.description,
+            data_type: DataType::of(self.data_type)?,
+            multiline: self.multiline,
+            options: self.options.into_iter().map(option).collect(),
+            allow_multiple_values: self.allow_multiple_values,
+            required_to_create: self.required_to_create,
+            required_to_create_for_contacts: self.required_to_create_for_contacts,
+            required_to_close: self.required_to_close,
+            visible_on_create: self.visible_on_create,
+            visible_to_contacts: self.visible_to_contacts,
+            order: self.order,
+            default: self.default,
+            archived: self.archived,
+        })
+    }
+}
+
+impl Record for TicketType {
+    const TABLE: Table = tables::TICKET_TYPES;
+    type Stored = StoredTicketType;
+
+    fn key(&self) -> Vec<u8> {
+        key::one(self.id.0)
+    }
+
+    fn highest_id(&self) -> u64 {
+        self.attributes.iter().map(|attribute| attribute.id.0).fold(self.id.0, u64::max)
+    }
+
+    fn to_stored(&self) -> StoredTicketType {
+        StoredTicketType {
+            id: self.id.0,
+            name: self.name.clone(),
+            description: self.description.clone(),
+            category: self.category.code(),
+            icon: self.icon.clone(),
+            is_internal: self.is_internal,
+            archived: self.archived,
+            attributes: self.attributes.iter().map(StoredAttribute::from).collect(),
+            states: self.states.iter().map(|id| id.0).collect(),
+            created_at: self.created_at.0,
+            updated_at: self.updated_at.0,
+        }
+    }
+
+    fn from_stored(stored: StoredTicketType) -> Restored<Self> {
+        Ok(Self {
+            id: TicketTypeId(stored.id),
+            name: stored.name,
+            description: stored.description,
+            category: Category::of(stored.category)?,
+            icon: stored.icon,
+            is_internal: stored.is_internal,
+            archived: stored.archived,
+            attributes: stored.attributes.into_iter().map(StoredAttribute::restore).collect::<Restored<_>>()?,
+            states: stored.states.into_iter().map(StateId).collect(),
+            created_at: Millis(stored.created_at),
+            updated_at: Millis(stored.updated_at),
+        })
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+pub(crate) struct StoredTicketState {
+    id: u64,
+    category: u8,
+    internal_label: String,
+    external_label: String,
+    archived: bool,
+}
+
+impl Record for TicketState {
+    const TABLE: Table = tables::TICKET_STATES;
+    type Stored = StoredTicketState;
+
+    fn key(&self) -> Vec<u8> {
+        key::one(self.id.0)
+    }
+
+    fn highest_id(&self) -> u64 {
+        self.id.0
+    }
+
+    fn to_stored(&self) -> StoredTicketState {
+        StoredTicketState {
+            id: self.id.0,
+            category: self.category.code(),
+            internal_label: self.internal_label.clone(),
+            external_label: self.external_label.clone(),
+            archived: self.archived,
+        }
+    }
+
+    fn from_stored(stored: StoredTicketState) -> Restored<Self> {
+        Ok(Self {
+            id: StateId(stored.id),
+            category: StateCategory::of(stored.category)?,
+            internal_label: stored.internal_label,
+            external_label: stored.external_label,
+            archived: stored.archived,
+        })
+    }
+}

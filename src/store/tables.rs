@@ -1,0 +1,180 @@
+//! Every table of the store on one page: name, key, value.
+//!
+//! Numbers in keys are big-endian, so that the order of bytes is the order of numbers; `++` joins fields; ids are eight
+//! bytes. "hash16" is the first half of a SHA-256. A **record** is a version byte and postcard bytes (`store::record`).
+//! The value of every **index** row is the key of the record it was made from.
+//!
+//! **Invariant:** a table's key layout never changes; a new layout is a new table and a migration.
+
+use crate::store::engine::Table;
+
+/// name → bytes: counters and facts of the whole store (`store::meta`).
+pub const META: Table = Table("meta");
+
+/// thread → record.
+pub const THREADS: Table = Table("threads");
+/// `updated_at` ++ thread: index of [`THREADS`].
+pub const THREADS_BY_UPDATED: Table = Table("threads_by_updated");
+/// contact ++ thread: index of [`THREADS`], participants who were removed included.
+pub const THREADS_BY_CONTACT: Table = Table("threads_by_contact");
+/// thread: index of the [`THREADS`] that are tickets.
+pub const TICKETS: Table = Table("tickets");
+/// ticket number: index of the [`THREADS`] that are tickets.
+pub const TICKETS_BY_NUMBER: Table = Table("tickets_by_number");
+/// end of the snooze ++ thread: index of [`THREADS`] that wake at a time.
+pub const SNOOZED: Table = Table("snoozed");
+
+/// thread ++ seq → record.
+pub const PARTS: Table = Table("parts");
+/// part: index of [`PARTS`].
+pub const PART_BY_ID: Table = Table("part_by_id");
+
+/// contact → record.
+pub const CONTACTS: Table = Table("contacts");
+/// address ++ 0x00 ++ contact: index of [`CONTACTS`].
+pub const CONTACTS_BY_EMAIL: Table = Table("contacts_by_email");
+/// external id: index of [`CONTACTS`].
+pub const CONTACTS_BY_EXTERNAL_ID: Table = Table("contacts_by_external_id");
+/// SHA-256 of a visitor's token → contact.
+pub const VISITORS: Table = Table("visitors");
+
+/// agent → record.
+pub const AGENTS: Table = Table("agents");
+/// address: index of [`AGENTS`].
+pub const AGENTS_BY_EMAIL: Table = Table("agents_by_email");
+/// token id → record.
+pub const TOKENS: Table = Table("tokens");
+/// SHA-256 of the secret: index of [`TOKENS`].
+pub const TOKENS_BY_HASH: Table = Table("tokens_by_hash");
+
+/// ticket type → record.
+pub const TICKET_TYPES: Table = Table("ticket_types");
+/// ticket state → record.
+pub const TICKET_STATES: Table = Table("ticket_states");
+
+/// ticket ++ thread → record.
+pub const LINKS: Table = Table("links");
+/// thread ++ ticket: index of [`LINKS`], seen from the other side.
+pub const LINKS_BACK: Table = Table("links_back");
+/// ticket → number of its [`LINKS`], eight bytes; no row for none.
+pub const LINK_COUNTS: Table = Table("link_counts");
+
+/// hash16 of a Message-ID ++ thread → nothing. Ids a thread holds and ids it was named by (EML-31).
+pub const MESSAGE_IDS: Table = Table("message_ids");
+
+/// arrival → record.
+pub const INTAKE: Table = Table("intake");
+/// hash16 of the Message-ID ++ arrival: index of [`INTAKE`].
+pub const INTAKE_BY_MESSAGE_ID: Table = Table("intake_by_message_id");
+/// arrival: index of the [`INTAKE`] in quarantine.
+pub const QUARANTINE: Table = Table("quarantine");
+/// unique key of an arrival, as the desk makes it (EML-15) → arrival.
+pub const INTAKE_UNIQUE: Table = Table("intake_unique");
+/// name of the mailbox → record.
+pub const CURSORS: Table = Table("cursors");
+
+/// sequence → record: the log (OBJ-6).
+pub const EVENTS: Table = Table("events");
+/// contact ++ sequence: index of [`EVENTS`] that the contact's messenger gets (MSG-41).
+pub const CONTACT_STREAM: Table = Table("contact_stream");
+
+/// delivery → record: the outbox.
+pub const DELIVERIES: Table = Table("deliveries");
+/// time of waking ++ delivery: index of [`DELIVERIES`] that something still happens to.
+pub const DUE: Table = Table("due");
+/// delivery: index of [`DELIVERIES`] that people should look at.
+pub const ATTENTION: Table = Table("attention");
+/// thread ++ delivery: index of [`DELIVERIES`].
+pub const DELIVERIES_BY_THREAD: Table = Table("deliveries_by_thread");
+/// hash16 of the Message-ID ++ delivery: index of [`DELIVERIES`].
+pub const DELIVERIES_BY_MESSAGE_ID: Table = Table("deliveries_by_message_id");
+/// word of the state → number of [`DELIVERIES`] in it, eight bytes.
+pub const DELIVERY_COUNTS: Table = Table("delivery_counts");
+/// thread ++ contact → delivery that still takes further replies (EML-72).
+pub const PENDING_REPLIES: Table = Table("pending_replies");
+
+/// broadcast → record.
+pub const BROADCASTS: Table = Table("broadcasts");
+/// broadcast: index of the [`BROADCASTS`] that run.
+pub const BROADCASTS_RUNNING: Table = Table("broadcasts_running");
+/// tracker ++ broadcast: index of [`BROADCASTS`].
+pub const BROADCASTS_BY_TRACKER: Table = Table("broadcasts_by_tracker");
+/// broadcast ++ kind of key (0 thread, 1 email) ++ id → record (BRC-40).
+pub const LEDGER: Table = Table("ledger");
+/// broadcast ++ address → contact whose mail goes to that address (BRC-12).
+pub const LEDGER_EMAILS: Table = Table("ledger_emails");
+
+/// contact ++ client id → record (MSG-42).
+pub const CLIENT_IDS: Table = Table("client_ids");
+/// `created_at` ++ contact ++ client id: index of [`CLIENT_IDS`].
+pub const CLIENT_IDS_BY_AGE: Table = Table("client_ids_by_age");
+
+/// hash of a blob ++ owner: index of [`PARTS`] and [`INTAKE`] by the blobs they name, the owner being the part or the
+/// arrival. A row with an empty value was set by hand and keeps its blob for an owner without record.
+pub const BLOB_REFS: Table = Table("blob_refs");
+
+/// Every table, for checks of the whole store.
+pub const ALL: &[Table] = &[
+    META,
+    THREADS,
+    THREADS_BY_UPDATED,
+    THREADS_BY_CONTACT,
+    TICKETS,
+    TICKETS_BY_NUMBER,
+    SNOOZED,
+    PARTS,
+    PART_BY_ID,
+    CONTACTS,
+    CONTACTS_BY_EMAIL,
+    CONTACTS_BY_EXTERNAL_ID,
+    VISITORS,
+    AGENTS,
+    AGENTS_BY_EMAIL,
+    TOKENS,
+    TOKENS_BY_HASH,
+    TICKET_TYPES,
+    TICKET_STATES,
+    LINKS,
+    LINKS_BACK,
+    LINK_COUNTS,
+    MESSAGE_IDS,
+    INTAKE,
+    INTAKE_BY_MESSAGE_ID,
+    QUARANTINE,
+    INTAKE_UNIQUE,
+    CURSORS,
+    EVENTS,
+    CONTACT_STREAM,
+    DELIVERIES,
+    DUE,
+    ATTENTION,
+    DELIVERIES_BY_THREAD,
+    DELIVERIES_BY_MESSAGE_ID,
+    DELIVERY_COUNTS,
+    PENDING_REPLIES,
+    BROADCASTS,
+    BROADCASTS_RUNNING,
+    BROADCASTS_BY_TRACKER,
+    LEDGER,
+    LEDGER_EMAILS,
+    CLIENT_IDS,
+    CLIENT_IDS_BY_AGE,
+    BLOB_REFS,
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn every_table_has_a_name_of_its_own() {
+        let names: BTreeSet<_> = ALL.iter().map(|table| table.0).collect();
+        assert_eq!(names.len(), ALL.len());
+        let written = include_str!("tables.rs")
+            .lines()
+            .filter(|line| line.starts_with("pub const") && line.contains("= Table("))
+            .count();
+        assert_eq!(ALL.len(), written, "a table is missing in ALL");
+    }
+}

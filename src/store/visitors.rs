@@ -1,0 +1,27 @@
+//! Which contact a visitor's token stands for. Only the token's SHA-256 is kept.
+
+use crate::domain::id::ContactId;
+use crate::store::engine::ReadTx;
+use crate::store::engine::WriteTx;
+use crate::store::error::Result;
+use crate::store::key;
+use crate::store::record;
+use crate::store::tables::VISITORS;
+
+/// The contact of a token.
+///
+/// # Errors
+/// `Corrupt` for a damaged row.
+pub fn by_token_hash(tx: &dyn ReadTx, hash: &[u8; 32]) -> Result<Option<ContactId>> {
+    let Some(id) = tx.get(VISITORS, hash)? else { return Ok(None) };
+    let id = key::number(&id).ok_or_else(|| record::corrupt(VISITORS, hash, "names no contact"))?;
+    Ok(Some(ContactId(id)))
+}
+
+/// Lets a token stand for a contact.
+///
+/// # Errors
+/// As the engine.
+pub fn put(tx: &mut dyn WriteTx, hash: &[u8; 32], contact: ContactId) -> Result<()> {
+    tx.put(VISITORS, hash, &key::one(contact.0))
+}
