@@ -1,0 +1,1 @@
+//! Text from outside made safe to stand in a header field, a list or a file name.
