@@ -15,6 +15,7 @@ pub mod compose;
 pub mod dsn;
 pub mod fault;
 pub mod html_text;
+mod html_tokens;
 pub mod limits;
 pub mod message;
 pub mod message_id;

@@ -4,11 +4,12 @@
 //! Every name and subject here is clean: no control characters, no line breaks, none that turn the direction of text.
 //! Follows RFC 5322, RFC 2045 to 2049, RFC 2231.
 
-mod addresses;
+pub(in crate::mail) mod addresses;
 pub mod attachment;
 mod content_hash;
-mod fields;
+pub(in crate::mail) mod fields;
 pub mod msg_id;
+pub(in crate::mail) mod msg_id_list;
 mod parts;
 pub mod read;
 
