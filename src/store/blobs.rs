@@ -8,7 +8,15 @@
 //! [`RECENT_MAX`] put by this process. What is read is verified against its name. One process at a time uses a
 //! directory; the store's lock sees to it.
 
+mod hash;
+mod recent;
+
+pub use crate::store::blobs::hash::BadHash;
+pub use crate::store::blobs::hash::BlobHash;
+pub use crate::store::blobs::recent::RECENT_MAX;
+
 use crate::clock::Clock;
+use crate::store::blobs::recent::Recent;
 use crate::store::durable::make_dir;
 use crate::store::durable::random_suffix;
 use crate::store::durable::sync_dir;
@@ -17,9 +25,6 @@ use crate::store::error::Error;
 use crate::store::error::Result;
 use lz4_flex::frame::FrameDecoder;
 use lz4_flex::frame::FrameEncoder;
-use std::collections::HashMap;
-use std::collections::VecDeque;
-use std::fmt;
 use std::fs;
 use std::fs::File;
 use std::fs::OpenOptions;
@@ -29,7 +34,6 @@ use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::path::PathBuf;
-use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
@@ -43,60 +47,11 @@ use std::time::UNIX_EPOCH;
 /// Largest content of one blob.
 pub const BLOB_BYTES_MAX: usize = 256 << 20;
 
-/// How many of the blobs put last are never swept, whatever the clock says.
-pub const RECENT_MAX: usize = 16_384;
-
 /// How [`Error::Corrupt`] names the blobs.
 pub const BLOBS: Table = Table("blobs");
 
 /// An existing blob's time is moved forward when it is put again and older than this, so that it counts as young.
 const TOUCH_AFTER: Duration = Duration::from_mins(10);
-
-/// SHA-256 of a blob's content, and its name.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct BlobHash(pub [u8; 32]);
-
-impl BlobHash {
-    /// The hash of `content`.
-    #[must_use]
-    pub fn of(content: &[u8]) -> Self {
-        let digest = ring::digest::digest(&ring::digest::SHA256, content);
-        let mut hash = [0; 32];
-        hash.iter_mut().zip(digest.as_ref()).for_each(|(to, from)| *to = *from);
-        Self(hash)
-    }
-
-    /// The directory among 256.
-    fn shard(self) -> u8 {
-        let [first, ..] = self.0;
-        first
-    }
-}
-
-impl fmt::Display for BlobHash {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&data_encoding::HEXLOWER.encode(&self.0))
-    }
-}
-
-impl fmt::Debug for BlobHash {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "BlobHash({self})")
-    }
-}
-
-/// Not 64 lower-case hex digits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not a content hash")]
-pub struct BadHash;
-
-impl FromStr for BlobHash {
-    type Err = BadHash;
-    fn from_str(text: &str) -> Result<Self, BadHash> {
-        let bytes = data_encoding::HEXLOWER.decode(text.as_bytes()).map_err(|_| BadHash)?;
-        bytes.try_into().map(Self).map_err(|_| BadHash)
-    }
-}
 
 /// What [`Blobs::sweep`] did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -383,33 +338,6 @@ impl Blobs {
     }
 }
 
-/// The blobs put last.
-#[derive(Debug, Default)]
-struct Recent {
-    order: VecDeque<BlobHash>,
-    counts: HashMap<BlobHash, usize>,
-}
-
-impl Recent {
-    fn add(&mut self, hash: BlobHash) {
-        self.order.push_back(hash);
-        *self.counts.entry(hash).or_default() += 1;
-        if self.order.len() > RECENT_MAX
-            && let Some(oldest) = self.order.pop_front()
-            && let Some(count) = self.counts.get_mut(&oldest)
-        {
-            *count -= 1;
-            if *count == 0 {
-                self.counts.remove(&oldest);
-            }
-        }
-    }
-
-    fn has(&self, hash: BlobHash) -> bool {
-        self.counts.contains_key(&hash)
-    }
-}
-
 /// Names in a directory; none when it is not there.
 fn names(dir: &Path) -> Result<Vec<String>> {
     let entries = match fs::read_dir(dir) {
@@ -484,16 +412,6 @@ mod tests {
         }
         let other = BlobHash::of(b"never put");
         assert!(matches!(blobs.get_blocking(other), Err(Error::Corrupt { .. })));
-    }
-
-    #[test]
-    fn names_are_64_lower_case_hex_digits() {
-        let hash = BlobHash::of(b"");
-        assert_eq!(hash.to_string(), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
-        assert_eq!(hash.to_string().parse(), Ok(hash));
-        for bad in ["", "e3", "../../etc/passwd", &hash.to_string().to_uppercase()] {
-            assert_eq!(bad.parse::<BlobHash>(), Err(BadHash), "{bad}");
-        }
     }
 
     #[test]

@@ -51,6 +51,9 @@ pub const CACHE_BYTES: usize = 128 << 20;
 /// How long [`Engine::compact`] waits for readers to end.
 const READERS_END_WITHIN: Duration = Duration::from_secs(10);
 
+/// How long closing after an error waits for readers that are under way; those that take longer read again.
+const READERS_MAY_TAKE: Duration = Duration::from_secs(1);
+
 /// A store in one redb file.
 pub struct Redb {
     source: Source,
@@ -150,10 +153,11 @@ impl Redb {
         if generation == seen { self.reopen(&turn) } else { Ok(()) }
     }
 
-    /// Closes and opens the database. Snapshots of the closed one answer errors from then on where they need the disk;
-    /// `view` runs its closure again on a new one.
+    /// Closes and opens the database. Readers under way end on their snapshot first; one that takes too long gets an error
+    /// from the closed database, and `view` runs its closure again on the new one.
     fn reopen(&self, _turn: &MutexGuard<'_, ()>) -> Result<()> {
         let mut slot = self.slot.write().unwrap_or_else(PoisonError::into_inner);
+        drop(self.readers.wait_for_none(READERS_MAY_TAKE));
         slot.database = None;
         slot.database = Some(self.source.open()?);
         slot.generation += 1;

@@ -63,6 +63,8 @@ struct State {
     /// Operations that change the disk, since the fault was armed.
     operations: u64,
     fault: Option<(u64, Fault)>,
+    /// Reads from now on that fail with EIO.
+    failing_reads: u64,
     dead: bool,
     lying: bool,
     capacity: Option<u64>,
@@ -97,6 +99,11 @@ impl Disk {
         let mut state = self.state();
         state.fault = None;
         std::mem::take(&mut state.operations)
+    }
+
+    /// The next `count` reads fail with EIO.
+    pub fn fail_reads(&self, count: u64) {
+        self.state().failing_reads = count;
     }
 
     /// Writes beyond this size fail with ENOSPC.
@@ -207,9 +214,13 @@ impl StorageBackend for Disk {
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        let state = self.state();
+        let mut state = self.state();
         if state.dead {
             return Err(io::Error::other("no power"));
+        }
+        if state.failing_reads > 0 {
+            state.failing_reads -= 1;
+            return Err(io::Error::from_raw_os_error(5));
         }
         let found = state.view.get(offset as usize..offset as usize + out.len());
         out.copy_from_slice(found.ok_or(io::ErrorKind::UnexpectedEof)?);

@@ -9,6 +9,9 @@ use crate::workload::Workload;
 use crate::workload::open;
 use deskgate::store::Error;
 use deskgate::store::engine::Table;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
 
 const EIO: i32 = 5;
 const ENOSPC: i32 = 28;
@@ -111,4 +114,93 @@ fn p4_a_full_disk_refuses_writes_serves_reads_and_recovers_by_itself() {
     let store = open(&disk).unwrap();
     let there = store.view(|tx| tx.scan(TABLE, &[], &[0xff; 5], usize::MAX)).unwrap();
     assert_eq!(there.len(), written as usize + 1);
+}
+
+#[test]
+fn a_read_error_is_healed_by_reading_again_or_told() {
+    const TABLE: Table = Table("parts");
+    let disk = Disk::default();
+    let store = open(&disk).unwrap();
+    for n in 0..200_u32 {
+        store.update_blocking(move |tx| tx.put(TABLE, &n.to_be_bytes(), &[1; 20_000])).unwrap();
+    }
+    let count = || store.view(|tx| tx.scan(TABLE, &[], &[0xff; 5], usize::MAX)).map(|pairs| pairs.len());
+    disk.fail_reads(1);
+    assert_eq!(count(), Ok(200), "the second look found everything");
+    disk.fail_reads(u64::MAX);
+    assert!(matches!(count(), Err(Error::Engine(_))));
+    assert!(store.update_blocking(|tx| tx.put(TABLE, b"x", b"1")).is_err());
+    disk.fail_reads(0);
+    assert_eq!(count(), Ok(200));
+    store.update_blocking(|tx| tx.put(TABLE, b"x", b"1")).unwrap();
+    assert_eq!(count(), Ok(201));
+}
+
+#[test]
+fn a_reader_under_way_is_of_one_moment_though_the_disk_fails_beside_it() {
+    const TABLE: Table = Table("parts");
+    let disk = Disk::default();
+    let store = open(&disk).unwrap();
+    let write_all = |value: u8| {
+        store.update_blocking(move |tx| {
+            (0..200_u32).try_for_each(|n| tx.put(TABLE, &n.to_be_bytes(), &vec![value; 20_000]))
+        })
+    };
+    write_all(1).unwrap();
+    let mut value = 1;
+    let seen = store.view(|tx| {
+        let before = tx.scan(TABLE, &[], &10_u32.to_be_bytes(), usize::MAX)?;
+        if value == 1 {
+            disk.arm(1, Fault::Once(EIO));
+            assert!(write_all(2).is_err());
+            value = 3;
+            write_all(3).unwrap();
+        }
+        let after = tx.scan(TABLE, &10_u32.to_be_bytes(), &[0xff; 5], usize::MAX)?;
+        Ok(before.into_iter().chain(after).map(|(_, value)| value[0]).collect::<Vec<_>>())
+    });
+    let seen = seen.unwrap();
+    assert!(seen == [1; 200] || seen == [3; 200], "{seen:?}");
+}
+
+/// Writers move units between two keys, readers add them up, and the disk fails every now and then under both.
+#[test]
+fn readers_never_see_half_a_change_while_the_disk_fails() {
+    const TABLE: Table = Table("units");
+    let disk = Disk::default();
+    let store = open(&disk).unwrap();
+    let number = |value: Option<Vec<u8>>| value.map_or(500, |value| u64::from_be_bytes(value.try_into().unwrap()));
+    let done = AtomicBool::new(false);
+    let sums = AtomicU64::new(0);
+    let acknowledged = std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while !done.load(Ordering::SeqCst) {
+                    if let Ok(sum) = store.view(|tx| Ok(number(tx.get(TABLE, b"x")?) + number(tx.get(TABLE, b"y")?))) {
+                        assert_eq!(sum, 1_000);
+                        sums.fetch_add(1, Ordering::SeqCst);
+                    }
+                }
+            });
+        }
+        let mut rng = Rng::new(5);
+        let mut acknowledged = 0;
+        for n in 0..400_u32 {
+            if n % 8 == 0 {
+                disk.arm(1 + rng.below(40), Fault::Lasting(EIO, 1 + rng.below(3)));
+            }
+            let moved = store.update_blocking(move |tx| {
+                tx.put(TABLE, b"x", &(number(tx.get(TABLE, b"x")?) - 1).to_be_bytes())?;
+                tx.put(TABLE, b"y", &(number(tx.get(TABLE, b"y")?) + 1).to_be_bytes())?;
+                tx.put(Table("moves"), &n.to_be_bytes(), &[1; 5_000])
+            });
+            acknowledged += u64::from(moved.is_ok());
+        }
+        done.store(true, Ordering::SeqCst);
+        acknowledged
+    });
+    assert!(acknowledged > 200, "{acknowledged} of 400");
+    assert!(sums.into_inner() > 100);
+    let moves = store.view(|tx| tx.scan(Table("moves"), &[], &[0xff; 5], usize::MAX)).unwrap().len();
+    assert!(moves as u64 >= acknowledged);
 }
