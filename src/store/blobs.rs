@@ -12,10 +12,11 @@ mod hash;
 mod recent;
 
 pub use crate::store::blobs::hash::BadHash;
-pub use crate::store::blobs::hash::BlobHash;
+
 pub use crate::store::blobs::recent::RECENT_MAX;
 
 use crate::clock::Clock;
+use crate::domain::attachment::BlobHash;
 use crate::store::blobs::recent::Recent;
 use crate::store::durable::make_dir;
 use crate::store::durable::random_suffix;

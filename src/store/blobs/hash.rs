@@ -1,12 +1,7 @@
-//! The names of blobs.
+//! The names of blobs: hashed from content, read from text.
 
-use crate::store::error::Result;
-use std::fmt;
+use crate::domain::attachment::BlobHash;
 use std::str::FromStr;
-
-/// SHA-256 of a blob's content, and its name.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct BlobHash(pub [u8; 32]);
 
 impl BlobHash {
     /// The hash of `content`.
@@ -22,18 +17,6 @@ impl BlobHash {
     pub(super) fn shard(self) -> u8 {
         let [first, ..] = self.0;
         first
-    }
-}
-
-impl fmt::Display for BlobHash {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&data_encoding::HEXLOWER.encode(&self.0))
-    }
-}
-
-impl fmt::Debug for BlobHash {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "BlobHash({self})")
     }
 }
 

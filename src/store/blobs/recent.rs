@@ -1,6 +1,6 @@
 //! The blobs put last, whose commits may still come.
 
-use crate::store::blobs::BlobHash;
+use crate::domain::attachment::BlobHash;
 use std::collections::HashMap;
 use std::collections::VecDeque;
 
