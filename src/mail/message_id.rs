@@ -267,3 +267,97 @@ fn read_head(bytes: &[u8]) -> Option<(ThreadId, Principal)> {
 fn fitting(address: Address) -> Option<Address> {
     (address.local().len() <= LOCAL_BYTES_MAX).then_some(address)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn keys() -> Keys {
+        Keys::new(3, &[1; 32])
+    }
+
+    fn principals() -> impl Strategy<Value = Principal> {
+        let id = 0_u64..1 << 53;
+        prop_oneof![
+            Just(Principal::Anyone),
+            id.clone().prop_map(|id| Principal::Contact(ContactId(id))),
+            id.prop_map(|id| Principal::Agent(AgentId(id))),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn eml_34_what_we_sign_we_read(thread in 0_u64..1 << 53, principal in principals(), delivery in 0_u64..1 << 53) {
+            let (thread, delivery) = (ThreadId(thread), DeliveryId(delivery));
+            let claims = MessageIdClaims { thread, principal, delivery };
+            let id = keys().message_id(claims, "example.com");
+            prop_assert_eq!(keys().read_message_id(&id), Some(claims));
+            let reply = ReplyClaims { thread, principal };
+            prop_assert_eq!(keys().read_reply_token(&keys().reply_token(reply)), Some(reply));
+            prop_assert_eq!(keys().read_bounce_token(&keys().bounce_token(delivery)), Some(delivery));
+            prop_assert_eq!(keys().read_marker(&keys().marker(delivery)), Some(delivery));
+        }
+
+        #[test]
+        fn eml_34_one_changed_character_makes_it_nothing(place in 0_usize..50, letter in "[a-z2-7]") {
+            let token = keys().reply_token(ReplyClaims { thread: ThreadId(5), principal: Principal::Agent(AgentId(6)) });
+            let mut changed = token.clone();
+            changed.replace_range(place..=place, &letter);
+            prop_assert_eq!(keys().read_reply_token(&changed).is_some(), changed == token);
+        }
+
+        #[test]
+        fn eml_34_nothing_from_outside_verifies(text in any::<String>(), token in "[a-z2-7]{0,70}") {
+            for text in [text, token] {
+                prop_assert_eq!(keys().read_reply_token(&text), None);
+                prop_assert_eq!(keys().read_bounce_token(&text), None);
+                prop_assert_eq!(keys().read_marker(&text), None);
+            }
+        }
+    }
+
+    #[test]
+    fn eml_34_truncated_and_lengthened_tokens_are_nothing() {
+        let token = keys().reply_token(ReplyClaims { thread: ThreadId(5), principal: Principal::Anyone });
+        assert_eq!(token.len(), 50);
+        for bad in [&token[..48], &token[..24], &format!("{token}aa"), "", " "] {
+            assert_eq!(keys().read_reply_token(bad), None, "{bad}");
+        }
+        assert!(keys().read_reply_token(&token.to_uppercase()).is_some(), "servers may fold the case");
+    }
+
+    #[test]
+    fn eml_34_one_kind_of_token_is_no_other() {
+        let delivery = DeliveryId(9);
+        assert_eq!(keys().read_marker(&keys().bounce_token(delivery)), None);
+        assert_eq!(keys().read_bounce_token(&keys().marker(delivery)), None);
+    }
+
+    #[test]
+    fn eml_34_old_keys_verify_and_unknown_ones_do_not() {
+        let claims = ReplyClaims { thread: ThreadId(5), principal: Principal::Anyone };
+        let old = keys().reply_token(claims);
+        let rotated = Keys::new(4, &[2; 32]).with_old(3, &[1; 32]);
+        assert_eq!(rotated.read_reply_token(&old), Some(claims));
+        assert_ne!(rotated.reply_token(claims), old);
+        assert_eq!(Keys::new(4, &[2; 32]).read_reply_token(&old), None);
+        assert_eq!(Keys::new(3, &[9; 32]).read_reply_token(&old), None);
+    }
+
+    #[test]
+    fn eml_60_addresses_with_tokens_stay_within_64_octets() {
+        let claims = ReplyClaims { thread: ThreadId(u64::MAX >> 11), principal: Principal::Anyone };
+        let fits = Address::parse("customer.care@example.com").unwrap();
+        let address = keys().reply_address(&fits, claims).unwrap();
+        assert_eq!(Address::parse(&address.to_string()), Some(address.clone()));
+        assert_eq!(keys().read_reply_token(address.without_tag().1.unwrap()), Some(claims));
+        let long = Address::parse("customer.care.1@example.com").unwrap();
+        assert_eq!(keys().reply_address(&long, claims), None);
+    }
+
+    #[test]
+    fn keys_do_not_show_in_debug() {
+        assert_eq!(format!("{:?}", keys()), "Keys { current: 3, ids: [3] }");
+    }
+}

@@ -6,7 +6,7 @@
 
 pub(in crate::mail) mod addresses;
 pub mod attachment;
-mod content_hash;
+pub(in crate::mail) mod content_hash;
 pub(in crate::mail) mod fields;
 pub mod msg_id;
 pub(in crate::mail) mod msg_id_list;
