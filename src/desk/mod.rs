@@ -1,5 +1,257 @@
 //! What can be done: one function is one operation is one transaction.
 //!
 //! **Invariant:** channels and HTTP call this layer and never the store; this layer never knows HTTP, SMTP or sockets.
+//! Everything is decided inside the transaction that writes it, and nothing leaves the process from here: what is owed
+//! stands in the outbox.
+//!
+//! | file | operations |
+//! |---|---|
+//! | [`access`] | agents, tokens, who may call what |
+//! | [`contacts`] | contacts: find, create, change |
+//! | [`conversations`] | comment, note, assign, close, open, snooze, seen |
+//! | [`ticket_types`] | types, attributes, states |
+//! | [`tickets`] | convert, create, change, change state |
+//! | [`links`] | link and unlink |
+//! | [`broadcasts`] | a Tracker's broadcast, batch by batch |
+//! | [`arrival`], [`intake`] | mail in |
+//! | [`identity`], [`stream`] | who a messenger is, and what it has missed |
+//! | [`outbox`] | what is owed: lease, prepare, settle |
+//! | [`journal`] | trace, status, quarantine |
+//! | [`views`] | what readers get to see |
 
+pub mod access;
 pub mod arrival;
+pub mod broadcasts;
+mod compose;
+mod contact_comment;
+pub mod contacts;
+pub mod conversations;
+mod cross_post;
+mod draft;
+pub mod identity;
+pub mod intake;
+pub mod journal;
+pub mod links;
+pub mod message;
+mod notify;
+pub mod outbox;
+mod sharing;
+pub mod stream;
+mod ticket_state;
+pub mod ticket_types;
+pub mod tickets;
+pub mod views;
+
+use crate::clock::Clock;
+use crate::domain::address::Address;
+use crate::domain::id::StateId;
+use crate::domain::refusal::Refusal;
+use crate::domain::state::StateCategory;
+use crate::domain::state::TicketState;
+use crate::domain::thread::Thread;
+use crate::mail::message_id::Keys;
+use crate::store;
+use crate::store::Store;
+use crate::store::attempts::Attempts;
+use crate::store::blobs::Blobs;
+use crate::store::engine::WriteTx;
+use crate::template::TemplateSet;
+use ring::rand::SecureRandom;
+use ring::rand::SystemRandom;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Why an operation did not happen. Nothing of it was written.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// The desk refuses.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The store cannot write or read now; try again.
+    #[error("the store is unavailable: {0}")]
+    Unavailable(String),
+    /// The disk is full; try again when there is space.
+    #[error("out of storage space")]
+    Full,
+}
+
+/// Result of an operation.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// A support address of the configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SupportAddress {
+    /// Where customers write to.
+    pub address: Address,
+    /// Shown beside it.
+    pub name: String,
+}
+
+/// How a messenger proves who it is (MSG-10 to MSG-12).
+#[derive(Clone, Debug, Default)]
+pub struct IdentitySettings {
+    /// Whether a session without proof is refused.
+    pub enforced: bool,
+    /// Secret of `user_hash` and of HS256 tokens; without one, no claim is provable.
+    pub secret: Option<Vec<u8>>,
+}
+
+/// What of the configuration the desk needs.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Name of the workspace; also the brand.
+    pub workspace_name: String,
+    /// Language of texts where the contact's is unknown.
+    pub default_locale: String,
+    /// IANA zone of times in texts.
+    pub time_zone: String,
+    /// Base of links, without a slash at the end.
+    pub public_url: String,
+    /// Answers threads that came to no address of ours.
+    pub main_address: SupportAddress,
+    /// Every support address, the main one among them.
+    pub support: Vec<SupportAddress>,
+    /// A reply is mailed if not seen for so long (EML-71).
+    pub unseen_delay: Duration,
+    /// State mails wait so long for further changes (NTF-11).
+    pub state_mail_settle: Duration,
+    /// Messenger identity.
+    pub identity: IdentitySettings,
+    /// Less free space than this counts as a full disk, in bytes.
+    pub disk_reserve_bytes: u64,
+}
+
+/// What the desk keeps beside the store.
+#[derive(Clone, Debug)]
+pub struct Files {
+    /// Raw messages and attachments.
+    pub blobs: Blobs,
+    /// Marks of messages being read.
+    pub attempts: Attempts,
+}
+
+impl Files {
+    /// The files of a data directory.
+    ///
+    /// # Errors
+    /// When the file system fails.
+    pub fn open(data_dir: &Path, clock: Clock) -> Result<Self> {
+        Ok(Self { blobs: Blobs::open(data_dir, clock)?, attempts: Attempts::open(data_dir)? })
+    }
+}
+
+/// The desk: the store with everything operations need beside it. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Desk {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    store: Store,
+    blobs: Blobs,
+    clock: Clock,
+    keys: Keys,
+    templates: TemplateSet,
+    attempts: Attempts,
+    settings: Settings,
+}
+
+impl Desk {
+    /// Puts the desk on an opened store: makes its keys and the default ticket states on the first start, and takes
+    /// the highest id of the store so that none is given twice.
+    ///
+    /// # Errors
+    /// When the store cannot be read or written.
+    pub async fn open(
+        store: Store,
+        files: Files,
+        clock: Clock,
+        templates: TemplateSet,
+        settings: Settings,
+    ) -> Result<Self> {
+        let fresh = random_bytes::<32>()?;
+        let at = draft::At::of(&clock);
+        let (key, highest_id) = store.update(move |tx| first_start(tx, &fresh, &at)).await?;
+        clock.ids_after(highest_id);
+        let keys = Keys::new(1, &key);
+        let Files { blobs, attempts } = files;
+        Ok(Self { inner: Arc::new(Inner { store, blobs, clock, keys, templates, attempts, settings }) })
+    }
+
+    /// The clock every operation takes its time from.
+    #[must_use]
+    pub fn clock(&self) -> &Clock {
+        &self.inner.clock
+    }
+
+    /// What of the configuration the desk uses.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.inner.settings
+    }
+
+    /// The templates in use; swapped at a reload.
+    #[must_use]
+    pub fn templates(&self) -> &TemplateSet {
+        &self.inner.templates
+    }
+
+    /// Changes after every commit. The value means nothing: wake up and read the store.
+    #[must_use]
+    pub fn committed(&self) -> tokio::sync::watch::Receiver<u64> {
+        self.inner.store.committed()
+    }
+}
+
+impl Inner {
+    /// The address a thread is answered by: the one it came to, else the first one configured.
+    fn support_address(&self, thread: &Thread) -> &SupportAddress {
+        let of_thread = thread.support_address.as_ref();
+        let known = self.settings.support.iter().find(|support| Some(&support.address) == of_thread);
+        known.unwrap_or(&self.settings.main_address)
+    }
+}
+
+impl From<store::Error> for Error {
+    fn from(error: store::Error) -> Self {
+        match error {
+            store::Error::Refused(refusal) => Self::Refused(refusal),
+            store::Error::Full => Self::Full,
+            other => Self::Unavailable(other.to_string()),
+        }
+    }
+}
+
+/// Name of the secret under which the first mail key is kept.
+const MAIL_KEY: &str = "mail_key_1";
+
+/// Makes what every store needs, unless it is there: the mail key and the four default states (STA-5).
+fn first_start(tx: &mut dyn WriteTx, fresh: &[u8; 32], at: &draft::At) -> store::Result<([u8; 32], u64)> {
+    let kept: Option<[u8; 32]> = store::meta::secret(tx, MAIL_KEY)?.and_then(|key| key.try_into().ok());
+    if let Some(key) = kept {
+        return Ok((key, store::meta::highest_id(tx)?));
+    }
+    store::meta::put_secret(tx, MAIL_KEY, fresh)?;
+    for category in StateCategory::ALL {
+        let (internal, external) = category.default_labels();
+        let state = TicketState {
+            id: StateId(at.id()),
+            category,
+            internal_label: internal.to_owned(),
+            external_label: external.to_owned(),
+            archived: false,
+        };
+        store::ticket_types::put_state(tx, &state)?;
+    }
+    Ok((*fresh, store::meta::highest_id(tx)?))
+}
+
+/// Bytes nobody can guess.
+pub(crate) fn random_bytes<const N: usize>() -> Result<[u8; N]> {
+    let mut bytes = [0; N];
+    let filled = SystemRandom::new().fill(&mut bytes);
+    filled.map_err(|_| Error::Unavailable("the system gives no randomness".to_owned()))?;
+    Ok(bytes)
+}

@@ -8,7 +8,7 @@ pub struct BlobHash(pub [u8; 32]);
 
 impl std::fmt::Display for BlobHash {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        f.write_str(&data_encoding::HEXLOWER.encode(&self.0))
     }
 }
 

@@ -108,6 +108,8 @@ pub enum SkipReason {
     Redacted,
     /// The policy says no mail (BRC-21).
     PolicyNever,
+    /// Too many automatic mails in too short a time (EML-86, EML-87).
+    RateLimited,
 }
 
 impl SkipReason {
@@ -127,6 +129,7 @@ impl SkipReason {
             Self::StateWentBack => "state_went_back",
             Self::Redacted => "redacted",
             Self::PolicyNever => "policy_never",
+            Self::RateLimited => "rate_limited",
         }
     }
 }

@@ -111,6 +111,22 @@ impl Blobs {
         self.blocking(move |blobs| blobs.put_blocking(&content)).await
     }
 
+    /// [`Blobs::put`] for content that others hold too.
+    ///
+    /// # Errors
+    /// As [`Blobs::put`].
+    pub async fn put_shared(&self, content: Arc<Vec<u8>>) -> Result<BlobHash> {
+        self.blocking(move |blobs| blobs.put_blocking(&content)).await
+    }
+
+    /// Space left for blobs, in bytes.
+    ///
+    /// # Errors
+    /// `Engine` when the file system does not tell.
+    pub fn free_bytes(&self) -> Result<u64> {
+        crate::store::durable::free_bytes(&self.0.root)
+    }
+
     /// [`Blobs::put`] on this thread.
     ///
     /// # Errors

@@ -16,11 +16,14 @@
 //! leaves nothing written.
 
 pub mod agents;
+pub mod attempts;
 pub mod blob_refs;
 pub mod blobs;
 pub mod broadcasts;
+pub mod captured;
 pub mod client_ids;
 pub mod contacts;
+pub mod cross_posts;
 pub mod cursors;
 pub mod durable;
 pub mod engine;

@@ -9,6 +9,7 @@ use crate::domain::id::DeliveryId;
 use crate::domain::id::Millis;
 use crate::domain::id::ThreadId;
 use crate::store::engine::ReadTx;
+use crate::store::engine::Table;
 use crate::store::engine::WriteTx;
 use crate::store::error::Result;
 use crate::store::key;
@@ -69,13 +70,13 @@ fn number_of_due(row: &[u8], at: usize) -> Result<u64> {
     key::number_at(row, at).ok_or_else(|| record::corrupt(tables::DUE, row, "short key"))
 }
 
-/// Deliveries of a thread, oldest first.
+/// Deliveries of a thread, newest first.
 ///
 /// # Errors
 /// `Corrupt`.
 pub fn of_thread(tx: &dyn ReadTx, thread: ThreadId, limit: usize) -> Result<Vec<Delivery>> {
     let prefix = key::one(thread.0);
-    let rows = tx.scan(tables::DELIVERIES_BY_THREAD, &prefix, &key::prefix_end(&prefix), limit)?;
+    let rows = tx.scan_back(tables::DELIVERIES_BY_THREAD, &prefix, &key::prefix_end(&prefix), limit)?;
     record::load(tx, tables::DELIVERIES_BY_THREAD, rows)
 }
 
@@ -110,32 +111,64 @@ pub fn attention(tx: &dyn ReadTx, limit: usize) -> Result<Vec<Delivery>> {
     record::load(tx, tables::ATTENTION, rows)
 }
 
-/// The delivery that takes further replies to a contact in a thread (EML-72).
+/// What further parts can be added to while it waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pending {
+    /// Agents' comments (EML-72).
+    Reply,
+    /// Changes of a ticket's state (NTF-11).
+    Status,
+}
+
+impl Pending {
+    fn table(self) -> Table {
+        match self {
+            Self::Reply => tables::PENDING_REPLIES,
+            Self::Status => tables::PENDING_STATUS,
+        }
+    }
+}
+
+/// The delivery of that kind that still waits for a contact in a thread.
 ///
 /// # Errors
 /// `Corrupt`.
-pub fn pending_reply(tx: &dyn ReadTx, thread: ThreadId, contact: ContactId) -> Result<Option<DeliveryId>> {
+pub fn pending(tx: &dyn ReadTx, thread: ThreadId, contact: ContactId, kind: Pending) -> Result<Option<DeliveryId>> {
     let row = key::two(thread.0, contact.0);
-    let Some(id) = tx.get(tables::PENDING_REPLIES, &row)? else { return Ok(None) };
-    let id = key::number(&id).ok_or_else(|| record::corrupt(tables::PENDING_REPLIES, &row, "names no delivery"))?;
+    let Some(id) = tx.get(kind.table(), &row)? else { return Ok(None) };
+    let id = key::number(&id).ok_or_else(|| record::corrupt(kind.table(), &row, "names no delivery"))?;
     Ok(Some(DeliveryId(id)))
 }
 
-/// Sets or clears what [`pending_reply`] gives. A delivery that is no longer queued must not stand there.
+/// Sets or clears what [`pending`] gives. A delivery that is no longer queued must not stand there.
 ///
 /// # Errors
 /// As the engine.
-pub fn set_pending_reply(
+pub fn set_pending(
     tx: &mut dyn WriteTx,
     thread: ThreadId,
     contact: ContactId,
+    kind: Pending,
     delivery: Option<DeliveryId>,
 ) -> Result<()> {
     let row = key::two(thread.0, contact.0);
     match delivery {
-        Some(id) => tx.put(tables::PENDING_REPLIES, &row, &key::one(id.0)),
-        None => tx.delete(tables::PENDING_REPLIES, &row),
+        Some(id) => tx.put(kind.table(), &row, &key::one(id.0)),
+        None => tx.delete(kind.table(), &row),
     }
+}
+
+/// Clears every place where a delivery waits for more; called when its sending begins or it is settled.
+///
+/// # Errors
+/// `Corrupt`.
+pub fn end_pending(tx: &mut dyn WriteTx, delivery: &Delivery) -> Result<()> {
+    for kind in [Pending::Reply, Pending::Status] {
+        if pending(tx, delivery.thread, delivery.contact, kind)? == Some(delivery.id) {
+            set_pending(tx, delivery.thread, delivery.contact, kind, None)?;
+        }
+    }
+    Ok(())
 }
 
 /// How many deliveries are in each state, by the state's word; every word is there (BRC-41).

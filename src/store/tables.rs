@@ -92,6 +92,12 @@ pub const DELIVERIES_BY_MESSAGE_ID: Table = Table("deliveries_by_message_id");
 pub const DELIVERY_COUNTS: Table = Table("delivery_counts");
 /// thread ++ contact → delivery that still takes further replies (EML-72).
 pub const PENDING_REPLIES: Table = Table("pending_replies");
+/// Thread, contact → the delivery that tells further changes of state while it waits.
+pub const PENDING_STATUS: Table = Table("pending_status");
+/// Delivery → content hash of the message that was kept instead of sent.
+pub const CAPTURED: Table = Table("captured");
+/// Part → ticket, linked thread served last: cross-posts under way.
+pub const CROSS_POSTS: Table = Table("cross_posts");
 
 /// broadcast → record.
 pub const BROADCASTS: Table = Table("broadcasts");
@@ -152,6 +158,9 @@ pub const ALL: &[Table] = &[
     DELIVERIES_BY_MESSAGE_ID,
     DELIVERY_COUNTS,
     PENDING_REPLIES,
+    PENDING_STATUS,
+    CAPTURED,
+    CROSS_POSTS,
     BROADCASTS,
     BROADCASTS_RUNNING,
     BROADCASTS_BY_TRACKER,

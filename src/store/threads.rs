@@ -3,6 +3,7 @@
 use crate::domain::id::ContactId;
 use crate::domain::id::Millis;
 use crate::domain::id::ThreadId;
+use crate::domain::id::TicketTypeId;
 use crate::domain::thread::Thread;
 use crate::store::engine::ReadTx;
 use crate::store::engine::WriteTx;
@@ -48,6 +49,38 @@ pub fn tickets(tx: &dyn ReadTx, before: Option<ThreadId>, limit: usize) -> Resul
     let to = before.map_or_else(|| key::END.to_vec(), |id| key::one(id.0));
     let rows = tx.scan_back(tables::TICKETS, &[], &to, limit)?;
     record::load(tx, tables::TICKETS, rows)
+}
+
+/// How many threads there are, counted up to `up_to`.
+///
+/// # Errors
+/// As the engine.
+pub fn count(tx: &dyn ReadTx, up_to: usize) -> Result<u64> {
+    Ok(tx.scan(tables::THREADS_BY_UPDATED, &[], key::END, up_to)?.len() as u64)
+}
+
+/// How many tickets there are, counted up to `up_to`.
+///
+/// # Errors
+/// As the engine.
+pub fn count_tickets(tx: &dyn ReadTx, up_to: usize) -> Result<u64> {
+    Ok(tx.scan(tables::TICKETS, &[], key::END, up_to)?.len() as u64)
+}
+
+/// Whether a ticket of that type exists (TYP-2). Looks through the tickets, newest first, in pages.
+///
+/// # Errors
+/// `Corrupt`.
+pub fn any_of_type(tx: &dyn ReadTx, ticket_type: TicketTypeId) -> Result<bool> {
+    let mut before = None;
+    loop {
+        let page = tickets(tx, before, 500)?;
+        let Some(last) = page.last() else { return Ok(false) };
+        before = Some(last.id);
+        if page.iter().any(|thread| thread.ticket.as_ref().is_some_and(|ticket| ticket.type_id == ticket_type)) {
+            return Ok(true);
+        }
+    }
 }
 
 /// The thread of ticket #`number` (OBJ-2).

@@ -72,7 +72,8 @@ codes! {
     ContactRole { User = 0, Lead = 1, Visitor = 2 }
     SkipReason {
         SeenInMessenger = 0, NoAddress = 1, DuplicateContact = 2, DuplicateAddress = 3, Unsubscribed = 4,
-        Suppressed = 5, Blocked = 6, Removed = 7, Cancelled = 8, StateWentBack = 9, Redacted = 10, PolicyNever = 11
+        Suppressed = 5, Blocked = 6, Removed = 7, Cancelled = 8, StateWentBack = 9, Redacted = 10, PolicyNever = 11,
+        RateLimited = 12
     }
     Stage { BeforeDot = 0, AfterDot = 1, Answered = 2 }
     DeliveryClass {

@@ -1,0 +1,239 @@
+//! Agents, tokens, and who may call what (API-1, DSK-12).
+//!
+//! **Invariant:** rights are checked here and nowhere else; a handler that forgets nothing can still not do more than its
+//! caller may. A token's secret is never kept, only its hash.
+
+use crate::desk::Desk;
+use crate::desk::Error;
+use crate::desk::Result;
+use crate::desk::draft::At;
+use crate::desk::draft::missing;
+use crate::desk::random_bytes;
+use crate::domain::address::Address;
+use crate::domain::agent::Agent;
+use crate::domain::agent::AgentRole;
+use crate::domain::agent::Caller;
+use crate::domain::agent::Scope;
+use crate::domain::agent::Token;
+use crate::domain::id::AgentId;
+use crate::domain::id::Millis;
+use crate::domain::id::TokenId;
+use crate::domain::part::Author;
+use crate::domain::refusal::Refusal;
+use crate::store;
+use argon2::Argon2;
+use argon2::password_hash::PasswordHasher;
+use argon2::password_hash::SaltString;
+use data_encoding::BASE64URL_NOPAD;
+use ring::digest;
+
+/// How every secret begins, so that leaked ones can be searched for.
+const TOKEN_PREFIX: &str = "dg_";
+/// Longest name of an agent or a token, in characters.
+const NAME_CHARS_MAX: usize = 256;
+/// Shortest password taken, in characters.
+const PASSWORD_CHARS_MIN: usize = 10;
+
+/// An agent to be added.
+#[derive(Clone, Debug)]
+pub struct NewAgent {
+    /// Unique among agents.
+    pub email: Address,
+    /// Shown to customers.
+    pub name: String,
+    /// What they may do.
+    pub role: AgentRole,
+    /// Kept as argon2id only; at least ten characters.
+    pub password: Option<String>,
+}
+
+/// Why a token was not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unauthorized {
+    /// There is no such token.
+    Unknown,
+    /// Revoked or expired, or its agent is disabled.
+    Ended,
+    /// The store cannot be read.
+    Unavailable,
+}
+
+/// Refuses a caller whose token lacks every one of `any_of`.
+///
+/// # Errors
+/// `Forbidden`, naming the scope.
+pub(crate) fn require(caller: &Caller, any_of: &[Scope]) -> std::result::Result<(), Refusal> {
+    if any_of.iter().any(|scope| caller.scopes.contains(scope)) {
+        return Ok(());
+    }
+    let names: Vec<&str> = any_of.iter().map(|scope| scope.as_str()).collect();
+    Err(Refusal::Forbidden { message: format!("the token lacks the scope {}", names.join(" or ")) })
+}
+
+/// The author that a caller's parts get.
+pub(crate) fn author(caller: &Caller) -> Author {
+    Author::Agent { id: caller.agent, name: caller.name.clone() }
+}
+
+impl Desk {
+    /// The caller a bearer token stands for. The look-up is by hash, so its time tells nothing of the secret.
+    ///
+    /// # Errors
+    /// [`Unauthorized`].
+    pub fn authenticate(&self, token: &str) -> std::result::Result<Caller, Unauthorized> {
+        let secret = token.strip_prefix(TOKEN_PREFIX).filter(|rest| rest.len() <= 64).ok_or(Unauthorized::Unknown)?;
+        let hash = hash_of(secret);
+        let now = self.inner.clock.now();
+        let found = self.inner.store.view(|tx| {
+            let Some(token) = store::agents::token_by_hash(tx, &hash)? else {
+                return Ok(None);
+            };
+            Ok(store::agents::get(tx, token.agent)?.map(|agent| (token, agent)))
+        });
+        let (token, agent) = found.map_err(|_| Unauthorized::Unavailable)?.ok_or(Unauthorized::Unknown)?;
+        let expired = token.expires_at.is_some_and(|at| at <= now);
+        if token.revoked_at.is_some() || expired || agent.disabled {
+            return Err(Unauthorized::Ended);
+        }
+        Ok(Caller { agent: agent.id, name: agent.name, role: agent.role, scopes: token.scopes })
+    }
+
+    /// Adds an agent. For the command line.
+    ///
+    /// # Errors
+    /// `Conflict` when the address is an agent's already; `Invalid` for an empty name or a short password.
+    pub async fn add_agent(&self, new: NewAgent) -> Result<Agent> {
+        let name = clean_name(&new.name, "name")?;
+        let password_hash = new.password.as_deref().map(hash_password).transpose()?;
+        let at = At::of(&self.inner.clock);
+        let added = self.inner.store.update(move |tx| {
+            if store::agents::by_email(tx, &new.email)?.is_some() {
+                let message = format!("{} is an agent already", new.email);
+                return Err(store::Error::Refused(Refusal::Conflict { message }));
+            }
+            let agent = Agent {
+                id: AgentId(at.id()),
+                name: name.clone(),
+                email: new.email.clone(),
+                role: new.role,
+                password_hash: password_hash.clone(),
+                disabled: false,
+                created_at: at.now,
+            };
+            store::agents::put(tx, &agent)?;
+            Ok(agent)
+        });
+        Ok(added.await?)
+    }
+
+    /// Every agent, by id.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn agents(&self) -> Result<Vec<Agent>> {
+        Ok(self.inner.store.view(store::agents::all)?)
+    }
+
+    /// One agent.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub fn agent(&self, id: AgentId) -> Result<Agent> {
+        Ok(self.inner.store.view(|tx| store::agents::get(tx, id)?.ok_or_else(|| missing("admin")))?)
+    }
+
+    /// Takes an agent's access away, tokens included; what they wrote stays.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub async fn disable_agent(&self, email: &Address) -> Result<Agent> {
+        let email = email.clone();
+        let disabled = self.inner.store.update(move |tx| {
+            let mut agent = store::agents::by_email(tx, &email)?.ok_or_else(|| missing("admin"))?;
+            agent.disabled = true;
+            store::agents::put(tx, &agent)?;
+            Ok(agent)
+        });
+        Ok(disabled.await?)
+    }
+
+    /// Makes a token; the secret is in the answer and nowhere else. No scopes means all of them.
+    ///
+    /// # Errors
+    /// `NotFound` for an unknown agent, `Conflict` for a disabled one.
+    pub async fn create_token(&self, agent: &Address, name: &str, scopes: Vec<Scope>) -> Result<(Token, String)> {
+        let secret = BASE64URL_NOPAD.encode(&random_bytes::<32>()?);
+        let hash = hash_of(&secret);
+        let scopes = if scopes.is_empty() { Scope::ALL.to_vec() } else { scopes };
+        let (email, name, at) = (agent.clone(), clean_name(name, "name")?, At::of(&self.inner.clock));
+        let made = self.inner.store.update(move |tx| {
+            let agent = store::agents::by_email(tx, &email)?.ok_or_else(|| missing("admin"))?;
+            if agent.disabled {
+                let message = format!("{email} is disabled");
+                return Err(store::Error::Refused(Refusal::Conflict { message }));
+            }
+            let token = Token {
+                id: TokenId(at.id()),
+                hash,
+                agent: agent.id,
+                name: name.clone(),
+                scopes: scopes.clone(),
+                created_at: at.now,
+                expires_at: None,
+                revoked_at: None,
+            };
+            store::agents::put_token(tx, &token)?;
+            Ok(token)
+        });
+        Ok((made.await?, format!("{TOKEN_PREFIX}{secret}")))
+    }
+
+    /// Every token, revoked ones included.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn tokens(&self) -> Result<Vec<Token>> {
+        Ok(self.inner.store.view(store::agents::tokens)?)
+    }
+
+    /// Ends a token; ending it again changes nothing.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub async fn revoke_token(&self, id: TokenId) -> Result<Token> {
+        let now: Millis = self.inner.clock.now();
+        let revoked = self.inner.store.update(move |tx| {
+            let mut token = store::agents::token(tx, id)?.ok_or_else(|| missing("token"))?;
+            token.revoked_at.get_or_insert(now);
+            store::agents::put_token(tx, &token)?;
+            Ok(token)
+        });
+        Ok(revoked.await?)
+    }
+}
+
+fn hash_of(secret: &str) -> [u8; 32] {
+    let mut hash = [0; 32];
+    hash.copy_from_slice(digest::digest(&digest::SHA256, secret.as_bytes()).as_ref());
+    hash
+}
+
+fn clean_name(name: &str, field: &str) -> Result<String> {
+    let name = name.trim();
+    let fits = !name.is_empty() && name.chars().count() <= NAME_CHARS_MAX && !name.chars().any(char::is_control);
+    if fits {
+        return Ok(name.to_owned());
+    }
+    let message = format!("{field} must have 1 to {NAME_CHARS_MAX} characters, none of them a control character");
+    Err(Error::Refused(Refusal::invalid(field, message)))
+}
+
+fn hash_password(password: &str) -> Result<String> {
+    if password.chars().count() < PASSWORD_CHARS_MIN {
+        let message = format!("a password needs at least {PASSWORD_CHARS_MIN} characters");
+        return Err(Error::Refused(Refusal::invalid("password", message)));
+    }
+    let unusable = |error: argon2::password_hash::Error| Error::Unavailable(format!("hash the password: {error}"));
+    let salt = SaltString::encode_b64(&random_bytes::<16>()?).map_err(unusable)?;
+    Ok(Argon2::default().hash_password(password.as_bytes(), &salt).map_err(unusable)?.to_string())
+}

@@ -1,0 +1,356 @@
+//! From a delivery to a mail: looked at again, rendered, composed (DESIGN §5 "Agent's reply").
+
+use crate::desk::Desk;
+use crate::desk::Inner;
+use crate::desk::Result;
+use crate::desk::SupportAddress;
+use crate::desk::draft::missing;
+use crate::desk::notify::unreachable_reason;
+use crate::desk::outbox::OutgoingMail;
+use crate::desk::outbox::Prepared;
+use crate::desk::views::TicketView;
+use crate::desk::views::ticket_view;
+use crate::domain::address::Address;
+use crate::domain::attachment::AttachmentSource;
+use crate::domain::attribute::DESCRIPTION;
+use crate::domain::attribute::Value;
+use crate::domain::broadcast::Broadcast;
+use crate::domain::channel_kind::ChannelKind;
+use crate::domain::contact::Contact;
+use crate::domain::delivery::Delivery;
+use crate::domain::delivery::DeliveryKind;
+use crate::domain::delivery::SkipReason;
+use crate::domain::delivery::Verdict;
+use crate::domain::id::PartId;
+use crate::domain::part::Author;
+use crate::domain::part::Part;
+use crate::domain::part::PartKind;
+use crate::domain::thread::Thread;
+use crate::mail;
+use crate::mail::compose::Automatic;
+use crate::mail::compose::Outgoing;
+use crate::mail::compose::OutgoingFile;
+use crate::mail::message::NamedAddress;
+use crate::mail::message::attachment_bytes;
+use crate::mail::message::msg_id::MsgId;
+use crate::mail::message_id::Principal;
+use crate::mail::message_id::ReplyClaims;
+use crate::store;
+use crate::store::engine::ReadTx;
+use crate::template::view;
+use crate::template::view::Notice;
+
+/// Parts looked at for the thread's Message-IDs.
+const PARTS_FOR_REFERENCES: usize = 60;
+/// Files that go with a mail itself; beyond it the text says that they are in the conversation (BRC-1).
+const FILES_BYTES_MAX: u64 = 10 * 1_024 * 1_024;
+
+/// Everything a mail is made of, read in one snapshot.
+struct Material {
+    thread: Thread,
+    contact: Contact,
+    ticket: Option<TicketView>,
+    agent_name: Option<String>,
+    /// The parts the mail is about, oldest first.
+    parts: Vec<Part>,
+    /// Ids of the thread, oldest first.
+    references: Vec<MsgId>,
+    in_reply_to: Option<MsgId>,
+    broadcast: Option<Broadcast>,
+}
+
+impl Desk {
+    /// Renders and composes a leased delivery, after looking again whether it is still wanted: seen meanwhile (EML-72),
+    /// removed (PAR-4), blocked, the state gone back (NTF-11).
+    ///
+    /// # Errors
+    /// When store or blobs cannot be read. What cannot be rendered or composed is a verdict, not an error.
+    pub fn prepare(&self, delivery: &Delivery) -> Result<Prepared> {
+        let found = self.inner.store.view(|tx| material(tx, delivery))?;
+        let material = match found {
+            Ok(material) => material,
+            Err(reason) => return Ok(Prepared::Settle(Verdict::Skipped(reason))),
+        };
+        let Some(recipient) = material.contact.email.clone() else {
+            return Ok(Prepared::Settle(Verdict::Skipped(SkipReason::NoAddress)));
+        };
+        let composed = self.inner.compose(delivery, &material, &recipient);
+        Ok(match composed? {
+            Ok(mail) => Prepared::Send(mail),
+            Err(reason) => Prepared::Settle(Verdict::Failed { reason }),
+        })
+    }
+}
+
+impl Inner {
+    fn compose(
+        &self,
+        delivery: &Delivery,
+        material: &Material,
+        recipient: &Address,
+    ) -> Result<std::result::Result<OutgoingMail, String>> {
+        let support = self.support_address(&material.thread);
+        let notice = self.notice(delivery, material);
+        let rendered = match self.templates.current().email(&notice) {
+            Ok(rendered) => rendered,
+            Err(error) => return Ok(Err(format!("cannot be rendered: {error}"))),
+        };
+        if let Some(error) = &rendered.fell_back {
+            tracing::warn!(delivery = %delivery.id, %error, "the overriding template failed; the built-in one was used");
+        }
+        let Some(message_id) = MsgId::parse(&delivery.message_id) else {
+            return Ok(Err("has no Message-ID".to_owned()));
+        };
+        let claims = ReplyClaims { thread: delivery.thread, principal: Principal::Contact(delivery.contact) };
+        let reply_to = self.keys.reply_address(&support.address, claims);
+        let outgoing = Outgoing {
+            from: from(support, material.agent_name.as_deref()),
+            reply_to: reply_to.map(|address| NamedAddress { name: support.name.clone(), address }),
+            to: vec![NamedAddress {
+                name: material.contact.name.clone().unwrap_or_default(),
+                address: recipient.clone(),
+            }],
+            cc: Vec::new(),
+            subject: rendered.subject,
+            message_id,
+            in_reply_to: material.in_reply_to.clone(),
+            references: material.references.clone(),
+            date: delivery.created_at,
+            text: rendered.text,
+            html: Some(rendered.html),
+            automatic: if delivery.kind.is_automatic() { Automatic::Generated } else { Automatic::No },
+            list_unsubscribe: None,
+            marker: self.keys.marker(delivery.id),
+            files: self.files(&material.parts)?,
+        };
+        let bytes = match mail::compose::compose(&outgoing) {
+            Ok(bytes) => bytes,
+            Err(error) => return Ok(Err(format!("cannot be composed: {error}"))),
+        };
+        let bounces = self.keys.bounce_address(&support.address, delivery.id);
+        Ok(Ok(OutgoingMail {
+            delivery: delivery.id,
+            reverse_path: bounces.unwrap_or_else(|| support.address.clone()),
+            recipient: recipient.clone(),
+            message_id: delivery.message_id.clone(),
+            bytes,
+        }))
+    }
+
+    fn notice(&self, delivery: &Delivery, material: &Material) -> Notice {
+        let about = self.about(material);
+        let email_thread = material.thread.initial_channel == ChannelKind::Email;
+        match &delivery.kind {
+            DeliveryKind::Reply { .. } => Notice::AgentReply(view::AgentReply {
+                about,
+                email_thread,
+                parts: material.parts.iter().map(shown).collect(),
+                earlier: Vec::new(),
+                signature: view::Body::default(),
+            }),
+            DeliveryKind::TicketSubmitted => Notice::TicketSubmitted(view::TicketSubmitted {
+                about,
+                description: description(material),
+                message: None,
+            }),
+            DeliveryKind::TicketStateChanged { .. } => {
+                Notice::TicketStateChanged(view::TicketStateChanged { about, previous_state: None, parts: Vec::new() })
+            }
+            DeliveryKind::Broadcast { .. } => {
+                let part = material.parts.first();
+                Notice::TrackerBroadcast(view::TrackerBroadcast {
+                    about,
+                    subject: material.broadcast.as_ref().map(|broadcast| broadcast.subject.clone()),
+                    email_thread,
+                    body_html: part.map(|part| body_html(part)).unwrap_or_default(),
+                    body_text: part.map(|part| view::CleanText::new(&part.body_text)).unwrap_or_default(),
+                    files: Vec::new(),
+                })
+            }
+        }
+    }
+
+    fn about(&self, material: &Material) -> view::About {
+        let ticket = material.thread.ticket.as_ref().zip(material.ticket.as_ref());
+        view::About {
+            lang: material.contact.language_override.clone().unwrap_or_else(|| self.settings.default_locale.clone()),
+            time_zone: self.settings.time_zone.clone(),
+            workspace: view::Named { name: Some(self.settings.workspace_name.clone()) },
+            brand: view::Named { name: Some(self.settings.workspace_name.clone()) },
+            contact: contact_view(&material.contact),
+            agent: agent_view(material.agent_name.as_deref()),
+            thread: view::Thread { id: Some(material.thread.id.to_string()), title: material.thread.title.clone() },
+            ticket: ticket.map_or_else(view::Ticket::default, |(ticket, kinds)| view::Ticket {
+                number: Some(ticket.number),
+                title: material.thread.title.clone(),
+                state: Some(kinds.state.external_label.clone()),
+                category: Some(kinds.state.category),
+                type_name: Some(kinds.ticket_type.name.clone()),
+            }),
+            url: None,
+            stop_url: None,
+        }
+    }
+
+    fn files(&self, parts: &[Part]) -> Result<Vec<OutgoingFile>> {
+        let mut files = Vec::new();
+        let mut total = 0_u64;
+        for attachment in parts.iter().flat_map(|part| &part.attachments) {
+            total = total.saturating_add(attachment.size);
+            if total > FILES_BYTES_MAX {
+                break;
+            }
+            let blob = self.blobs.get_blocking(attachment.source.blob())?;
+            let bytes = match attachment.source {
+                AttachmentSource::Blob(_) => Some(blob),
+                AttachmentSource::MailPart { part, .. } => {
+                    usize::try_from(part).ok().and_then(|part| attachment_bytes(&blob, part))
+                }
+            };
+            files.extend(bytes.map(|bytes| OutgoingFile {
+                name: attachment.name.clone(),
+                content_type: attachment.content_type.clone(),
+                bytes,
+                content_id: attachment.content_id.clone(),
+            }));
+        }
+        Ok(files)
+    }
+}
+
+/// What the mail is made of, or why it is not wanted any more.
+fn material(tx: &dyn ReadTx, delivery: &Delivery) -> store::Result<std::result::Result<Material, SkipReason>> {
+    let thread = store::threads::get(tx, delivery.thread)?.ok_or_else(|| missing("conversation"))?;
+    let contact = store::contacts::get(tx, delivery.contact)?.ok_or_else(|| missing("contact"))?;
+    if let Some(reason) = unreachable_reason(&contact) {
+        return Ok(Err(reason));
+    }
+    let participant = thread.participant(contact.id).filter(|known| known.removed_at.is_none());
+    let Some(participant) = participant else { return Ok(Err(SkipReason::Removed)) };
+    let parts = match parts_of(tx, delivery, &thread, participant.seen_seq)? {
+        Ok(parts) => parts,
+        Err(reason) => return Ok(Err(reason)),
+    };
+    let agent_name = match delivery.agent {
+        Some(agent) => store::agents::get(tx, agent)?.map(|agent| agent.name),
+        None => None,
+    };
+    let broadcast = match &delivery.kind {
+        DeliveryKind::Broadcast { broadcast, .. } => store::broadcasts::get(tx, *broadcast)?,
+        DeliveryKind::Reply { .. } | DeliveryKind::TicketSubmitted | DeliveryKind::TicketStateChanged { .. } => None,
+    };
+    if broadcast.is_some() && contact.unsubscribed_from_emails {
+        return Ok(Err(SkipReason::Unsubscribed));
+    }
+    let (references, in_reply_to) = references(tx, delivery)?;
+    let ticket = ticket_view(tx, &thread)?;
+    Ok(Ok(Material { ticket, thread, contact, agent_name, parts, references, in_reply_to, broadcast }))
+}
+
+/// The parts the mail is about that were not seen meanwhile, or why none is left.
+fn parts_of(
+    tx: &dyn ReadTx,
+    delivery: &Delivery,
+    thread: &Thread,
+    seen_seq: u64,
+) -> store::Result<std::result::Result<Vec<Part>, SkipReason>> {
+    let load = |ids: &[PartId]| -> store::Result<Vec<Part>> {
+        let mut parts = Vec::with_capacity(ids.len());
+        for id in ids {
+            parts.extend(store::parts::by_id(tx, *id)?);
+        }
+        Ok(parts)
+    };
+    match &delivery.kind {
+        DeliveryKind::Reply { parts } => Ok(unseen(load(parts)?, seen_seq)),
+        DeliveryKind::Broadcast { part, .. } => Ok(unseen(load(&[*part])?, seen_seq)),
+        DeliveryKind::TicketSubmitted => Ok(Ok(Vec::new())),
+        DeliveryKind::TicketStateChanged { part } => {
+            let began_with = load(&[*part])?.pop().and_then(|part| match part.kind {
+                PartKind::TicketStateUpdated { from, .. } => Some(from.0),
+                _ => None,
+            });
+            let now = thread.ticket.as_ref().map(|ticket| ticket.state_id);
+            Ok(if began_with == now { Err(SkipReason::StateWentBack) } else { Ok(Vec::new()) })
+        }
+    }
+}
+
+fn unseen(parts: Vec<Part>, seen_seq: u64) -> std::result::Result<Vec<Part>, SkipReason> {
+    let (redacted, whole): (Vec<Part>, Vec<Part>) = parts.into_iter().partition(|part| part.redacted);
+    let had_any = !whole.is_empty();
+    let unseen: Vec<Part> = whole.into_iter().filter(|part| part.seq > seen_seq).collect();
+    match (unseen.is_empty(), had_any) {
+        (false, _) => Ok(unseen),
+        (true, false) if !redacted.is_empty() => Err(SkipReason::Redacted),
+        (true, _) => Err(SkipReason::SeenInMessenger),
+    }
+}
+
+/// The Message-IDs of the thread in order of time, and the one that is answered: the newest mail that came in, else our
+/// newest to the same contact (EML-61).
+fn references(tx: &dyn ReadTx, delivery: &Delivery) -> store::Result<(Vec<MsgId>, Option<MsgId>)> {
+    let mut dated: Vec<(u64, MsgId)> = Vec::new();
+    let first = store::parts::get(tx, delivery.thread, 1)?;
+    let newest = store::parts::newest(tx, delivery.thread, PARTS_FOR_REFERENCES)?;
+    for part in first.into_iter().chain(newest) {
+        if let Some(email) = part.email.as_ref().filter(|email| !email.class.is_silent()) {
+            dated.extend(MsgId::parse(&email.message_id).map(|id| (part.created_at.0, id)));
+        }
+    }
+    let in_reply_to = dated.iter().max_by_key(|(at, _)| *at).map(|(_, id)| id.clone());
+    let earlier = store::outbox::of_thread(tx, delivery.thread, PARTS_FOR_REFERENCES)?;
+    let ours = earlier.iter().filter(|other| other.contact == delivery.contact && other.id < delivery.id);
+    let mut ours: Vec<(u64, MsgId)> = ours
+        .filter(|other| other.attempt_count > 0)
+        .filter_map(|other| MsgId::parse(&other.message_id).map(|id| (other.created_at.0, id)))
+        .collect();
+    let in_reply_to = in_reply_to.or_else(|| ours.iter().max_by_key(|(at, _)| *at).map(|(_, id)| id.clone()));
+    dated.append(&mut ours);
+    dated.sort();
+    dated.dedup_by(|a, b| a.1 == b.1);
+    Ok((dated.into_iter().map(|(_, id)| id).collect(), in_reply_to))
+}
+
+/// "Agent name (Support name)", or the support name alone (EML-60).
+fn from(support: &SupportAddress, agent: Option<&str>) -> NamedAddress {
+    let name = agent.map_or_else(|| support.name.clone(), |agent| format!("{agent} ({})", support.name));
+    NamedAddress { name, address: support.address.clone() }
+}
+
+pub(crate) fn contact_view(contact: &Contact) -> view::Person {
+    view::Person { first_name: contact.first_name().map(str::to_owned), name: contact.name.clone() }
+}
+
+pub(crate) fn agent_view(name: Option<&str>) -> view::Person {
+    let first_name = name.and_then(|name| name.split_whitespace().next()).map(str::to_owned);
+    view::Person { first_name, name: name.map(str::to_owned) }
+}
+
+fn body_html(part: &Part) -> view::CleanHtml {
+    view::CleanHtml::already_clean(part.body_html.clone())
+}
+
+fn shown(part: &Part) -> view::Part {
+    let author_name = match &part.author {
+        Author::Agent { name, .. } | Author::Contact { name, .. } => Some(name.clone()),
+        Author::Bot => None,
+    };
+    view::Part {
+        author_name,
+        from_agent: part.author.contact().is_none(),
+        body_html: body_html(part),
+        body_text: view::CleanText::new(&part.body_text),
+        sent_at: Some(part.created_at.0),
+    }
+}
+
+fn description(material: &Material) -> view::Body {
+    let ticket = material.thread.ticket.as_ref().zip(material.ticket.as_ref());
+    match ticket.and_then(|(ticket, kinds)| ticket.value(&kinds.ticket_type, DESCRIPTION)) {
+        Some(Value::Text(text)) => {
+            view::Body { body_html: view::CleanHtml::from_text(text), body_text: view::CleanText::new(text) }
+        }
+        _ => view::Body::default(),
+    }
+}

@@ -1,0 +1,237 @@
+//! Contacts: find, create, change (OBJ-14, OBJ-20 to OBJ-24).
+
+use crate::desk::Desk;
+use crate::desk::Result;
+use crate::desk::access::require;
+use crate::desk::draft::At;
+use crate::desk::draft::missing;
+use crate::desk::views::Page;
+use crate::domain::address::Address;
+use crate::domain::agent::Caller;
+use crate::domain::agent::Scope;
+use crate::domain::attribute::Value;
+use crate::domain::contact::Contact;
+use crate::domain::contact::ContactRole;
+use crate::domain::contact::NAME_CHARS_MAX;
+use crate::domain::event::Event;
+use crate::domain::event::EventKind;
+use crate::domain::id::ContactId;
+use crate::domain::refusal::Refusal;
+use crate::store;
+use crate::store::engine::ReadTx;
+use crate::store::save::Change;
+use crate::store::save::save;
+
+/// Totals are counted up to here; beyond it a list says this many.
+pub(crate) const TOTAL_COUNTED_MAX: usize = 10_000;
+
+/// A contact as a caller names it (TCK-14).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ContactRef {
+    /// By id.
+    Id(ContactId),
+    /// By the caller's own key.
+    External(String),
+    /// By address.
+    Email(Address),
+}
+
+/// Facts to set. `None` leaves a fact alone, `Some(None)` clears it (API-4).
+#[derive(Clone, Debug, Default)]
+pub struct ContactFacts {
+    /// User or lead.
+    pub role: Option<ContactRole>,
+    /// The caller's key.
+    pub external_id: Option<Option<String>>,
+    /// Where mail goes.
+    pub email: Option<Option<Address>>,
+    /// Shown name.
+    pub name: Option<Option<String>>,
+    /// Telephone.
+    pub phone: Option<Option<String>>,
+    /// Address of a picture.
+    pub avatar: Option<Option<String>>,
+    /// Free facts by name; `None` clears one.
+    pub custom_attributes: Vec<(String, Option<Value>)>,
+    /// Stops bulk mail.
+    pub unsubscribed_from_emails: Option<bool>,
+    /// Language of everything they read.
+    pub language_override: Option<Option<String>>,
+}
+
+impl Desk {
+    /// One contact. Scope `read_contacts`.
+    ///
+    /// # Errors
+    /// `NotFound`, `Forbidden`.
+    pub fn contact(&self, caller: &Caller, id: ContactId) -> Result<Contact> {
+        require(caller, &[Scope::ReadContacts])?;
+        Ok(self.inner.store.view(|tx| store::contacts::get(tx, id)?.ok_or_else(|| missing("contact")))?)
+    }
+
+    /// Contacts, newest first, behind `after`. Scope `read_contacts`.
+    ///
+    /// # Errors
+    /// `Forbidden`.
+    pub fn contacts(&self, caller: &Caller, after: Option<ContactId>, limit: usize) -> Result<Page<Contact>> {
+        require(caller, &[Scope::ReadContacts])?;
+        Ok(self.inner.store.view(|tx| {
+            let mut items = store::contacts::newest(tx, after, limit.saturating_add(1))?;
+            let has_more = items.len() > limit;
+            items.truncate(limit);
+            let total = store::contacts::newest(tx, None, TOTAL_COUNTED_MAX)?.len();
+            Ok(Page { items, total: total as u64, has_more })
+        })?)
+    }
+
+    /// The contact a caller names. Scope `read_contacts`.
+    ///
+    /// # Errors
+    /// `NotFound`; `Conflict` when several contacts have the address (OBJ-21).
+    pub fn find_contact(&self, caller: &Caller, by: &ContactRef) -> Result<Contact> {
+        require(caller, &[Scope::ReadContacts])?;
+        Ok(self.inner.store.view(|tx| resolve(tx, by))?)
+    }
+
+    /// Makes a contact; a lead unless a role or an external id says otherwise. Scope `write_contacts`. Event
+    /// `ContactUpdated`.
+    ///
+    /// # Errors
+    /// `Conflict` when the external id is taken, `Invalid` for values over their limits.
+    pub async fn create_contact(&self, caller: &Caller, facts: ContactFacts) -> Result<Contact> {
+        require(caller, &[Scope::WriteContacts])?;
+        let at = At::of(&self.inner.clock);
+        let created = self.inner.store.update(move |tx| {
+            let has_key = matches!(facts.external_id, Some(Some(_)));
+            let role = if has_key { ContactRole::User } else { ContactRole::Lead };
+            let mut contact = Contact::new(ContactId(at.id()), role, at.now);
+            apply(tx, &mut contact, &facts, &at)?;
+            save(tx, &updated(contact.clone(), &at))?;
+            Ok(contact)
+        });
+        Ok(created.await?)
+    }
+
+    /// Changes a contact. Scope `write_contacts`. Event `ContactUpdated`.
+    ///
+    /// # Errors
+    /// As [`Desk::create_contact`], and `NotFound`.
+    pub async fn update_contact(&self, caller: &Caller, id: ContactId, facts: ContactFacts) -> Result<Contact> {
+        require(caller, &[Scope::WriteContacts])?;
+        let at = At::of(&self.inner.clock);
+        let changed = self.inner.store.update(move |tx| {
+            let mut contact = store::contacts::get(tx, id)?.ok_or_else(|| missing("contact"))?;
+            apply(tx, &mut contact, &facts, &at)?;
+            save(tx, &updated(contact.clone(), &at))?;
+            Ok(contact)
+        });
+        Ok(changed.await?)
+    }
+}
+
+/// The contact a reference names.
+pub(crate) fn resolve(tx: &dyn ReadTx, by: &ContactRef) -> store::Result<Contact> {
+    match by {
+        ContactRef::Id(id) => store::contacts::get(tx, *id)?.ok_or_else(|| missing("contact")),
+        ContactRef::External(key) => store::contacts::by_external_id(tx, key)?.ok_or_else(|| missing("contact")),
+        ContactRef::Email(address) => {
+            let mut found = store::contacts::by_email(tx, address)?;
+            match (found.pop(), found.is_empty()) {
+                (Some(only), true) => Ok(only),
+                (None, _) => Err(missing("contact")),
+                (Some(_), false) => Err(store::Error::Refused(Refusal::Conflict {
+                    message: format!("several contacts have the address {address}; name one by id"),
+                })),
+            }
+        }
+    }
+}
+
+/// A contact saved with its event.
+pub(crate) fn updated(contact: Contact, at: &At) -> Change {
+    let event = Event {
+        kind: EventKind::ContactUpdated(contact.id),
+        thread: None,
+        at: at.now,
+        thread_state: None,
+        ticket_state: None,
+        cause: None,
+    };
+    Change { contacts: vec![contact], events: vec![event], ..Change::default() }
+}
+
+fn apply(tx: &dyn ReadTx, contact: &mut Contact, facts: &ContactFacts, at: &At) -> store::Result<()> {
+    if let Some(Some(key)) = &facts.external_id {
+        let holder = store::contacts::by_external_id(tx, key)?.filter(|holder| holder.id != contact.id);
+        if let Some(holder) = holder {
+            let message = format!("external_id '{key}' belongs to contact {}", holder.id);
+            return Err(store::Error::Refused(Refusal::Conflict { message }));
+        }
+    }
+    check_lengths(facts).map_err(store::Error::Refused)?;
+    set(&mut contact.external_id, &facts.external_id);
+    set(&mut contact.name, &facts.name);
+    set(&mut contact.phone, &facts.phone);
+    set(&mut contact.avatar, &facts.avatar);
+    set(&mut contact.language_override, &facts.language_override);
+    if let Some(email) = &facts.email {
+        if contact.email != *email {
+            contact.email_verified = false;
+            contact.has_hard_bounced = false;
+        }
+        contact.email.clone_from(email);
+    }
+    if let Some(role) = facts.role {
+        contact.role = role;
+    }
+    if let Some(unsubscribed) = facts.unsubscribed_from_emails {
+        contact.unsubscribed_from_emails = unsubscribed;
+    }
+    for (name, value) in &facts.custom_attributes {
+        match value {
+            Some(value) => contact.custom_attributes.insert(name.clone(), value.clone()),
+            None => contact.custom_attributes.remove(name),
+        };
+    }
+    contact.updated_at = at.now;
+    Ok(())
+}
+
+fn set(place: &mut Option<String>, fact: &Option<Option<String>>) {
+    if let Some(value) = fact {
+        place.clone_from(value);
+    }
+}
+
+/// Most free facts of one change.
+const CUSTOM_ATTRIBUTES_MAX: usize = 250;
+/// Longest text of a free fact, in characters.
+const CUSTOM_TEXT_CHARS_MAX: usize = 255;
+
+fn check_lengths(facts: &ContactFacts) -> std::result::Result<(), Refusal> {
+    let texts = [
+        ("external_id", &facts.external_id),
+        ("name", &facts.name),
+        ("phone", &facts.phone),
+        ("language_override", &facts.language_override),
+    ];
+    for (field, value) in texts {
+        let Some(Some(text)) = value else { continue };
+        if text.is_empty() || text.chars().count() > NAME_CHARS_MAX || text.chars().any(char::is_control) {
+            let message = format!("{field} takes 1 to {NAME_CHARS_MAX} characters without control characters");
+            return Err(Refusal::invalid(field, message));
+        }
+    }
+    if facts.custom_attributes.len() > CUSTOM_ATTRIBUTES_MAX {
+        let message = format!("at most {CUSTOM_ATTRIBUTES_MAX} custom attributes");
+        return Err(Refusal::invalid("custom_attributes", message));
+    }
+    for (name, value) in &facts.custom_attributes {
+        let too_long = matches!(value, Some(Value::Text(text)) if text.chars().count() > CUSTOM_TEXT_CHARS_MAX);
+        if too_long || name.is_empty() || name.chars().count() > NAME_CHARS_MAX {
+            let message = format!("custom attribute '{name}' takes at most {CUSTOM_TEXT_CHARS_MAX} characters");
+            return Err(Refusal::invalid("custom_attributes", message));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,162 @@
+//! Mail in: raw bytes durable → read, classed, cleaned → one transaction (DESIGN §5 "Email in").
+//!
+//! | killed | state | what follows |
+//! |---|---|---|
+//! | before the blob is durable | nothing | no 250; the sender tries again |
+//! | while reading | an unnamed blob, a mark that reading began | no 250; tried again; after two such deaths it is quarantined unread (P6) |
+//! | before the commit | as above, without the mark | no 250; tried again; the blob is found again or swept |
+//! | after the commit, before the 250 | everything | the sender tries again and is told 250: a duplicate (EML-15) |
+//!
+//! **Invariant:** everything that arrives ends as a part, as a journal row that says why not, or in quarantine; nothing is
+//! acknowledged before that is committed (EML-1, P3).
+
+mod place;
+mod reading;
+mod write;
+
+use crate::desk::Desk;
+use crate::desk::arrival::Accepted;
+use crate::desk::arrival::Arrival;
+use crate::desk::arrival::ArrivalSource;
+use crate::desk::arrival::MailDoor;
+use crate::desk::arrival::NotAccepted;
+use crate::desk::draft::At;
+use crate::desk::intake::reading::Reading;
+use crate::desk::intake::write::Taken;
+use crate::domain::address::Address;
+use crate::domain::attachment::BlobHash;
+use crate::domain::id::IntakeId;
+use crate::domain::intake::IntakeRow;
+use crate::domain::mailbox_cursor::MailboxCursor;
+use crate::store;
+use std::sync::Arc;
+
+/// Deaths of the process while reading one message, after which it is quarantined unread (P6).
+const DEATHS_MAX: u32 = 2;
+
+impl MailDoor for Desk {
+    fn knows_recipient(&self, address: &Address) -> bool {
+        self.inner.is_ours(address)
+    }
+
+    async fn accept(&self, arrival: Arrival) -> Result<Accepted, NotAccepted> {
+        self.refuse_when_full()?;
+        let (facts, raw) = Facts::split(arrival);
+        let raw = Arc::new(raw);
+        let hash = self.inner.blobs.put_shared(raw.clone()).await.map_err(not_accepted)?;
+        let taken = self.read(facts, raw, hash).await?;
+        let inner = self.inner.clone();
+        let at = At::of(&self.inner.clock);
+        let accepted = self.inner.store.update(move |tx| inner.take(tx, &taken, None, &at)).await;
+        self.inner.attempts.end(hash);
+        accepted.map_err(not_accepted)
+    }
+
+    async fn mailbox_cursor(&self, mailbox: &str) -> Result<MailboxCursor, NotAccepted> {
+        let kept = self.inner.store.view(|tx| store::cursors::get(tx, mailbox)).map_err(not_accepted)?;
+        Ok(kept.unwrap_or_default())
+    }
+
+    async fn set_mailbox_cursor(&self, mailbox: &str, cursor: MailboxCursor) -> Result<(), NotAccepted> {
+        let mailbox = mailbox.to_owned();
+        let kept = self.inner.store.update(move |tx| store::cursors::put(tx, &mailbox, &cursor));
+        kept.await.map_err(not_accepted)
+    }
+}
+
+impl Desk {
+    /// Takes a quarantined message in again; on success its row gets the new result.
+    pub(crate) async fn take_again(&self, row: &IntakeRow) -> Result<Accepted, NotAccepted> {
+        let raw = Arc::new(self.inner.blobs.get(row.raw).await.map_err(not_accepted)?);
+        let taken = self.read(Facts::of_row(row), raw, row.raw).await?;
+        let (inner, again, at) = (self.inner.clone(), row.id, At::of(&self.inner.clock));
+        let accepted = self.inner.store.update(move |tx| inner.take(tx, &taken, Some(again), &at)).await;
+        self.inner.attempts.end(row.raw);
+        accepted.map_err(not_accepted)
+    }
+
+    fn refuse_when_full(&self) -> Result<(), NotAccepted> {
+        match self.inner.blobs.free_bytes() {
+            Ok(free) if free < self.inner.settings.disk_reserve_bytes => Err(NotAccepted::Full),
+            _ => Ok(()),
+        }
+    }
+
+    /// Reads a message on the blocking pool, noting on disk that it began, so that one that takes the process down is
+    /// known when it comes again.
+    async fn read(&self, facts: Facts, raw: Arc<Vec<u8>>, hash: BlobHash) -> Result<Taken, NotAccepted> {
+        let inner = self.inner.clone();
+        let read = tokio::task::spawn_blocking(move || {
+            let raw_bytes = raw.len() as u64;
+            let reading = if inner.attempts.begin(hash) >= DEATHS_MAX {
+                Err("reading it took the process down twice".to_owned())
+            } else {
+                Reading::of(&raw, &facts, &inner).map_err(|error| error.to_string())
+            };
+            Taken { facts, raw: hash, raw_bytes, reading }
+        });
+        read.await.map_err(|error| NotAccepted::TryAgain(format!("reading was cut off: {error}")))
+    }
+}
+
+impl crate::desk::Inner {
+    /// Whether mail to this address is for us: a support address with or without a tag; bounce addresses are support
+    /// addresses with a tag.
+    pub(crate) fn is_ours(&self, address: &Address) -> bool {
+        self.is_support_address(address) || self.is_support_address(&address.without_tag().0)
+    }
+}
+
+/// What is known about a message beside its bytes.
+#[derive(Clone, Debug)]
+pub(crate) struct Facts {
+    /// `MAIL FROM`.
+    pub(crate) reverse_path: Option<String>,
+    /// Recipients of the envelope.
+    pub(crate) recipients: Vec<Address>,
+    /// In words for the journal.
+    pub(crate) source: String,
+    /// Mailbox, UIDVALIDITY, UID (EML-15).
+    pub(crate) imap: Option<(String, u32, u32)>,
+    /// Support address where the message names none (EML-10).
+    pub(crate) default_address: Option<Address>,
+}
+
+impl Facts {
+    fn split(arrival: Arrival) -> (Self, Vec<u8>) {
+        let (source, imap, default_address) = match arrival.source {
+            ArrivalSource::Smtp { peer } => (format!("smtp {peer}"), None, None),
+            ArrivalSource::Lmtp { peer } => (format!("lmtp {peer}"), None, None),
+            ArrivalSource::Imap { mailbox, uid_validity, uid, default_address } => {
+                let source = format!("imap {mailbox} uidvalidity {uid_validity} uid {uid}");
+                (source, Some((mailbox, uid_validity, uid)), default_address)
+            }
+            ArrivalSource::Import { origin, support } => (format!("import {origin}"), None, Some(support)),
+        };
+        let (reverse_path, recipients) = (arrival.reverse_path, arrival.recipients);
+        (Self { reverse_path, recipients, source, imap, default_address }, arrival.raw)
+    }
+
+    fn of_row(row: &IntakeRow) -> Self {
+        Self {
+            reverse_path: row.reverse_path.clone(),
+            recipients: row.recipients.iter().filter_map(|address| Address::parse(address)).collect(),
+            source: row.source.clone(),
+            imap: None,
+            default_address: row.support_address.clone(),
+        }
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the form map_err asks for")]
+fn not_accepted(error: store::Error) -> NotAccepted {
+    match error {
+        store::Error::Full => NotAccepted::Full,
+        other => NotAccepted::TryAgain(other.to_string()),
+    }
+}
+
+/// The row under which a retried message is journalled stays its own.
+pub(crate) fn intake_id(again: Option<IntakeId>, at: &At) -> IntakeId {
+    again.unwrap_or_else(|| IntakeId(at.id()))
+}

@@ -1,0 +1,108 @@
+//! Which thread a mail belongs to (EML-30, EML-31, EML-35), and which delivery a bounce is about (EML-22).
+
+use crate::desk::Inner;
+use crate::desk::intake::Facts;
+use crate::desk::intake::reading::Reading;
+use crate::domain::delivery::Delivery;
+use crate::domain::id::ThreadId;
+use crate::domain::part::PlacedBy;
+use crate::domain::thread::HINTS_MAX;
+use crate::domain::thread::ThreadHint;
+use crate::mail::message::msg_id::MsgId;
+use crate::store;
+use crate::store::engine::ReadTx;
+
+/// Where a mail goes.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    /// An existing thread, or a new one.
+    pub(crate) thread: Option<ThreadId>,
+    /// By which rule.
+    pub(crate) by: PlacedBy,
+    /// Threads that may belong to it, when none was certain.
+    pub(crate) hints: Vec<ThreadHint>,
+}
+
+impl Inner {
+    /// The place of a mail; the first rule that hits wins.
+    pub(crate) fn place(&self, tx: &dyn ReadTx, reading: &Reading, bounced: Option<&Delivery>) -> store::Result<Place> {
+        if let Some(delivery) = bounced {
+            return Ok(Place::at(delivery.thread, PlacedBy::Bounce));
+        }
+        let candidates = &reading.candidates;
+        let signed = candidates.tokens.iter().map(|claims| (claims.thread, PlacedBy::ReplyToken));
+        let ours = candidates.ours.iter().map(|claims| (claims.thread, PlacedBy::OurMessageId));
+        for (thread, by) in signed.chain(ours) {
+            if store::threads::get(tx, thread)?.is_some() {
+                return Ok(Place::at(thread, by));
+            }
+        }
+        let mut hints = Vec::new();
+        let own = std::iter::once(&candidates.own_id).chain(&candidates.other_ids);
+        let steps: [(PlacedBy, Vec<&MsgId>); 3] = [
+            (PlacedBy::InReplyTo, candidates.in_reply_to.iter().collect()),
+            (PlacedBy::References, candidates.references.iter().collect()),
+            (PlacedBy::NamedEarlier, own.collect()),
+        ];
+        for (by, ids) in steps {
+            for id in ids {
+                match self.thread_of(tx, id, reading, &mut hints)? {
+                    Some(thread) => return Ok(Place::at(thread, by)),
+                    None => continue,
+                }
+            }
+        }
+        Ok(Place { thread: None, by: PlacedBy::NewThread, hints })
+    }
+
+    /// The one thread an id stands for; of several, the one at the receiving address, else none and a hint (EML-35).
+    fn thread_of(
+        &self,
+        tx: &dyn ReadTx,
+        id: &MsgId,
+        reading: &Reading,
+        hints: &mut Vec<ThreadHint>,
+    ) -> store::Result<Option<ThreadId>> {
+        let mut found = Vec::new();
+        for thread in store::message_ids::threads_of(tx, id.as_str())? {
+            found.extend(store::threads::get(tx, thread)?);
+        }
+        if let [only] = found.as_slice() {
+            return Ok(Some(only.id));
+        }
+        let here: Vec<ThreadId> = found
+            .iter()
+            .filter(|thread| thread.support_address.as_ref() == Some(&reading.support))
+            .map(|thread| thread.id)
+            .collect();
+        if let [only] = here.as_slice() {
+            return Ok(Some(*only));
+        }
+        for thread in found.iter().take(HINTS_MAX.saturating_sub(hints.len())) {
+            let reason = format!("a mail it answers ({id}) is known in several conversations");
+            hints.push(ThreadHint { thread: thread.id, reason });
+        }
+        Ok(None)
+    }
+
+    /// The delivery a bounce is about, known by our signed bounce address or by our signed Message-ID inside it; a
+    /// report without either proves nothing (P16).
+    pub(crate) fn bounced(&self, tx: &dyn ReadTx, reading: &Reading, facts: &Facts) -> store::Result<Option<Delivery>> {
+        let Some(report) = &reading.report else { return Ok(None) };
+        let headers = reading.message.to.iter().map(|named| &named.address);
+        let recipients = facts.recipients.iter().chain(&reading.message.envelope_to).chain(headers);
+        let tags = recipients.filter_map(|address| address.without_tag().1.map(str::to_owned));
+        let by_tag = tags.into_iter().find_map(|tag| self.keys.read_bounce_token(&tag));
+        let by_id = || report.original_id.as_ref().and_then(|id| self.keys.read_message_id(id));
+        match by_tag.or_else(|| by_id().map(|claims| claims.delivery)) {
+            Some(delivery) => store::outbox::get(tx, delivery),
+            None => Ok(None),
+        }
+    }
+}
+
+impl Place {
+    fn at(thread: ThreadId, by: PlacedBy) -> Self {
+        Self { thread: Some(thread), by, hints: Vec::new() }
+    }
+}

@@ -1,0 +1,136 @@
+//! What was read of a message before the transaction: everything that costs time and needs no store.
+
+use crate::desk::Inner;
+use crate::desk::intake::Facts;
+use crate::domain::address::Address;
+use crate::domain::attachment::Attachment;
+use crate::domain::attachment::AttachmentSource;
+use crate::domain::attachment::BlobHash;
+use crate::domain::delivery_class::DeliveryClass;
+use crate::domain::id::AttachmentId;
+use crate::mail::classify;
+use crate::mail::classify::Surroundings;
+use crate::mail::dsn::Report;
+use crate::mail::fault::Fault;
+use crate::mail::html_text;
+use crate::mail::message;
+use crate::mail::message::Message;
+use crate::mail::reply;
+use crate::mail::sanitize;
+use crate::mail::sanitize::Images;
+use crate::mail::thread;
+use crate::mail::thread::Candidates;
+use std::collections::BTreeMap;
+
+/// A message, read, classed and cleaned.
+#[derive(Clone, Debug)]
+pub(crate) struct Reading {
+    pub(crate) message: Message,
+    pub(crate) class: DeliveryClass,
+    pub(crate) class_reason: String,
+    pub(crate) report: Option<Report>,
+    pub(crate) candidates: Candidates,
+    pub(crate) content_hash: [u8; 32],
+    pub(crate) support: Address,
+    pub(crate) body_html: String,
+    pub(crate) body_text: String,
+    pub(crate) quoted: String,
+    pub(crate) attachments: Vec<Attachment>,
+    pub(crate) faults: Vec<String>,
+    pub(crate) may_answer: bool,
+}
+
+impl Reading {
+    /// Reads a message.
+    ///
+    /// # Errors
+    /// The fault for which it goes to quarantine (EML-8).
+    pub(crate) fn of(raw: &[u8], facts: &Facts, inner: &Inner) -> Result<Self, Fault> {
+        let message = message::read(raw);
+        if let Some(fault) = message.faults.iter().find(|fault| fault.quarantines()) {
+            return Err(*fault);
+        }
+        let known = Surroundings {
+            reverse_path: facts.reverse_path.as_deref(),
+            keys: &inner.keys,
+            spam_field: None,
+            sender_blocked: false,
+            sender_allowed: false,
+        };
+        let classed = classify::classify(&message, &known);
+        let may_answer =
+            classify::may_answer_automatically(&message, classed.class, facts.reverse_path.as_deref(), |address| {
+                inner.is_ours(address)
+            });
+        let mut faults: Vec<String> = message.faults.iter().map(ToString::to_string).collect();
+        let attachments = attachments(&message, BlobHash::of(raw), inner);
+        let (body_html, body_text, quoted) = bodies(&message, &attachments, &mut faults);
+        Ok(Self {
+            class: classed.class,
+            class_reason: classed.reason,
+            report: classed.report,
+            candidates: thread::candidates(&message, &facts.recipients, &inner.keys),
+            content_hash: message::content_hash(&message),
+            support: support_of(&message, facts, inner),
+            may_answer: may_answer.is_ok(),
+            body_html,
+            body_text,
+            quoted,
+            attachments,
+            faults,
+            message,
+        })
+    }
+}
+
+/// The support address a message came to: by envelope evidence first, then To, then Cc (EML-10).
+fn support_of(message: &Message, facts: &Facts, inner: &Inner) -> Address {
+    let headers = message.to.iter().chain(&message.cc).map(|named| &named.address);
+    let named = facts.recipients.iter().chain(&message.envelope_to).chain(headers);
+    let ours = named.filter_map(|address| {
+        let base = address.without_tag().0;
+        let exact = inner.is_support_address(address).then(|| address.clone());
+        exact.or_else(|| inner.is_support_address(&base).then_some(base))
+    });
+    let found = ours.into_iter().next().or_else(|| facts.default_address.clone());
+    found.unwrap_or_else(|| inner.settings.main_address.address.clone())
+}
+
+fn attachments(message: &Message, raw: BlobHash, inner: &Inner) -> Vec<Attachment> {
+    let kept = message.attachments.iter().map(|attachment| Attachment {
+        id: AttachmentId(inner.clock.next_id()),
+        name: attachment.file_name.clone(),
+        content_type: attachment.content_type.clone(),
+        size: attachment.size_bytes,
+        source: AttachmentSource::MailPart { raw, part: u32::try_from(attachment.part_index).unwrap_or(u32::MAX) },
+        content_id: attachment.content_id.clone(),
+    });
+    kept.collect()
+}
+
+/// HTML and text of what is new, and the text that was cut off (EML-50, EML-51).
+fn bodies(message: &Message, attachments: &[Attachment], faults: &mut Vec<String>) -> (String, String, String) {
+    let split = reply::split_text(&message.text);
+    let html = message.html.as_deref().map(|html| {
+        let images = Images { by_content_id: by_content_id(attachments) };
+        sanitize::sanitize(&reply::split_html(html).reply, &images)
+    });
+    let body_html = match html {
+        Some(Ok(clean)) if !clean.html.trim().is_empty() => clean.html,
+        Some(Err(over)) => {
+            faults.push(over.to_string());
+            html_text::text_to_html(&split.reply)
+        }
+        Some(Ok(_)) | None => html_text::text_to_html(&split.reply),
+    };
+    (body_html, split.reply, split.quoted)
+}
+
+/// Inline images stand in the stored HTML by the id of their attachment; links to them are made when it is shown.
+fn by_content_id(attachments: &[Attachment]) -> BTreeMap<String, String> {
+    let named = attachments.iter().filter_map(|attachment| {
+        let id = attachment.content_id.clone()?;
+        Some((id, format!("attachment:{}", attachment.id)))
+    });
+    named.collect()
+}

@@ -1,0 +1,428 @@
+//! The one transaction in which a mail is taken in: duplicate? quarantine? which thread? part, indexes, events, cursor.
+
+use crate::desk::Inner;
+use crate::desk::arrival::Accepted;
+use crate::desk::contact_comment::Comment;
+use crate::desk::conversations::contact_author;
+use crate::desk::draft::At;
+use crate::desk::draft::Draft;
+use crate::desk::draft::NewPart;
+use crate::desk::draft::conclude;
+use crate::desk::intake::Facts;
+use crate::desk::intake::intake_id;
+use crate::desk::intake::place::Place;
+use crate::desk::intake::reading::Reading;
+use crate::domain::address::Address;
+use crate::domain::attachment::BlobHash;
+use crate::domain::channel_kind::ChannelKind;
+use crate::domain::contact::Contact;
+use crate::domain::contact::ContactRole;
+use crate::domain::delivery::Delivery;
+use crate::domain::delivery::DeliveryState;
+use crate::domain::delivery_class::DeliveryClass;
+use crate::domain::event::Event;
+use crate::domain::event::EventKind;
+use crate::domain::id::ContactId;
+use crate::domain::id::IntakeId;
+use crate::domain::id::ThreadId;
+use crate::domain::intake::IntakeResult;
+use crate::domain::intake::IntakeRow;
+use crate::domain::part::AddressField;
+use crate::domain::part::Author;
+use crate::domain::part::BounceFacts;
+use crate::domain::part::EmailFacts;
+use crate::domain::part::Part;
+use crate::domain::part::PartKind;
+use crate::domain::thread::Thread;
+use crate::domain::thread::ThreadState;
+use crate::mail::dsn::Reason;
+use crate::mail::dsn::ReportKind;
+use crate::mail::dsn::ReportedRecipient;
+use crate::mail::message::NamedAddress;
+use crate::store;
+use crate::store::engine::ReadTx;
+use crate::store::engine::WriteTx;
+use crate::store::save::Change;
+use crate::store::save::save;
+use ring::digest;
+
+/// A message that was stored and read, or could not be read.
+#[derive(Clone, Debug)]
+pub(crate) struct Taken {
+    pub(crate) facts: Facts,
+    pub(crate) raw: BlobHash,
+    pub(crate) raw_bytes: u64,
+    /// The reason for quarantine otherwise.
+    pub(crate) reading: Result<Reading, String>,
+}
+
+impl Inner {
+    /// Takes a message in; `again` is the row of one that was quarantined.
+    pub(crate) fn take(
+        &self,
+        tx: &mut dyn WriteTx,
+        taken: &Taken,
+        again: Option<IntakeId>,
+        at: &At,
+    ) -> store::Result<Accepted> {
+        let id = intake_id(again, at);
+        if let Some(first) = known_uid(tx, taken)? {
+            return Ok(first);
+        }
+        let accepted = match &taken.reading {
+            Err(error) => quarantine(tx, taken, None, error, id, at)?,
+            Ok(reading) => self.take_read(tx, taken, reading, id, at)?,
+        };
+        move_cursor(tx, taken, id)?;
+        Ok(accepted)
+    }
+
+    fn take_read(
+        &self,
+        tx: &mut dyn WriteTx,
+        taken: &Taken,
+        reading: &Reading,
+        id: IntakeId,
+        at: &At,
+    ) -> store::Result<Accepted> {
+        let key = content_key(reading);
+        if let Some(first) = store::intake::unique(tx, &key)?.filter(|first| *first != id) {
+            return duplicate(tx, taken, reading, (id, first), at);
+        }
+        if reading.class == DeliveryClass::Own {
+            let row = row(taken, Some(reading), id, IntakeResult::Own, at);
+            keep_row(tx, &row)?;
+            return Ok(Accepted::Own);
+        }
+        let bounced = self.bounced(tx, reading, &taken.facts)?;
+        let place = self.place(tx, reading, bounced.as_ref())?;
+        if place.thread.is_some() && is_agent(tx, reading)? {
+            let error = "an agent's answer by mail is not taken without proof; answer in the console";
+            return quarantine(tx, taken, Some(reading), error, id, at);
+        }
+        store::intake::claim(tx, &key, id)?;
+        self.write_part(tx, taken, reading, &place, bounced, id, at)
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the parts of one transaction")]
+    fn write_part(
+        &self,
+        tx: &mut dyn WriteTx,
+        taken: &Taken,
+        reading: &Reading,
+        place: &Place,
+        bounced: Option<Delivery>,
+        id: IntakeId,
+        at: &At,
+    ) -> store::Result<Accepted> {
+        let sender = sender(tx, reading, self, at)?;
+        let class =
+            if sender.as_ref().is_some_and(|sender| sender.blocked) { DeliveryClass::Spam } else { reading.class };
+        let new_thread = place.thread.is_none();
+        let mut draft = match place.thread {
+            Some(thread) => Draft::open_merged(tx, thread, at)?,
+            None => Draft::begin(first_thread(reading, place, class, at), at),
+        };
+        let mut change = Change::default();
+        let email = email_facts(taken, reading, place, class, bounced.as_ref());
+        let new = NewPart {
+            body_html: reading.body_html.clone(),
+            body_text: reading.body_text.clone(),
+            attachments: reading.attachments.clone(),
+            channel: ChannelKind::Email,
+            email: Some(email),
+            ..NewPart::event(PartKind::AutomaticEmail, Author::Bot, None)
+        };
+        let part = match sender.filter(|_| class == DeliveryClass::Human) {
+            Some(contact) => self.human(tx, &mut draft, new, &contact, reading, &mut change)?,
+            None => silent(tx, &mut draft, new, reading, self, at, &mut change)?,
+        };
+        if let Some(delivery) = bounced {
+            apply_bounce(tx, reading, delivery, &mut change)?;
+        }
+        let thread = draft.thread.id;
+        conclude(tx, vec![draft], change)?;
+        for message_id in reading.candidates.all_ids() {
+            store::message_ids::put(tx, message_id.as_str(), thread)?;
+        }
+        let result = IntakeResult::Part { thread, part: part.id, placed_by: place.by };
+        keep_row(tx, &IntakeRow { class: Some(class), ..row(taken, Some(reading), id, result, at) })?;
+        Ok(Accepted::Part { thread, part: part.id, new_thread })
+    }
+
+    /// A person's mail: with every effect of a comment (EML-20); who is new to the thread joins as external (EML-33).
+    fn human(
+        &self,
+        tx: &mut dyn WriteTx,
+        draft: &mut Draft,
+        new: NewPart,
+        contact: &Contact,
+        reading: &Reading,
+        change: &mut Change,
+    ) -> store::Result<Part> {
+        let seq = draft.thread.last_seq.saturating_add(1);
+        let external = seq > 1 && draft.thread.participant(contact.id).is_none_or(|known| known.external);
+        if draft.thread.join(contact.id, seq > 1, seq) && seq > 1 {
+            draft.note(EventKind::ConversationUpdated, None);
+        }
+        let new =
+            NewPart { kind: PartKind::Comment, author: contact_author(contact), external_sender: external, ..new };
+        let comment = Comment { contact, skip_notifications: false, answerable: reading.may_answer };
+        self.contact_commented(tx, draft, new, &comment, change)
+    }
+}
+
+/// Mail that is not human: kept where it belongs, and nothing else happens (EML-27).
+fn silent(
+    tx: &dyn ReadTx,
+    draft: &mut Draft,
+    new: NewPart,
+    reading: &Reading,
+    inner: &Inner,
+    at: &At,
+    change: &mut Change,
+) -> store::Result<Part> {
+    let is_report = reading.report.is_some();
+    let author = match sender(tx, reading, inner, at)?.filter(|_| !is_report) {
+        Some(contact) => {
+            if draft.thread.participants.is_empty() {
+                draft.thread.join(contact.id, false, 1);
+            }
+            let author = contact_author(&contact);
+            change.contacts.push(contact);
+            author
+        }
+        None => Author::Bot,
+    };
+    Ok(draft.add(NewPart { author, ..new }))
+}
+
+/// A thread for a mail that belongs to none; one that is not human waits for nobody (EML-27).
+fn first_thread(reading: &Reading, place: &Place, class: DeliveryClass, at: &At) -> Thread {
+    let mut thread = Thread::new(ThreadId(at.id()), ChannelKind::Email, at.now);
+    let subject = reading.message.subject.trim();
+    thread.title = (!subject.is_empty()).then(|| subject.to_owned());
+    thread.support_address = Some(reading.support.clone());
+    thread.hints.clone_from(&place.hints);
+    if class.is_silent() {
+        thread.automatic = true;
+        thread.state = ThreadState::Closed;
+    }
+    thread
+}
+
+/// The contact a mail is from (EML-40, EML-41, EML-45); made at the first mail. `None` where it names nobody.
+fn sender(tx: &dyn ReadTx, reading: &Reading, inner: &Inner, at: &At) -> store::Result<Option<Contact>> {
+    let Some(from) = writer(reading, inner) else {
+        let nobody = Contact::new(ContactId(at.id()), ContactRole::Lead, at.now);
+        return Ok(Some(nobody));
+    };
+    let known = store::contacts::by_email(tx, &from.address)?;
+    let best = known.into_iter().max_by_key(|contact| {
+        (contact.role == ContactRole::User, contact.email_verified, contact.last_seen_at, contact.last_replied_at)
+    });
+    let mut contact = best.unwrap_or_else(|| Contact::new(ContactId(at.id()), ContactRole::Lead, at.now));
+    contact.email.get_or_insert_with(|| from.address.clone());
+    contact.email_verified = true;
+    contact.has_hard_bounced = false;
+    if contact.name.is_none() && !from.name.is_empty() {
+        contact.name = Some(from.name.clone());
+    }
+    Ok(Some(contact))
+}
+
+/// From; of mail from one of our own addresses, Reply-To (EML-41).
+fn writer<'r>(reading: &'r Reading, inner: &Inner) -> Option<&'r NamedAddress> {
+    let from = reading.message.from.first()?;
+    let other = |named: &&NamedAddress| !inner.is_ours(&named.address);
+    if inner.is_ours(&from.address) { reading.message.reply_to.iter().find(other).or(Some(from)) } else { Some(from) }
+}
+
+fn is_agent(tx: &dyn ReadTx, reading: &Reading) -> store::Result<bool> {
+    let Some(from) = reading.message.from.first().filter(|_| reading.class == DeliveryClass::Human) else {
+        return Ok(false);
+    };
+    Ok(store::agents::by_email(tx, &from.address)?.is_some_and(|agent| !agent.disabled))
+}
+
+/// Hash of support address, Message-ID and content: the same mail twice (EML-15).
+fn content_key(reading: &Reading) -> Vec<u8> {
+    let mut hashed = digest::Context::new(&digest::SHA256);
+    let support = reading.support.to_string();
+    for field in [support.as_bytes(), reading.candidates.own_id.as_str().as_bytes(), &reading.content_hash] {
+        hashed.update(&(field.len() as u64).to_be_bytes());
+        hashed.update(field);
+    }
+    [b"m".as_slice(), hashed.finish().as_ref()].concat()
+}
+
+fn uid_key(taken: &Taken) -> Option<Vec<u8>> {
+    let (mailbox, uid_validity, uid) = taken.facts.imap.as_ref()?;
+    Some([b"u".as_slice(), &uid_validity.to_be_bytes(), &uid.to_be_bytes(), mailbox.as_bytes()].concat())
+}
+
+/// A UID that was taken before: fetched again because the cursor was set back.
+fn known_uid(tx: &mut dyn WriteTx, taken: &Taken) -> store::Result<Option<Accepted>> {
+    let Some(key) = uid_key(taken) else { return Ok(None) };
+    let Some(first) = store::intake::unique(tx, &key)? else { return Ok(None) };
+    move_cursor(tx, taken, first)?;
+    Ok(Some(match store::intake::get(tx, first)?.map(|row| row.result) {
+        Some(IntakeResult::Part { thread, .. } | IntakeResult::Duplicate { thread, .. }) => Accepted::Duplicate(thread),
+        Some(IntakeResult::Quarantined { .. }) => Accepted::Quarantined(first),
+        Some(IntakeResult::Own) | None => Accepted::Own,
+    }))
+}
+
+/// The mailbox's cursor moves in the commit that holds the message (EML-1).
+fn move_cursor(tx: &mut dyn WriteTx, taken: &Taken, id: IntakeId) -> store::Result<()> {
+    let (Some(key), Some((mailbox, uid_validity, uid))) = (uid_key(taken), &taken.facts.imap) else {
+        return Ok(());
+    };
+    store::intake::claim(tx, &key, id)?;
+    let mut cursor = store::cursors::get(tx, mailbox)?.unwrap_or_default();
+    if cursor.uid_validity == *uid_validity {
+        cursor.add(*uid);
+        store::cursors::put(tx, mailbox, &cursor)?;
+    }
+    Ok(())
+}
+
+fn duplicate(
+    tx: &mut dyn WriteTx,
+    taken: &Taken,
+    reading: &Reading,
+    (id, first): (IntakeId, IntakeId),
+    at: &At,
+) -> store::Result<Accepted> {
+    let thread = match store::intake::get(tx, first)?.map(|row| row.result) {
+        Some(IntakeResult::Part { thread, .. } | IntakeResult::Duplicate { thread, .. }) => thread,
+        Some(IntakeResult::Own | IntakeResult::Quarantined { .. }) | None => ThreadId::default(),
+    };
+    let result = IntakeResult::Duplicate { of: first, thread };
+    keep_row(tx, &row(taken, Some(reading), id, result, at))?;
+    Ok(Accepted::Duplicate(thread))
+}
+
+fn quarantine(
+    tx: &mut dyn WriteTx,
+    taken: &Taken,
+    reading: Option<&Reading>,
+    error: &str,
+    id: IntakeId,
+    at: &At,
+) -> store::Result<Accepted> {
+    let result = IntakeResult::Quarantined { error: error.to_owned() };
+    keep_row(tx, &row(taken, reading, id, result, at))?;
+    let kind = EventKind::Quarantined(id);
+    let event = Event { kind, thread: None, at: at.now, thread_state: None, ticket_state: None, cause: None };
+    save(tx, &Change { events: vec![event], ..Change::default() })?;
+    Ok(Accepted::Quarantined(id))
+}
+
+/// Writes a row; one that was quarantined before leaves the quarantine if its result says so.
+fn keep_row(tx: &mut dyn WriteTx, row: &IntakeRow) -> store::Result<()> {
+    store::intake::put(tx, row)
+}
+
+fn row(taken: &Taken, reading: Option<&Reading>, id: IntakeId, result: IntakeResult, at: &At) -> IntakeRow {
+    IntakeRow {
+        id,
+        raw: taken.raw,
+        raw_bytes: taken.raw_bytes,
+        at: at.now,
+        source: taken.facts.source.clone(),
+        reverse_path: taken.facts.reverse_path.clone(),
+        recipients: taken.facts.recipients.iter().map(Address::to_string).collect(),
+        support_address: reading.map(|reading| reading.support.clone()).or(taken.facts.default_address.clone()),
+        message_id: reading.map(|reading| reading.candidates.own_id.as_str().to_owned()).unwrap_or_default(),
+        class: reading.map(|reading| reading.class),
+        result,
+    }
+}
+
+fn email_facts(
+    taken: &Taken,
+    reading: &Reading,
+    place: &Place,
+    class: DeliveryClass,
+    bounced: Option<&Delivery>,
+) -> EmailFacts {
+    let message = &reading.message;
+    let fields = [
+        (AddressField::From, &message.from),
+        (AddressField::To, &message.to),
+        (AddressField::Cc, &message.cc),
+        (AddressField::ReplyTo, &message.reply_to),
+    ];
+    let named = |(field, list): (AddressField, &Vec<NamedAddress>)| {
+        let entry = move |named: &NamedAddress| {
+            (field, (!named.name.is_empty()).then(|| named.name.clone()), named.address.to_string())
+        };
+        list.iter().map(entry).collect::<Vec<_>>()
+    };
+    EmailFacts {
+        raw: taken.raw,
+        message_id: reading.candidates.own_id.as_str().to_owned(),
+        subject: (!message.subject.is_empty()).then(|| message.subject.clone()),
+        addresses: fields.into_iter().flat_map(named).collect(),
+        quoted: reading.quoted.clone(),
+        class,
+        class_reason: reading.class_reason.clone(),
+        placed_by: place.by,
+        faults: reading.faults.clone(),
+        bounce: reading.report.as_ref().and_then(|report| report.recipients.first()).map(|recipient| BounceFacts {
+            status: recipient.status.clone(),
+            smtp_reply: recipient.smtp_reply.clone(),
+            recipient: recipient.address.as_ref().map(Address::to_string),
+            hard: recipient.hard,
+            reason: Some(reason_word(recipient.reason).to_owned()),
+            delivery: bounced.map(|delivery| delivery.id),
+        }),
+        may_answer_automatically: reading.may_answer,
+    }
+}
+
+fn reason_word(reason: Reason) -> &'static str {
+    match reason {
+        Reason::UserUnknown => "user_unknown",
+        Reason::HostUnknown => "host_unknown",
+        Reason::Moved => "moved",
+        Reason::Suspended => "suspended",
+        Reason::MailboxFull => "mailbox_full",
+        Reason::TooLarge => "too_large",
+        Reason::SenderRejected => "sender_rejected",
+        Reason::Policy => "policy",
+        Reason::Authentication => "authentication",
+        Reason::TooMany => "too_many",
+        Reason::Network => "network",
+        Reason::System => "system",
+        Reason::Unknown => "unknown",
+    }
+}
+
+/// A bounce ends the delivery it is about as failed, and a hard one ends mail to that address (EML-82).
+fn apply_bounce(tx: &dyn ReadTx, reading: &Reading, mut delivery: Delivery, change: &mut Change) -> store::Result<()> {
+    let Some(report) = reading.report.as_ref().filter(|report| report.kind == ReportKind::Failed) else {
+        return Ok(());
+    };
+    let failed = report.recipients.first();
+    let words = failed.and_then(|recipient| recipient.smtp_reply.clone().or(recipient.status.clone()));
+    delivery.state = DeliveryState::Failed(format!("bounced: {}", words.unwrap_or_default()));
+    delivery.leased_until = None;
+    if failed.is_some_and(|recipient: &ReportedRecipient| recipient.hard) {
+        if let Some(mut contact) = store::contacts::get(tx, delivery.contact)? {
+            contact.has_hard_bounced = contact.email == delivery.address;
+            change.contacts.push(contact);
+        }
+    }
+    change.events.push(Event {
+        kind: EventKind::DeliverySettled(delivery.id),
+        thread: Some(delivery.thread),
+        at: delivery.created_at,
+        thread_state: None,
+        ticket_state: None,
+        cause: None,
+    });
+    change.owed.push(delivery);
+    Ok(())
+}

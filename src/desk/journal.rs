@@ -1,0 +1,315 @@
+//! What the desk did and how it is: trace, status, quarantine, source and files of parts, upkeep (EML-90, OPS-6).
+
+use crate::desk::Desk;
+use crate::desk::Error;
+use crate::desk::Result;
+use crate::desk::arrival::NotAccepted;
+use crate::desk::draft::missing;
+use crate::domain::attachment::Attachment;
+use crate::domain::attachment::AttachmentSource;
+use crate::domain::delivery::Delivery;
+use crate::domain::delivery::DeliveryState;
+use crate::domain::id::AttachmentId;
+use crate::domain::id::DeliveryId;
+use crate::domain::id::EventSeq;
+use crate::domain::id::IntakeId;
+use crate::domain::id::Millis;
+use crate::domain::id::PartId;
+use crate::domain::intake::IntakeResult;
+use crate::domain::intake::IntakeRow;
+use crate::mail::message::attachment_bytes;
+use crate::store;
+use crate::store::engine::ReadTx;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+/// Rows of a trace.
+const TRACED_MAX: usize = 500;
+/// Journal rows looked through for an address.
+const JOURNAL_LOOKED_AT_MAX: usize = 10_000;
+/// Quarantined rows that are counted.
+const QUARANTINE_COUNTED_MAX: usize = 10_000;
+/// Log entries kept for sockets that resume (MSG-40): so many in all.
+const LOG_KEPT: u64 = 1_000_000;
+/// Log entries dropped in one transaction.
+const PRUNED_PER_COMMIT: usize = 200;
+/// How long a `client_id` gives its first answer (MSG-42).
+const CLIENT_IDS_KEPT: Duration = Duration::from_secs(7 * 24 * 3_600);
+/// Blobs younger than this are never swept: the commit that names them may be on its way.
+const BLOB_YOUNG: Duration = Duration::from_secs(3_600);
+
+/// A step of a trace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TraceStep {
+    /// When.
+    pub at: Millis,
+    /// What happened, in one line for people.
+    pub what: String,
+}
+
+/// How the desk is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Status {
+    /// Deliveries by state.
+    pub deliveries: BTreeMap<&'static str, u64>,
+    /// When the delivery that waits longest was due.
+    pub oldest_due: Option<Millis>,
+    /// Messages in quarantine, counted up to 10,000.
+    pub quarantined: u64,
+    /// Newest log position.
+    pub log_seq: u64,
+    /// Size of the store's file, in bytes.
+    pub store_bytes: u64,
+    /// How long the last commit took.
+    pub last_commit: Option<Duration>,
+    /// Commits since the start.
+    pub commits: u64,
+    /// Broadcasts under way.
+    pub broadcasts_running: u64,
+}
+
+impl Desk {
+    /// Everything the desk did with a Message-ID, a delivery, a journal row or an address, in order of time (EML-90).
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn trace(&self, of: &str) -> Result<Vec<TraceStep>> {
+        let of = of.trim().trim_start_matches('<').trim_end_matches('>').to_owned();
+        let mut steps = self.inner.store.view(|tx| {
+            let mut steps = Vec::new();
+            let number: Option<u64> = of.parse().ok();
+            if let Some(number) = number {
+                trace_arrivals(&mut steps, store::intake::get(tx, IntakeId(number))?.into_iter().collect());
+                trace_deliveries(&mut steps, store::outbox::get(tx, DeliveryId(number))?.into_iter().collect());
+                return Ok(steps);
+            }
+            trace_arrivals(&mut steps, store::intake::by_message_id(tx, &of, TRACED_MAX)?);
+            if let Some(id) = store::outbox::by_message_id(tx, &of)? {
+                trace_deliveries(&mut steps, store::outbox::get(tx, id)?.into_iter().collect());
+            }
+            if steps.is_empty() && of.contains('@') {
+                trace_address(tx, &mut steps, &of.to_lowercase())?;
+            }
+            Ok(steps)
+        })?;
+        steps.sort_by_key(|step| step.at);
+        Ok(steps)
+    }
+
+    /// Queues, quarantine and store in figures.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn status(&self) -> Result<Status> {
+        let stats = self.inner.store.stats();
+        Ok(self.inner.store.view(|tx| {
+            Ok(Status {
+                deliveries: store::outbox::counts(tx)?,
+                oldest_due: store::outbox::next_due(tx)?,
+                quarantined: store::intake::quarantined(tx, None, QUARANTINE_COUNTED_MAX)?.len() as u64,
+                log_seq: store::events::last_seq(tx)?.0,
+                store_bytes: stats.engine.file_bytes,
+                last_commit: Some(stats.engine.last_commit),
+                commits: stats.engine.commits,
+                broadcasts_running: store::broadcasts::running(tx)?.len() as u64,
+            })
+        })?)
+    }
+
+    /// Messages that could not be taken in, newest first.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn quarantine(&self, limit: usize) -> Result<Vec<IntakeRow>> {
+        Ok(self.inner.store.view(|tx| store::intake::quarantined(tx, None, limit))?)
+    }
+
+    /// A quarantined message with its bytes.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub fn quarantined(&self, id: IntakeId) -> Result<(IntakeRow, Vec<u8>)> {
+        let row = self.inner.store.view(|tx| {
+            let row = store::intake::get(tx, id)?;
+            let quarantined = row.filter(|row| matches!(row.result, IntakeResult::Quarantined { .. }));
+            quarantined.ok_or_else(|| missing("quarantined message"))
+        })?;
+        let raw = self.inner.blobs.get_blocking(row.raw)?;
+        Ok((row, raw))
+    }
+
+    /// Takes a quarantined message in again; its row says what came of it.
+    ///
+    /// # Errors
+    /// `NotFound`; `Unavailable` and `Full` as for any arrival.
+    pub async fn retry_quarantined(&self, id: IntakeId) -> Result<IntakeRow> {
+        let (row, _) = self.quarantined(id)?;
+        match self.take_again(&row).await {
+            Ok(_) => {}
+            Err(NotAccepted::Full) => return Err(Error::Full),
+            Err(NotAccepted::TryAgain(why) | NotAccepted::Policy(why)) => return Err(Error::Unavailable(why)),
+        }
+        let kept = self.inner.store.view(|tx| store::intake::get(tx, id))?;
+        Ok(kept.unwrap_or(row))
+    }
+
+    /// The raw mail of a part that came by email (EML-53).
+    ///
+    /// # Errors
+    /// `NotFound` for a part that is not there or is no mail.
+    pub fn raw_of_part(&self, part: PartId) -> Result<Vec<u8>> {
+        let raw = self.inner.store.view(|tx| {
+            let email = store::parts::by_id(tx, part)?.and_then(|part| part.email);
+            Ok(email.ok_or_else(|| missing("source"))?.raw)
+        })?;
+        Ok(self.inner.blobs.get_blocking(raw)?)
+    }
+
+    /// An attachment of a part, with its bytes.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub fn attachment(&self, part: PartId, id: AttachmentId) -> Result<(Attachment, Vec<u8>)> {
+        let attachment = self.inner.store.view(|tx| {
+            let part = store::parts::by_id(tx, part)?.ok_or_else(|| missing("attachment"))?;
+            let found = part.attachments.into_iter().find(|attachment| attachment.id == id);
+            found.ok_or_else(|| missing("attachment"))
+        })?;
+        let blob = self.inner.blobs.get_blocking(attachment.source.blob())?;
+        let bytes = match attachment.source {
+            AttachmentSource::Blob(_) => Some(blob),
+            AttachmentSource::MailPart { part, .. } => {
+                usize::try_from(part).ok().and_then(|part| attachment_bytes(&blob, part))
+            }
+        };
+        let bytes = bytes.ok_or_else(|| Error::from(missing("attachment")))?;
+        Ok((attachment, bytes))
+    }
+
+    /// Writes a copy of the store as of one moment, while work goes on. The blobs it names are beside it: a blob is
+    /// written before the commit that names it and never changed, so copying them afterwards misses none.
+    ///
+    /// # Errors
+    /// When `to` cannot be written.
+    pub fn backup_store(&self, to: &Path) -> Result<()> {
+        Ok(self.inner.store.backup(to)?)
+    }
+
+    /// Everything that must hold in the store; a sentence per fault.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn verify(&self) -> Result<Vec<String>> {
+        Ok(store::verify::verify(&self.inner.store, Some(&self.inner.blobs), &mut |_| {})?)
+    }
+
+    /// One durable commit, to prove that the disk takes writes.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub async fn probe_write(&self) -> Result<()> {
+        let now = self.inner.clock.now();
+        let probed = self.inner.store.update(move |tx| store::meta::put_secret(tx, "last_probe", &now.0.to_be_bytes()));
+        Ok(probed.await?)
+    }
+
+    /// Drops what is past its keeping: old log entries, old client ids, blobs that nothing names. For the daemon's
+    /// worker; bounded work per call.
+    ///
+    /// # Errors
+    /// When the store cannot be read or written.
+    pub async fn sweep(&self) -> Result<()> {
+        let now = self.inner.clock.now();
+        let last = self.log_seq()?;
+        let keep_from = EventSeq(last.0.saturating_sub(LOG_KEPT));
+        for _ in 0..100 {
+            let dropped = self.inner.store.update(move |tx| store::events::prune(tx, keep_from, PRUNED_PER_COMMIT));
+            if dropped.await? < PRUNED_PER_COMMIT as u64 {
+                break;
+            }
+        }
+        let older_than = Millis(now.0.saturating_sub(u64::try_from(CLIENT_IDS_KEPT.as_millis()).unwrap_or(0)));
+        self.inner.store.update(move |tx| store::client_ids::prune(tx, older_than, PRUNED_PER_COMMIT)).await?;
+        let inner = self.inner.clone();
+        let swept = tokio::task::spawn_blocking(move || {
+            let is_named = |hash: &_| inner.store.view(|tx| store::blob_refs::is_named(tx, *hash));
+            inner.blobs.sweep(is_named, BLOB_YOUNG)
+        });
+        let swept = swept.await.map_err(|error| Error::Unavailable(error.to_string()))??;
+        tracing::debug!(removed = swept.removed, kept = swept.kept, drafts = swept.drafts, "blobs were swept");
+        Ok(())
+    }
+}
+
+fn trace_arrivals(steps: &mut Vec<TraceStep>, rows: Vec<IntakeRow>) {
+    for row in rows {
+        let class = row.class.map_or("unread", |class| class.as_str());
+        let result = match &row.result {
+            IntakeResult::Part { thread, part, placed_by } => {
+                format!("part {part} of conversation {thread}, placed by {}", placed_by.as_str())
+            }
+            IntakeResult::Duplicate { of, thread } => format!("duplicate of arrival {of} in conversation {thread}"),
+            IntakeResult::Own => "our own mail, kept out of conversations".to_owned(),
+            IntakeResult::Quarantined { error } => format!("quarantined: {error}"),
+        };
+        let support = row.support_address.map(|address| format!(" for {address}")).unwrap_or_default();
+        let what =
+            format!("arrival {} by {}{support}, <{}>, class {class}: {result}", row.id, row.source, row.message_id);
+        steps.push(TraceStep { at: row.at, what });
+    }
+}
+
+fn trace_deliveries(steps: &mut Vec<TraceStep>, deliveries: Vec<Delivery>) {
+    for delivery in deliveries {
+        let to = delivery.address.as_ref().map_or_else(|| "no address".to_owned(), ToString::to_string);
+        let what = format!(
+            "delivery {} ({}) of conversation {} owed to {to}, <{}>, due {}",
+            delivery.id,
+            delivery.kind.as_str(),
+            delivery.thread,
+            delivery.message_id,
+            shown_time(delivery.due_at),
+        );
+        steps.push(TraceStep { at: delivery.created_at, what });
+        for attempt in &delivery.attempts {
+            let what = format!("delivery {}, attempt, {}: {}", delivery.id, attempt.stage.as_str(), attempt.answer);
+            steps.push(TraceStep { at: attempt.at, what });
+        }
+        let reason = match &delivery.state {
+            DeliveryState::Skipped(reason) => format!(": {}", reason.as_str()),
+            DeliveryState::Failed(reason) => format!(": {reason}"),
+            DeliveryState::Queued | DeliveryState::Deferred | DeliveryState::Sent | DeliveryState::Uncertain => {
+                String::new()
+            }
+        };
+        let at = delivery.attempts.last().map_or(delivery.created_at, |attempt| attempt.at);
+        let what = format!("delivery {} is {}{reason}", delivery.id, delivery.state.as_str());
+        steps.push(TraceStep { at, what });
+    }
+}
+
+fn trace_address(tx: &dyn ReadTx, steps: &mut Vec<TraceStep>, address: &str) -> store::Result<()> {
+    let rows = store::intake::newest(tx, None, JOURNAL_LOOKED_AT_MAX)?;
+    let names = |row: &IntakeRow| {
+        let from = row.reverse_path.as_ref().is_some_and(|path| path.to_lowercase() == address);
+        from || row.recipients.iter().any(|recipient| recipient == address)
+    };
+    trace_arrivals(steps, rows.into_iter().filter(names).take(TRACED_MAX).collect());
+    let Some(address) = crate::domain::address::Address::parse(address) else { return Ok(()) };
+    for contact in store::contacts::by_email(tx, &address)? {
+        for thread in store::threads::of_contact(tx, contact.id, 50)? {
+            let deliveries = store::outbox::of_thread(tx, thread.id, 100)?;
+            let theirs = deliveries.into_iter().filter(|delivery| delivery.contact == contact.id);
+            trace_deliveries(steps, theirs.collect());
+        }
+    }
+    Ok(())
+}
+
+/// A moment as ISO 8601 in UTC.
+#[must_use]
+pub fn shown_time(at: Millis) -> String {
+    let millis = i64::try_from(at.0).unwrap_or(i64::MAX);
+    jiff::Timestamp::from_millisecond(millis).map_or_else(|_| at.0.to_string(), |moment| moment.to_string())
+}

@@ -1,0 +1,160 @@
+//! What somebody writes, made ready to be kept: cleaned, checked against the limits, files stored.
+
+use crate::desk::Desk;
+use crate::desk::Error;
+use crate::desk::Result;
+use crate::desk::draft::At;
+use crate::domain::attachment::Attachment;
+use crate::domain::attachment::AttachmentSource;
+use crate::domain::id::AttachmentId;
+use crate::domain::part::ATTACHMENTS_MAX;
+use crate::domain::part::TEXT_CHARS_MAX;
+use crate::domain::refusal::Refusal;
+use crate::mail::clean;
+use crate::mail::html_text;
+use crate::mail::sanitize;
+
+/// Largest file in bytes (OBJ-44).
+pub const FILE_BYTES_MAX: usize = 25 * 1_024 * 1_024;
+
+/// Body of a message as it was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Body {
+    /// Cleaned against the allow-list of mail (MSG-22).
+    Html(String),
+    /// Escaped; line breaks and links are kept.
+    Text(String),
+}
+
+/// A file that comes with a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewAttachment {
+    /// As the sender calls it; made safe here.
+    pub name: String,
+    /// Media type as declared.
+    pub content_type: String,
+    /// The file.
+    pub bytes: Vec<u8>,
+}
+
+/// A message to post.
+#[derive(Clone, Debug)]
+pub struct NewMessage {
+    /// What it says.
+    pub body: Body,
+    /// At most [`ATTACHMENTS_MAX`] files of at most [`FILE_BYTES_MAX`] each.
+    pub attachments: Vec<NewAttachment>,
+    /// The same key gives the same answer (MSG-42); for contacts.
+    pub client_id: Option<String>,
+    /// Tells nobody (NTF-12).
+    pub skip_notifications: bool,
+    /// Leaves a snooze alone (LIF-1).
+    pub skip_unsnooze: bool,
+    /// Copies a note of a Back-office or Tracker ticket into every linked thread (BKO-22).
+    pub cross_post: bool,
+}
+
+impl NewMessage {
+    /// A plain message.
+    #[must_use]
+    pub fn new(body: Body) -> Self {
+        Self {
+            body,
+            attachments: Vec::new(),
+            client_id: None,
+            skip_notifications: false,
+            skip_unsnooze: false,
+            cross_post: false,
+        }
+    }
+}
+
+/// A message that can be written into a part.
+#[derive(Clone, Debug)]
+pub(crate) struct Ready {
+    pub(crate) html: String,
+    pub(crate) text: String,
+    pub(crate) attachments: Vec<Attachment>,
+    pub(crate) client_id: Option<String>,
+    pub(crate) skip_notifications: bool,
+    pub(crate) skip_unsnooze: bool,
+    pub(crate) cross_post: bool,
+}
+
+impl Desk {
+    /// Cleans and checks a message and stores its files.
+    pub(crate) async fn ready(&self, message: NewMessage) -> Result<Ready> {
+        check_files(&message.attachments)?;
+        let (html, text) = cleaned(&message.body)?;
+        if text.trim().is_empty() && message.attachments.is_empty() {
+            return Err(Error::Refused(Refusal::invalid("body", "a message needs a text or a file")));
+        }
+        let mut attachments = Vec::with_capacity(message.attachments.len());
+        for file in message.attachments {
+            attachments.push(self.keep_file(file).await?);
+        }
+        Ok(Ready {
+            html,
+            text,
+            attachments,
+            client_id: message.client_id,
+            skip_notifications: message.skip_notifications,
+            skip_unsnooze: message.skip_unsnooze,
+            cross_post: message.cross_post,
+        })
+    }
+
+    async fn keep_file(&self, file: NewAttachment) -> Result<Attachment> {
+        let size = file.bytes.len() as u64;
+        let hash = self.inner.blobs.put(file.bytes).await?;
+        Ok(Attachment {
+            id: AttachmentId(At::of(&self.inner.clock).id()),
+            name: clean::file_name(&file.name, &file.content_type),
+            content_type: media_type(&file.content_type),
+            size,
+            source: AttachmentSource::Blob(hash),
+            content_id: None,
+        })
+    }
+}
+
+fn check_files(files: &[NewAttachment]) -> std::result::Result<(), Refusal> {
+    if files.len() > ATTACHMENTS_MAX {
+        return Err(Refusal::invalid("attachments", format!("at most {ATTACHMENTS_MAX} files with one message")));
+    }
+    match files.iter().find(|file| file.bytes.len() > FILE_BYTES_MAX) {
+        Some(file) => Err(Refusal::invalid(
+            "attachments",
+            format!(
+                "'{}' is larger than {} MB",
+                clean::file_name(&file.name, &file.content_type),
+                FILE_BYTES_MAX / (1_024 * 1_024)
+            ),
+        )),
+        None => Ok(()),
+    }
+}
+
+fn cleaned(body: &Body) -> std::result::Result<(String, String), Refusal> {
+    let (html, text) = match body {
+        Body::Text(text) => (html_text::text_to_html(text), text.clone()),
+        Body::Html(html) => {
+            let clean = sanitize::sanitize(html, &sanitize::Images::default())
+                .map_err(|over| Refusal::invalid("body", format!("the HTML is over a limit: {over}")))?;
+            let text = html_text::html_to_text(&clean.html);
+            (clean.html, text)
+        }
+    };
+    if text.chars().count() > TEXT_CHARS_MAX {
+        return Err(Refusal::invalid("body", format!("at most {TEXT_CHARS_MAX} characters")));
+    }
+    Ok((html, text))
+}
+
+/// `type/subtype` in lower case; anything else is bytes.
+fn media_type(declared: &str) -> String {
+    let essence = declared.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let legal = essence.split_once('/').is_some_and(|(kind, name)| !kind.is_empty() && !name.is_empty());
+    let plain = essence.len() <= 100 && essence.bytes().all(|b| b.is_ascii_alphanumeric() || b"/.+-_".contains(&b));
+    if legal && plain { essence } else { "application/octet-stream".to_owned() }
+}

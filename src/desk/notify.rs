@@ -1,0 +1,225 @@
+//! Which mails a change owes to whom (§2.7 of the product rules).
+//!
+//! **Invariant:** a delivery is owed in the transaction of what it is about (EML-64), with its Message-ID already fixed.
+//! Notes and events that customers do not see owe nothing, and no setting changes that (NTF-6).
+
+use crate::desk::Inner;
+use crate::desk::draft::Draft;
+use crate::domain::address::Address;
+use crate::domain::channel_kind::ChannelKind;
+use crate::domain::contact::Contact;
+use crate::domain::delivery::Delivery;
+use crate::domain::delivery::DeliveryKind;
+use crate::domain::delivery::DeliveryState;
+use crate::domain::delivery::GROUPED_PARTS_MAX;
+use crate::domain::delivery::GROUPING_MAX;
+use crate::domain::delivery::SkipReason;
+use crate::domain::id::AgentId;
+use crate::domain::id::DeliveryId;
+use crate::domain::id::Millis;
+use crate::domain::id::PartId;
+use crate::domain::thread::Participant;
+use crate::domain::thread::Thread;
+use crate::mail::message_id::MessageIdClaims;
+use crate::mail::message_id::Principal;
+use crate::store;
+use crate::store::engine::ReadTx;
+use crate::store::engine::WriteTx;
+use crate::store::outbox::Pending;
+use std::time::Duration;
+
+/// Automatic mails of one thread within [`AUTOMATIC_WINDOW`] (EML-86).
+const AUTOMATIC_PER_THREAD_MAX: usize = 10;
+/// The span that limit counts in.
+const AUTOMATIC_WINDOW: Duration = Duration::from_secs(3_600);
+
+impl Inner {
+    /// An agent's comment: mailed at once where the thread is an email thread or the participant is not the primary
+    /// one, else when it was not seen for a while; unsent ones are grouped (EML-70 to EML-72).
+    pub(crate) fn owe_reply(
+        &self,
+        tx: &mut dyn WriteTx,
+        draft: &mut Draft,
+        part: PartId,
+        agent: Option<AgentId>,
+    ) -> store::Result<()> {
+        for (participant, contact) in recipients(tx, &draft.thread)? {
+            let now = draft.at.now;
+            let due_at = now.plus(self.reply_delay(&draft.thread, &participant, &contact));
+            if self.group_reply(tx, draft, &contact, part, due_at)? {
+                continue;
+            }
+            let kind = DeliveryKind::Reply { parts: vec![part] };
+            let delivery = self.owed(draft, &contact, agent, kind, due_at);
+            remember_pending(tx, &delivery, Pending::Reply)?;
+            draft.owed.push(delivery);
+        }
+        Ok(())
+    }
+
+    /// How long a comment may wait to be seen before it is mailed.
+    pub(crate) fn reply_delay(&self, thread: &Thread, participant: &Participant, contact: &Contact) -> Duration {
+        let by_mail = match thread.current_channel {
+            ChannelKind::Email => true,
+            // Nobody has a messenger open for them: waiting to be seen there would be waiting for nothing.
+            ChannelKind::Api => contact.last_seen_at.is_none(),
+            ChannelKind::Messenger => false,
+        };
+        if by_mail || !participant.primary { Duration::ZERO } else { self.settings.unseen_delay }
+    }
+
+    /// Adds a comment to the mail that waits already, if one does.
+    fn group_reply(
+        &self,
+        tx: &mut dyn WriteTx,
+        draft: &mut Draft,
+        contact: &Contact,
+        part: PartId,
+        due_at: Millis,
+    ) -> store::Result<bool> {
+        let Some(mut waiting) = waiting(tx, draft, contact, Pending::Reply)? else {
+            return Ok(false);
+        };
+        let DeliveryKind::Reply { parts } = &mut waiting.kind else {
+            return Ok(false);
+        };
+        if parts.len() >= GROUPED_PARTS_MAX {
+            return Ok(false);
+        }
+        parts.push(part);
+        waiting.due_at = due_at.min(waiting.created_at.plus(GROUPING_MAX));
+        draft.owed.retain(|owed| owed.id != waiting.id);
+        draft.owed.push(waiting);
+        Ok(true)
+    }
+
+    /// The ticket was made: at once (NTF-1).
+    pub(crate) fn owe_submitted(&self, tx: &dyn ReadTx, draft: &mut Draft) -> store::Result<()> {
+        for (_, contact) in recipients(tx, &draft.thread)? {
+            let due_at = draft.at.now;
+            let delivery = self.owed_automatic(tx, draft, &contact, DeliveryKind::TicketSubmitted, due_at)?;
+            draft.owed.push(delivery);
+        }
+        Ok(())
+    }
+
+    /// The state's category changed: after it has settled, one mail with the last label (NTF-3, NTF-11).
+    pub(crate) fn owe_state_change(&self, tx: &mut dyn WriteTx, draft: &mut Draft, part: PartId) -> store::Result<()> {
+        let due_at = draft.at.now.plus(self.settings.state_mail_settle);
+        for (_, contact) in recipients(tx, &draft.thread)? {
+            // The mail that waits compares the state it began with to the state when it is sent.
+            if waiting(tx, draft, &contact, Pending::Status)?.is_some() {
+                continue;
+            }
+            let kind = DeliveryKind::TicketStateChanged { part };
+            let delivery = self.owed_automatic(tx, draft, &contact, kind, due_at)?;
+            remember_pending(tx, &delivery, Pending::Status)?;
+            draft.owed.push(delivery);
+        }
+        Ok(())
+    }
+
+    fn owed_automatic(
+        &self,
+        tx: &dyn ReadTx,
+        draft: &Draft,
+        contact: &Contact,
+        kind: DeliveryKind,
+        due_at: Millis,
+    ) -> store::Result<Delivery> {
+        let mut delivery = self.owed(draft, contact, None, kind, due_at);
+        if !delivery.state.is_settled() && too_many_automatic(tx, draft)? {
+            delivery.state = DeliveryState::Skipped(SkipReason::RateLimited);
+        }
+        Ok(delivery)
+    }
+
+    /// A delivery with its Message-ID; settled at once where there is nobody to mail (NTF-13).
+    pub(crate) fn owed(
+        &self,
+        draft: &Draft,
+        contact: &Contact,
+        agent: Option<AgentId>,
+        kind: DeliveryKind,
+        due_at: Millis,
+    ) -> Delivery {
+        let id = DeliveryId(draft.at.id());
+        let principal = Principal::Contact(contact.id);
+        let claims = MessageIdClaims { thread: draft.thread.id, principal, delivery: id };
+        let from = self.support_address(&draft.thread);
+        let message_id = self.keys.message_id(claims, from.address.domain()).as_str().to_owned();
+        Delivery {
+            id,
+            thread: draft.thread.id,
+            contact: contact.id,
+            agent,
+            channel: ChannelKind::Email,
+            address: contact.email.clone(),
+            kind,
+            state: unreachable_reason(contact).map_or(DeliveryState::Queued, DeliveryState::Skipped),
+            message_id,
+            created_at: draft.at.now,
+            due_at,
+            leased_until: None,
+            past_dot: false,
+            uncertain_retried: false,
+            attempts: Vec::new(),
+            attempt_count: 0,
+        }
+    }
+
+    /// Whether this is one of the addresses customers write to.
+    pub(crate) fn is_support_address(&self, address: &Address) -> bool {
+        self.settings.support.iter().any(|support| support.address == *address)
+    }
+}
+
+/// Why no mail can go to this contact.
+pub(crate) fn unreachable_reason(contact: &Contact) -> Option<SkipReason> {
+    match contact {
+        contact if contact.email.is_none() => Some(SkipReason::NoAddress),
+        contact if contact.blocked => Some(SkipReason::Blocked),
+        contact if contact.has_hard_bounced => Some(SkipReason::Suppressed),
+        _ => None,
+    }
+}
+
+/// Everybody a visible part of this thread goes to.
+fn recipients(tx: &dyn ReadTx, thread: &Thread) -> store::Result<Vec<(Participant, Contact)>> {
+    let mut found = Vec::new();
+    for participant in thread.current_participants() {
+        if let Some(contact) = store::contacts::get(tx, participant.contact)? {
+            found.push((participant.clone(), contact));
+        }
+    }
+    Ok(found)
+}
+
+/// A mail of that kind which nobody has begun to send; in the store, or owed earlier in the same operation.
+fn waiting(tx: &dyn ReadTx, draft: &Draft, contact: &Contact, kind: Pending) -> store::Result<Option<Delivery>> {
+    let Some(id) = store::outbox::pending(tx, draft.thread.id, contact.id, kind)? else {
+        return Ok(None);
+    };
+    let delivery = match draft.owed.iter().find(|owed| owed.id == id) {
+        Some(owed) => Some(owed.clone()),
+        None => store::outbox::get(tx, id)?,
+    };
+    Ok(delivery.filter(|delivery| delivery.state == DeliveryState::Queued && delivery.leased_until.is_none()))
+}
+
+fn remember_pending(tx: &mut dyn WriteTx, delivery: &Delivery, kind: Pending) -> store::Result<()> {
+    if delivery.state.is_settled() {
+        return Ok(());
+    }
+    store::outbox::set_pending(tx, delivery.thread, delivery.contact, kind, Some(delivery.id))
+}
+
+fn too_many_automatic(tx: &dyn ReadTx, draft: &Draft) -> store::Result<bool> {
+    let recent = store::outbox::of_thread(tx, draft.thread.id, 100)?;
+    let is_recent = |delivery: &&Delivery| {
+        delivery.kind.is_automatic()
+            && draft.at.now.since(delivery.created_at) < AUTOMATIC_WINDOW
+            && !matches!(delivery.state, DeliveryState::Skipped(_))
+    };
+    Ok(recent.iter().filter(is_recent).count() >= AUTOMATIC_PER_THREAD_MAX)
+}

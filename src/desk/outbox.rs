@@ -1,0 +1,338 @@
+//! What is owed by mail: lease, mark, settle (DESIGN §4, EML-63 to EML-65).
+//!
+//! | killed | state in the store | what follows |
+//! |---|---|---|
+//! | after the lease | leased | the lease ends, the delivery is due again |
+//! | before the marker's commit | leased | as above: the final dot was not sent |
+//! | after the marker, before the answer | leased, past the dot | the lease ends: *uncertain*, never sent blindly again |
+//! | after the answer, before its commit | as above | as above: at most one doubt, never a silent repeat |
+//! | after the verdict | settled, or due again later | nothing |
+//!
+//! **Invariant:** a delivery is in the due index exactly while something is still to happen to it by itself.
+
+use crate::desk::Desk;
+use crate::desk::Error;
+use crate::desk::Result;
+use crate::desk::draft::missing;
+use crate::desk::random_bytes;
+use crate::domain::address::Address;
+use crate::domain::delivery::ATTEMPTS_KEPT_MAX;
+use crate::domain::delivery::Attempt;
+use crate::domain::delivery::Delivery;
+use crate::domain::delivery::DeliveryKind;
+use crate::domain::delivery::DeliveryState;
+use crate::domain::delivery::SkipReason;
+use crate::domain::delivery::Stage;
+use crate::domain::delivery::UNCERTAIN_RETRY_AFTER;
+use crate::domain::delivery::Verdict;
+use crate::domain::delivery::next_attempt;
+use crate::domain::event::Event;
+use crate::domain::event::EventKind;
+use crate::domain::id::DeliveryId;
+use crate::domain::id::Millis;
+use crate::domain::refusal::Refusal;
+use crate::store;
+use crate::store::engine::WriteTx;
+use crate::store::save::Change;
+use crate::store::save::save;
+use std::time::Duration;
+
+/// Deliveries leased in one transaction.
+pub const LEASED_MAX: usize = 50;
+
+/// Envelope and bytes of a mail.
+#[derive(Clone, Debug)]
+pub struct OutgoingMail {
+    /// What it is owed for.
+    pub delivery: DeliveryId,
+    /// `MAIL FROM`: a signed bounce address (EML-62).
+    pub reverse_path: Address,
+    /// The one recipient (EML-63).
+    pub recipient: Address,
+    /// Without brackets; equal on every try.
+    pub message_id: String,
+    /// The message, CRLF line ends.
+    pub bytes: Vec<u8>,
+}
+
+/// A leased delivery, looked at again.
+#[derive(Clone, Debug)]
+pub enum Prepared {
+    /// To be handed to a relay.
+    Send(OutgoingMail),
+    /// To be settled like this without connecting.
+    Settle(Verdict),
+}
+
+impl Desk {
+    /// Leases due deliveries, one-to-one mail first, at most `limit`; a lease that ends by itself makes the delivery due
+    /// again. One whose lease ended past the dot becomes *uncertain* here instead (BRC-43).
+    ///
+    /// # Errors
+    /// When the store cannot be read or written.
+    pub async fn lease_due(&self, limit: usize, lease: Duration) -> Result<Vec<Delivery>> {
+        let now = self.inner.clock.now();
+        let limit = limit.min(LEASED_MAX);
+        if self.inner.store.view(|tx| store::outbox::due(tx, now, 1))?.is_empty() {
+            return Ok(Vec::new());
+        }
+        let leased = self.inner.store.update(move |tx| {
+            let mut leased = Vec::new();
+            for id in store::outbox::due(tx, now, limit)? {
+                let Some(mut delivery) = store::outbox::get(tx, id)? else { continue };
+                if delivery.past_dot && delivery.state != DeliveryState::Uncertain {
+                    let reason = "the process ended between handing the message over and the relay's answer";
+                    let verdict = Verdict::Uncertain { reason: reason.to_owned() };
+                    settle_in(tx, delivery, &verdict, now, 0)?;
+                    continue;
+                }
+                if delivery.state == DeliveryState::Uncertain {
+                    delivery.uncertain_retried = true;
+                    delivery.state = DeliveryState::Queued;
+                }
+                store::outbox::end_pending(tx, &delivery)?;
+                delivery.past_dot = false;
+                delivery.leased_until = Some(now.plus(lease));
+                store::outbox::put(tx, &delivery)?;
+                leased.push(delivery);
+            }
+            leased.sort_by_key(|delivery| matches!(delivery.kind, DeliveryKind::Broadcast { .. }));
+            Ok(leased)
+        });
+        Ok(leased.await?)
+    }
+
+    /// Notes durably that the final dot is about to be sent; the channel sends it only after `Ok` (BRC-43).
+    ///
+    /// # Errors
+    /// `Conflict` when a delivery is no longer leased (cancelled meanwhile): then nothing may be sent.
+    pub async fn mark_past_dot(&self, ids: Vec<DeliveryId>) -> Result<()> {
+        let marked = self.inner.store.update(move |tx| {
+            for id in &ids {
+                let mut delivery = store::outbox::get(tx, *id)?.ok_or_else(|| missing("delivery"))?;
+                if delivery.leased_until.is_none() {
+                    let message = format!("delivery {id} is no longer leased");
+                    return Err(store::Error::Refused(Refusal::Conflict { message }));
+                }
+                delivery.past_dot = true;
+                store::outbox::put(tx, &delivery)?;
+            }
+            Ok(())
+        });
+        Ok(marked.await?)
+    }
+
+    /// Writes what an attempt came to. Event `DeliverySettled` when that was the end.
+    ///
+    /// # Errors
+    /// `NotFound`; when the store cannot be written.
+    pub async fn settle(&self, id: DeliveryId, verdict: Verdict) -> Result<()> {
+        let jitter = u64::from_be_bytes(random_bytes::<8>()?);
+        let now = self.inner.clock.now();
+        let settled = self.inner.store.update(move |tx| {
+            let delivery = store::outbox::get(tx, id)?.ok_or_else(|| missing("delivery"))?;
+            settle_in(tx, delivery, &verdict, now, jitter)
+        });
+        Ok(settled.await?)
+    }
+
+    /// Keeps a message in the store instead of sending it, and settles its delivery as sent. For a desk without relay.
+    ///
+    /// # Errors
+    /// When blob or commit cannot be written.
+    pub async fn capture(&self, mail: OutgoingMail) -> Result<()> {
+        let hash = self.inner.blobs.put(mail.bytes).await?;
+        let now = self.inner.clock.now();
+        let id = mail.delivery;
+        let captured = self.inner.store.update(move |tx| {
+            let delivery = store::outbox::get(tx, id)?.ok_or_else(|| missing("delivery"))?;
+            store::captured::put(tx, id, hash)?;
+            let answer = "captured: no relay is configured".to_owned();
+            settle_in(tx, delivery, &Verdict::Delivered { answer }, now, 0)
+        });
+        Ok(captured.await?)
+    }
+
+    /// When the next delivery is due; may be in the past.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn next_due(&self) -> Result<Option<Millis>> {
+        Ok(self.inner.store.view(store::outbox::next_due)?)
+    }
+
+    /// One delivery.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub fn delivery(&self, id: DeliveryId) -> Result<Delivery> {
+        Ok(self.inner.store.view(|tx| store::outbox::get(tx, id)?.ok_or_else(|| missing("delivery")))?)
+    }
+
+    /// Deliveries that something still happens to, soonest first, then failed and uncertain ones, newest first.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn deliveries(&self, limit: usize) -> Result<Vec<Delivery>> {
+        Ok(self.inner.store.view(|tx| {
+            let mut found = store::outbox::open(tx, limit, None)?;
+            let attention = store::outbox::attention(tx, limit.saturating_sub(found.len()))?;
+            let known: Vec<DeliveryId> = found.iter().map(|delivery| delivery.id).collect();
+            found.extend(attention.into_iter().filter(|delivery| !known.contains(&delivery.id)));
+            Ok(found)
+        })?)
+    }
+
+    /// Messages that were captured instead of sent, newest first.
+    ///
+    /// # Errors
+    /// When store or blobs cannot be read.
+    pub fn captured(&self, limit: usize) -> Result<Vec<(Delivery, Vec<u8>)>> {
+        let rows = self.inner.store.view(|tx| {
+            let mut rows = Vec::new();
+            for (id, hash) in store::captured::newest(tx, limit)? {
+                rows.extend(store::outbox::get(tx, id)?.map(|delivery| (delivery, hash)));
+            }
+            Ok(rows)
+        })?;
+        let read = |(delivery, hash)| Ok((delivery, self.inner.blobs.get_blocking(hash)?));
+        rows.into_iter().map(read).collect()
+    }
+
+    /// The message captured for a delivery.
+    ///
+    /// # Errors
+    /// When store or blobs cannot be read.
+    pub fn captured_bytes(&self, id: DeliveryId) -> Result<Option<Vec<u8>>> {
+        match self.inner.store.view(|tx| store::captured::get(tx, id))? {
+            Some(hash) => Ok(Some(self.inner.blobs.get_blocking(hash)?)),
+            None => Ok(None),
+        }
+    }
+
+    /// Makes a delivery due now, whatever its state. An agent who does this with an uncertain one decides to risk a
+    /// repeat; the Message-ID stays.
+    ///
+    /// # Errors
+    /// `NotFound`; `Conflict` for one that was sent or is being sent.
+    pub async fn retry_delivery(&self, id: DeliveryId) -> Result<Delivery> {
+        let now = self.inner.clock.now();
+        self.change_delivery(id, move |delivery| {
+            if delivery.state == DeliveryState::Sent {
+                return Err(Refusal::Conflict { message: format!("delivery {id} was sent") });
+            }
+            delivery.state = DeliveryState::Queued;
+            delivery.past_dot = false;
+            delivery.due_at = now;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Takes a delivery back that was not sent yet.
+    ///
+    /// # Errors
+    /// `NotFound`; `Conflict` for one that is settled or is being sent.
+    pub async fn cancel_delivery(&self, id: DeliveryId) -> Result<Delivery> {
+        self.change_delivery(id, move |delivery| {
+            if delivery.state.is_settled() && delivery.state != DeliveryState::Uncertain {
+                let message = format!("delivery {id} is {}", delivery.state.as_str());
+                return Err(Refusal::Conflict { message });
+            }
+            delivery.state = DeliveryState::Skipped(SkipReason::Cancelled);
+            Ok(())
+        })
+        .await
+    }
+
+    async fn change_delivery(
+        &self,
+        id: DeliveryId,
+        change: impl Fn(&mut Delivery) -> std::result::Result<(), Refusal> + Send + 'static,
+    ) -> Result<Delivery> {
+        let now = self.inner.clock.now();
+        let changed = self.inner.store.update(move |tx| {
+            let mut delivery = store::outbox::get(tx, id)?.ok_or_else(|| missing("delivery"))?;
+            if delivery.leased_until.is_some_and(|until| until > now) {
+                let message = format!("delivery {id} is being sent right now");
+                return Err(store::Error::Refused(Refusal::Conflict { message }));
+            }
+            change(&mut delivery).map_err(store::Error::Refused)?;
+            delivery.leased_until = None;
+            store::outbox::end_pending(tx, &delivery)?;
+            store::outbox::put(tx, &delivery)?;
+            Ok(delivery)
+        });
+        changed.await.map_err(Error::from)
+    }
+}
+
+/// Writes a verdict; one that comes after the end of the delivery is kept as an attempt and changes nothing else.
+pub(crate) fn settle_in(
+    tx: &mut dyn WriteTx,
+    mut delivery: Delivery,
+    verdict: &Verdict,
+    now: Millis,
+    jitter: u64,
+) -> store::Result<()> {
+    let was_settled = delivery.state.is_settled() && delivery.leased_until.is_none();
+    note_attempt(&mut delivery, verdict, now);
+    if !was_settled {
+        apply(&mut delivery, verdict, now, jitter);
+    }
+    delivery.leased_until = None;
+    store::outbox::end_pending(tx, &delivery)?;
+    let ended = delivery.state.is_settled();
+    let (id, thread) = (delivery.id, delivery.thread);
+    let mut change = Change { owed: vec![delivery], ..Change::default() };
+    if ended && !was_settled {
+        change.events.push(Event {
+            kind: EventKind::DeliverySettled(id),
+            thread: Some(thread),
+            at: now,
+            thread_state: None,
+            ticket_state: None,
+            cause: None,
+        });
+    }
+    save(tx, &change)?;
+    Ok(())
+}
+
+fn apply(delivery: &mut Delivery, verdict: &Verdict, now: Millis, jitter: u64) {
+    delivery.past_dot = false;
+    match verdict {
+        Verdict::Delivered { .. } => delivery.state = DeliveryState::Sent,
+        Verdict::Failed { reason } => delivery.state = DeliveryState::Failed(reason.clone()),
+        Verdict::Skipped(reason) => delivery.state = DeliveryState::Skipped(*reason),
+        Verdict::Uncertain { .. } => {
+            delivery.state = DeliveryState::Uncertain;
+            delivery.due_at = now.plus(UNCERTAIN_RETRY_AFTER);
+        }
+        Verdict::Deferred { reason, retry_after } => {
+            match next_attempt(delivery.attempt_count, delivery.created_at, now, jitter) {
+                Some(at) => {
+                    delivery.state = DeliveryState::Deferred;
+                    delivery.due_at = retry_after.map_or(at, |wait| at.max(now.plus(wait)));
+                }
+                None => delivery.state = DeliveryState::Failed(format!("retries exhausted: {reason}")),
+            }
+        }
+    }
+}
+
+fn note_attempt(delivery: &mut Delivery, verdict: &Verdict, now: Millis) {
+    let (stage, answer) = match verdict {
+        Verdict::Delivered { answer } => (Stage::Answered, answer.clone()),
+        Verdict::Failed { reason } => (Stage::Answered, reason.clone()),
+        Verdict::Deferred { reason, .. } => (Stage::BeforeDot, reason.clone()),
+        Verdict::Uncertain { reason } => (Stage::AfterDot, reason.clone()),
+        Verdict::Skipped(_) => return,
+    };
+    delivery.attempt_count = delivery.attempt_count.saturating_add(1);
+    if delivery.attempts.len() >= ATTEMPTS_KEPT_MAX {
+        delivery.attempts.remove(ATTEMPTS_KEPT_MAX / 2);
+    }
+    let answer = crate::mail::clean::line(&answer, 500);
+    delivery.attempts.push(Attempt { at: now, stage, answer });
+}

@@ -1,0 +1,237 @@
+//! What a contact's messenger reads: a snapshot, missed entries, history (MSG-40, MSG-41).
+//!
+//! **Invariant:** every answer is built through [`crate::domain::audience`], when it is read and not only when it was
+//! written, so that somebody who lost access gets nothing more (P21).
+
+use crate::desk::Desk;
+use crate::desk::Result;
+use crate::desk::draft::missing;
+use crate::desk::views::TicketView;
+use crate::desk::views::ticket_view;
+use crate::domain::audience;
+use crate::domain::event::EventKind;
+use crate::domain::event::LogEntry;
+use crate::domain::id::ContactId;
+use crate::domain::id::EventSeq;
+use crate::domain::id::PartId;
+use crate::domain::id::ThreadId;
+use crate::domain::part::Part;
+use crate::domain::thread::Thread;
+use crate::store;
+use crate::store::engine::ReadTx;
+
+/// Conversations of a snapshot.
+const SNAPSHOT_CONVERSATIONS_MAX: usize = 50;
+/// A stream is resumed over at most so many of its own entries; beyond it a snapshot is cheaper (MSG-40).
+const RESUMED_ENTRIES_MAX: usize = 10_000;
+/// Parts of one history answer.
+pub const HISTORY_MAX: usize = 100;
+
+/// A log entry with what the contact may see of its objects, as they are now.
+#[derive(Clone, Debug)]
+pub struct StreamEntry {
+    /// The entry.
+    pub entry: LogEntry,
+    /// The thread it is about.
+    pub thread: Option<Thread>,
+    /// The part it is about.
+    pub part: Option<Part>,
+    /// Type and state, if the thread is a ticket.
+    pub ticket: Option<TicketView>,
+}
+
+/// A conversation of the snapshot.
+#[derive(Clone, Debug)]
+pub struct ConversationCard {
+    /// The thread.
+    pub thread: Thread,
+    /// The newest part the contact may see.
+    pub last_part: Option<Part>,
+    /// Visible parts by others behind the last one seen, counted up to 100.
+    pub unread: u64,
+    /// Type and state, if it is a ticket.
+    pub ticket: Option<TicketView>,
+}
+
+/// Everything a messenger shows when it has nothing to go on from.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    /// The log position it is as of.
+    pub seq: EventSeq,
+    /// Newest first.
+    pub conversations: Vec<ConversationCard>,
+    /// Conversations with unread parts.
+    pub unread: u64,
+}
+
+impl Desk {
+    /// The contact's conversations as of one log position.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn snapshot(&self, contact: ContactId) -> Result<Snapshot> {
+        Ok(self.inner.store.view(|tx| {
+            let seq = store::events::last_seq(tx)?;
+            let mut conversations = Vec::new();
+            for thread in store::threads::of_contact(tx, contact, SNAPSHOT_CONVERSATIONS_MAX)? {
+                let takes_part = thread.participant(contact).is_some_and(|known| known.removed_at.is_none());
+                if takes_part && audience::is_shown_to_contacts(&thread) {
+                    conversations.push(card(tx, thread, contact)?);
+                }
+            }
+            let unread = conversations.iter().filter(|card| card.unread > 0).count() as u64;
+            Ok(Snapshot { seq, conversations, unread })
+        })?)
+    }
+
+    /// Entries of the contact's stream behind `after`, in order, at most `limit`, with the log position up to which the
+    /// answer is complete. `None` when `after` is ahead of the log, pruned from it, or too far behind: then only a
+    /// snapshot helps (MSG-40).
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn stream_after(
+        &self,
+        contact: ContactId,
+        after: EventSeq,
+        limit: usize,
+    ) -> Result<Option<(Vec<StreamEntry>, EventSeq)>> {
+        Ok(self.inner.store.view(|tx| {
+            let last = store::events::last_seq(tx)?;
+            let pruned = after.0.saturating_add(1) < store::events::oldest_seq(tx)?.0;
+            if after > last || pruned {
+                return Ok(None);
+            }
+            let limit = limit.min(RESUMED_ENTRIES_MAX);
+            let seqs = store::events::stream(tx, contact, after, limit)?;
+            let complete_to = if seqs.len() < limit { last } else { seqs.last().copied().unwrap_or(last) };
+            let mut entries = Vec::with_capacity(seqs.len());
+            for seq in seqs {
+                if let Some(entry) = store::events::get(tx, seq)? {
+                    entries.extend(seen_by(tx, entry, contact)?);
+                }
+            }
+            Ok(Some((entries, complete_to)))
+        })?)
+    }
+
+    /// Parts of a thread that the contact may see, with `seq` below `before`, the newest `limit`, ascending.
+    ///
+    /// # Errors
+    /// `NotFound` when the contact takes no part in it.
+    pub fn history(
+        &self,
+        contact: ContactId,
+        thread: ThreadId,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<Part>> {
+        Ok(self.inner.store.view(|tx| {
+            let thread = readable(tx, thread, contact)?.ok_or_else(|| missing("conversation"))?;
+            let limit = limit.clamp(1, HISTORY_MAX);
+            let mut end = before.unwrap_or(u64::MAX).min(thread.last_seq.saturating_add(1));
+            let mut found: Vec<Part> = Vec::new();
+            while found.len() < limit && end > 1 {
+                let start = end.saturating_sub(HISTORY_MAX as u64).max(1);
+                let rows = store::parts::of_thread(tx, thread.id, start, end, HISTORY_MAX)?;
+                found.extend(rows.into_iter().rev().filter(|part| audience::may_read(&thread, part, contact)));
+                end = start;
+            }
+            found.truncate(limit);
+            found.reverse();
+            Ok(found)
+        })?)
+    }
+
+    /// The newest log position.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn log_seq(&self) -> Result<EventSeq> {
+        Ok(self.inner.store.view(store::events::last_seq)?)
+    }
+
+    /// The contacts whose streams have entries behind `after`, for waking their sockets, looking at no more than `limit`
+    /// log entries; with the position that was reached.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn contacts_touched(&self, after: EventSeq, limit: usize) -> Result<(Vec<ContactId>, EventSeq)> {
+        Ok(self.inner.store.view(|tx| {
+            let entries = store::events::after(tx, after, limit)?;
+            let reached = entries.last().map_or(after, |entry| entry.seq);
+            let mut touched = Vec::new();
+            for entry in entries {
+                let thread = match entry.event.thread {
+                    Some(thread) => store::threads::get(tx, thread)?,
+                    None => None,
+                };
+                match entry.event.kind {
+                    EventKind::ContactUpdated(contact) => touched.push(contact),
+                    _ => touched.extend(thread.as_ref().and_then(Thread::primary_contact)),
+                }
+            }
+            touched.sort_unstable();
+            touched.dedup();
+            Ok((touched, reached))
+        })?)
+    }
+
+    /// Whether the contact takes part in the thread, so that their typing may be shown there.
+    #[must_use]
+    pub fn may_type(&self, contact: ContactId, thread: ThreadId) -> bool {
+        let readable = self.inner.store.view(|tx| readable(tx, thread, contact));
+        readable.is_ok_and(|thread| thread.is_some())
+    }
+
+    /// Sequence numbers and ids of parts, for the messenger's `before`.
+    ///
+    /// # Errors
+    /// `NotFound` when the contact may not see the part.
+    pub fn part_seq(&self, contact: ContactId, thread: ThreadId, part: PartId) -> Result<u64> {
+        Ok(self.inner.store.view(|tx| {
+            let thread = readable(tx, thread, contact)?.ok_or_else(|| missing("conversation"))?;
+            let part = store::parts::by_id(tx, part)?.filter(|part| audience::may_read(&thread, part, contact));
+            Ok(part.ok_or_else(|| missing("part"))?.seq)
+        })?)
+    }
+}
+
+fn readable(tx: &dyn ReadTx, thread: ThreadId, contact: ContactId) -> store::Result<Option<Thread>> {
+    let takes_part = |thread: &Thread| thread.participant(contact).is_some_and(|known| known.removed_at.is_none());
+    let found = store::threads::get(tx, thread)?;
+    Ok(found.filter(|thread| takes_part(thread) && audience::is_shown_to_contacts(thread)))
+}
+
+fn card(tx: &dyn ReadTx, thread: Thread, contact: ContactId) -> store::Result<ConversationCard> {
+    let newest = store::parts::newest(tx, thread.id, 100)?;
+    let visible = |part: &&Part| audience::may_read(&thread, part, contact);
+    let seen = thread.participant(contact).map_or(0, |known| known.seen_seq);
+    let by_others = |part: &&Part| part.seq > seen && part.author.contact() != Some(contact);
+    let unread = newest.iter().filter(visible).filter(by_others).count() as u64;
+    let last_part = newest.iter().rfind(visible).cloned();
+    let ticket = ticket_view(tx, &thread)?;
+    Ok(ConversationCard { last_part, unread, ticket, thread })
+}
+
+/// The entry with its objects, if the contact may still see it.
+fn seen_by(tx: &dyn ReadTx, entry: LogEntry, contact: ContactId) -> store::Result<Option<StreamEntry>> {
+    let thread = match entry.event.thread {
+        Some(thread) => store::threads::get(tx, thread)?,
+        None => None,
+    };
+    let part = match entry.event.kind {
+        EventKind::PartCreated { part, .. } | EventKind::TicketStateChanged { part, .. } => {
+            store::parts::by_id(tx, part)?
+        }
+        _ => None,
+    };
+    if !audience::stream_of(&entry.event, thread.as_ref(), part.as_ref()).contains(&contact) {
+        return Ok(None);
+    }
+    let ticket = match &thread {
+        Some(thread) => ticket_view(tx, thread)?,
+        None => None,
+    };
+    Ok(Some(StreamEntry { entry, thread, part, ticket }))
+}

@@ -1,0 +1,207 @@
+//! What agents' readers get: threads with everything that is shown beside them.
+
+use crate::desk::Desk;
+use crate::desk::Result;
+use crate::desk::access::require;
+use crate::desk::contacts::TOTAL_COUNTED_MAX;
+use crate::desk::draft::missing;
+use crate::domain::agent::Caller;
+use crate::domain::agent::Scope;
+use crate::domain::contact::Contact;
+use crate::domain::delivery::Delivery;
+use crate::domain::event::LogEntry;
+use crate::domain::id::EventSeq;
+use crate::domain::id::Millis;
+use crate::domain::id::ThreadId;
+use crate::domain::link::LISTED_MAX;
+use crate::domain::part::Part;
+use crate::domain::refusal::Refusal;
+use crate::domain::state::TicketState;
+use crate::domain::thread::Thread;
+use crate::domain::ticket_type::Category;
+use crate::domain::ticket_type::TicketType;
+use crate::store;
+use crate::store::engine::ReadTx;
+
+/// Parts that ride along with a thread (API-10).
+pub const PARTS_MAX: usize = 500;
+/// Deliveries that ride along with a thread.
+const DELIVERIES_MAX: usize = 1_000;
+/// Most log entries of one answer.
+pub const LOG_ENTRIES_MAX: usize = 1_000;
+
+/// One page of a list.
+#[derive(Clone, Debug)]
+pub struct Page<T> {
+    /// Its rows.
+    pub items: Vec<T>,
+    /// Rows in all, counted up to 10,000.
+    pub total: u64,
+    /// Whether there is a page behind it.
+    pub has_more: bool,
+}
+
+/// A linked object as listed (OBJ-60).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LinkedObject {
+    /// The thread on the other side.
+    pub thread: ThreadId,
+    /// Its category, if it is a ticket.
+    pub category: Option<Category>,
+}
+
+/// Type and state of a ticket.
+#[derive(Clone, Debug)]
+pub struct TicketView {
+    /// Its type.
+    pub ticket_type: TicketType,
+    /// Its state.
+    pub state: TicketState,
+}
+
+/// A thread with what is shown beside it.
+#[derive(Clone, Debug)]
+pub struct ThreadView {
+    /// The thread.
+    pub thread: Thread,
+    /// Current participants, primary first.
+    pub contacts: Vec<Contact>,
+    /// If it is a ticket.
+    pub ticket: Option<TicketView>,
+    /// The first part.
+    pub source: Option<Part>,
+    /// The newest [`PARTS_MAX`], ascending, the source among them; empty when not asked for.
+    pub parts: Vec<Part>,
+    /// Linked objects, seen from this side, at most 1,000.
+    pub linked: Vec<LinkedObject>,
+    /// How many there are.
+    pub linked_total: u64,
+    /// Deliveries about this thread.
+    pub deliveries: Vec<Delivery>,
+}
+
+impl Desk {
+    /// Any thread. Scope `read_conversations`; `read_tickets` for tickets (API-10).
+    ///
+    /// # Errors
+    /// `NotFound`, `Forbidden`.
+    pub fn thread_view(&self, caller: &Caller, id: ThreadId, with_parts: bool) -> Result<ThreadView> {
+        require(caller, &[Scope::ReadConversations, Scope::ReadTickets])?;
+        Ok(self.inner.store.view(|tx| {
+            let thread = store::threads::get(tx, id)?.filter(|thread| may_read(caller, thread));
+            view(tx, thread.ok_or_else(|| missing("conversation"))?, with_parts)
+        })?)
+    }
+
+    /// Conversations, and Customer tickets for those who may read tickets, latest change first (API-10). Scope
+    /// `read_conversations`.
+    ///
+    /// # Errors
+    /// `Forbidden`.
+    pub fn conversations(
+        &self,
+        caller: &Caller,
+        after: Option<(Millis, ThreadId)>,
+        limit: usize,
+    ) -> Result<Page<ThreadView>> {
+        require(caller, &[Scope::ReadConversations])?;
+        Ok(self.inner.store.view(|tx| {
+            let listed = |thread: &Thread| thread.is_customer_facing() && may_read(caller, thread);
+            let mut items = Vec::new();
+            let mut before = after;
+            while items.len() <= limit {
+                let rows = store::threads::newest(tx, before, 100)?;
+                let Some(last) = rows.last() else { break };
+                before = Some((last.updated_at, last.id));
+                items.extend(rows.into_iter().filter(listed));
+            }
+            let has_more = items.len() > limit;
+            items.truncate(limit);
+            let items = items.into_iter().map(|thread| view(tx, thread, false)).collect::<store::Result<_>>()?;
+            Ok(Page { items, total: store::threads::count(tx, TOTAL_COUNTED_MAX)?, has_more })
+        })?)
+    }
+
+    /// Tickets, newest first, behind `after`. Scope `read_tickets`.
+    ///
+    /// # Errors
+    /// `Forbidden`.
+    pub fn tickets(&self, caller: &Caller, after: Option<ThreadId>, limit: usize) -> Result<Page<ThreadView>> {
+        require(caller, &[Scope::ReadTickets])?;
+        Ok(self.inner.store.view(|tx| {
+            let mut items = store::threads::tickets(tx, after, limit.saturating_add(1))?;
+            let has_more = items.len() > limit;
+            items.truncate(limit);
+            let items = items.into_iter().map(|thread| view(tx, thread, false)).collect::<store::Result<_>>()?;
+            Ok(Page { items, total: store::threads::count_tickets(tx, TOTAL_COUNTED_MAX)?, has_more })
+        })?)
+    }
+
+    /// The log behind `after`, at most [`LOG_ENTRIES_MAX`] entries (API-50). Every reading scope is needed, since the
+    /// log names everything.
+    ///
+    /// # Errors
+    /// `Forbidden`.
+    pub fn events_log(&self, caller: &Caller, after: EventSeq, limit: usize) -> Result<Vec<LogEntry>> {
+        require(caller, &[Scope::ReadConversations])?;
+        require(caller, &[Scope::ReadTickets])?;
+        require(caller, &[Scope::ReadContacts])?;
+        Ok(self.inner.store.view(|tx| store::events::after(tx, after, limit.min(LOG_ENTRIES_MAX)))?)
+    }
+}
+
+fn may_read(caller: &Caller, thread: &Thread) -> bool {
+    let scope = if thread.ticket.is_some() { Scope::ReadTickets } else { Scope::ReadConversations };
+    caller.scopes.contains(&scope)
+}
+
+fn view(tx: &dyn ReadTx, thread: Thread, with_parts: bool) -> store::Result<ThreadView> {
+    let mut contacts = Vec::new();
+    for participant in thread.current_participants() {
+        contacts.extend(store::contacts::get(tx, participant.contact)?);
+    }
+    let parts = if with_parts { store::parts::newest(tx, thread.id, PARTS_MAX)? } else { Vec::new() };
+    let deliveries = if with_parts { store::outbox::of_thread(tx, thread.id, DELIVERIES_MAX)? } else { Vec::new() };
+    let linked = linked(tx, &thread)?;
+    let linked_total = match thread.ticket.as_ref().filter(|_| linked.len() >= LISTED_MAX) {
+        Some(ticket) => ticket.customer_reports.max(linked.len() as u64),
+        None => linked.len() as u64,
+    };
+    Ok(ThreadView {
+        source: store::parts::get(tx, thread.id, 1)?,
+        ticket: ticket_view(tx, &thread)?,
+        contacts,
+        parts,
+        linked,
+        linked_total,
+        deliveries,
+        thread,
+    })
+}
+
+pub(crate) fn ticket_view(tx: &dyn ReadTx, thread: &Thread) -> store::Result<Option<TicketView>> {
+    let Some(ticket) = &thread.ticket else { return Ok(None) };
+    let ticket_type = store::ticket_types::get(tx, ticket.type_id)?;
+    let state = store::ticket_types::state(tx, ticket.state_id)?;
+    match (ticket_type, state) {
+        (Some(ticket_type), Some(state)) => Ok(Some(TicketView { ticket_type, state })),
+        _ => Err(store::Error::Refused(Refusal::NotFound { what: "ticket_type" })),
+    }
+}
+
+fn linked(tx: &dyn ReadTx, thread: &Thread) -> store::Result<Vec<LinkedObject>> {
+    let mut others: Vec<ThreadId> = Vec::new();
+    if !thread.is_customer_facing() {
+        let links = store::links::of_ticket(tx, thread.id, None, LISTED_MAX)?;
+        others.extend(links.into_iter().map(|link| link.to_thread));
+    }
+    let here = store::links::of_thread(tx, thread.id, LISTED_MAX)?;
+    others.extend(here.into_iter().map(|link| link.from_ticket));
+    others.truncate(LISTED_MAX);
+    let mut linked = Vec::with_capacity(others.len());
+    for other in others {
+        let category = store::threads::get(tx, other)?.as_ref().and_then(Thread::category);
+        linked.push(LinkedObject { thread: other, category });
+    }
+    Ok(linked)
+}
