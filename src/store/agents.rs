@@ -89,3 +89,45 @@ pub fn put_token(tx: &mut dyn WriteTx, token: &Token) -> Result<()> {
     record::check_room::<Token>(&*tx, &key::one(token.id.0), KEPT_MAX)?;
     record::put(tx, token).map(drop)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Store;
+    use crate::store::error::Error;
+    use crate::store::sample;
+
+    #[test]
+    fn an_address_belongs_to_one_agent() {
+        let store = sample::store();
+        let second = || Agent { id: AgentId(23), ..sample::agent() };
+        let refused = store.update_blocking(move |tx| put(tx, &second()));
+        assert!(matches!(refused, Err(Error::Refused(Refusal::Conflict { .. }))), "{refused:?}");
+        let moved = || Agent { email: sample::address("new@example.org"), ..sample::agent() };
+        store.update_blocking(move |tx| put(tx, &moved()).and_then(|()| put(tx, &second()))).unwrap();
+        let found = |text: &str| store.view(|tx| by_email(tx, &sample::address(text))).map(|found| found.map(|a| a.id));
+        assert_eq!(found("new@example.org"), Ok(Some(sample::AGENT)));
+        assert_eq!(found("ria@example.org"), Ok(Some(AgentId(23))));
+        assert_eq!(store.view(all).map(|agents| agents.len()), Ok(2));
+    }
+
+    #[test]
+    fn api_1_a_token_is_found_by_the_hash_of_its_secret_only() {
+        let store = sample::store();
+        assert_eq!(store.view(|tx| token_by_hash(tx, &[7; 32])), Ok(Some(sample::token())));
+        assert_eq!(store.view(|tx| token_by_hash(tx, &[8; 32])), Ok(None));
+        assert_eq!(store.view(|tx| token(tx, TokenId(22))), Ok(Some(sample::token())));
+        assert_eq!(store.view(tokens), Ok(vec![sample::token()]));
+    }
+
+    #[test]
+    fn a_full_table_refuses_the_next_and_takes_changes() {
+        let store = Store::in_memory().unwrap();
+        let checked = store.update_blocking(|tx| {
+            put(tx, &sample::agent())?;
+            record::check_room::<Agent>(&*tx, &key::one(sample::AGENT.0), 1)?;
+            record::check_room::<Agent>(&*tx, &key::one(99), 1)
+        });
+        assert!(matches!(checked, Err(Error::Refused(_))), "{checked:?}");
+    }
+}

@@ -59,3 +59,33 @@ pub(crate) fn read_row(key: &[u8]) -> Option<(BlobHash, u64)> {
     let (hash, owner) = key.split_first_chunk::<32>()?;
     Some((BlobHash(*hash), key::number(owner)?))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::sample;
+
+    #[test]
+    fn a_row_set_by_hand_comes_and_goes_and_a_record_keeps_its_own() {
+        let store = sample::store();
+        let (file, part) = (sample::blob(sample::FILE), sample::FIRST_PART);
+        let rows = || store.view(|tx| all(tx, None, 100)).unwrap();
+        let before = rows();
+        assert!(before.contains(&(file, part)) && before.contains(&(file, 999)));
+        store.update_blocking(move |tx| add(tx, file, part).and_then(|()| remove(tx, file, part))).unwrap();
+        assert_eq!(rows(), before, "the part still names it");
+        store.update_blocking(move |tx| remove(tx, file, 999)).unwrap();
+        assert_eq!(rows().len(), before.len() - 1);
+        assert_eq!(crate::store::verify(&store, None, &mut |_| ()), Ok(Vec::new()));
+    }
+
+    #[test]
+    fn rows_come_in_pages() {
+        let store = sample::store();
+        let whole = store.view(|tx| all(tx, None, 100)).unwrap();
+        let first = store.view(|tx| all(tx, None, 2)).unwrap();
+        let rest = store.view(|tx| all(tx, first.last().copied(), 100)).unwrap();
+        assert_eq!([first, rest].concat(), whole);
+        assert_eq!(store.view(|tx| is_named(tx, BlobHash([0; 32]))), Ok(false));
+    }
+}

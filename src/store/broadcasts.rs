@@ -111,3 +111,46 @@ pub fn claim_email(tx: &mut dyn WriteTx, broadcast: BroadcastId, address: &Addre
 fn email_row(broadcast: BroadcastId, address: &Address) -> Vec<u8> {
     key::joined(&[&key::one(broadcast.0), address.to_string().as_bytes()])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::broadcast::BroadcastState;
+    use crate::store::sample;
+
+    #[test]
+    fn a_broadcast_that_finished_runs_no_more_and_stays_in_the_list() {
+        let store = sample::store();
+        assert_eq!(store.view(running), Ok(vec![sample::BROADCAST]));
+        let finished = || sample::broadcast(sample::BROADCAST, BroadcastState::Finished);
+        store.update_blocking(move |tx| put(tx, &finished())).unwrap();
+        assert_eq!(store.view(running), Ok(Vec::new()));
+        let listed = store.view(|tx| of_tracker(tx, sample::TRACKER, 9)).unwrap();
+        assert_eq!(listed.iter().map(|broadcast| broadcast.id.0).collect::<Vec<_>>(), [52, 51]);
+    }
+
+    #[test]
+    fn brc_40_the_ledger_is_read_in_pages_threads_first() {
+        let store = sample::store();
+        let mut read = Vec::new();
+        let mut after = None;
+        loop {
+            let page = store.view(|tx| ledger_rows(tx, sample::BROADCAST, after, 1)).unwrap();
+            let Some((key, _)) = page.last() else { break };
+            after = Some(*key);
+            read.extend(page);
+        }
+        assert_eq!(read, sample::ledger());
+        assert_eq!(store.view(|tx| ledger(tx, sample::BROADCAST, read[1].0)), Ok(Some(read[1].1.clone())));
+        assert_eq!(store.view(|tx| ledger_rows(tx, BroadcastId(52), None, 9)), Ok(Vec::new()));
+    }
+
+    #[test]
+    fn brc_12_an_address_is_claimed_per_broadcast() {
+        let store = sample::store();
+        let claimed = |id, text: &str| store.view(|tx| email_claimed(tx, id, &sample::address(text)));
+        assert_eq!(claimed(sample::BROADCAST, "Ana@example.com"), Ok(Some(sample::ANA)));
+        assert_eq!(claimed(sample::BROADCAST, "ben@example.com"), Ok(None));
+        assert_eq!(claimed(BroadcastId(52), "ana@example.com"), Ok(None));
+    }
+}

@@ -50,3 +50,30 @@ pub fn prune(tx: &mut dyn WriteTx, older_than: Millis, limit: usize) -> Result<u
     }
     Ok(u64::try_from(old.len()).unwrap_or(u64::MAX))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Store;
+    use crate::store::sample;
+
+    #[test]
+    fn msg_42_a_key_is_known_per_contact_until_it_is_old() {
+        let store = Store::in_memory().unwrap();
+        let place = |n| (ThreadId(n), PartId(n), EventSeq(n));
+        store
+            .update_blocking(move |tx| {
+                put(tx, sample::ANA, "a", place(1), Millis(10))?;
+                put(tx, sample::BEN, "a", place(2), Millis(20))?;
+                put(tx, sample::ANA, "ab", place(3), Millis(30))
+            })
+            .unwrap();
+        let known = |contact, id: &str| store.view(|tx| get(tx, contact, id)).unwrap();
+        assert_eq!((known(sample::ANA, "a"), known(sample::BEN, "a")), (Some(place(1)), Some(place(2))));
+        assert_eq!(store.update_blocking(|tx| prune(tx, Millis(10), 9)), Ok(0));
+        assert_eq!(store.update_blocking(|tx| prune(tx, Millis(30), 1)), Ok(1));
+        assert_eq!((known(sample::ANA, "a"), known(sample::BEN, "a")), (None, Some(place(2))));
+        assert_eq!(store.update_blocking(|tx| prune(tx, Millis(30), 9)), Ok(1));
+        assert_eq!(known(sample::ANA, "ab"), Some(place(3)));
+    }
+}

@@ -63,3 +63,52 @@ pub(crate) fn put(tx: &mut dyn WriteTx, contact: &Contact) -> Result<()> {
     }
     record::put(tx, contact).map(drop)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::contact::ContactRole;
+    use crate::domain::id::Millis;
+    use crate::store::Store;
+    use crate::store::sample;
+
+    fn ids(contacts: &[Contact]) -> Vec<u64> {
+        contacts.iter().map(|contact| contact.id.0).collect()
+    }
+
+    #[test]
+    fn obj_21_several_contacts_may_share_an_address() {
+        let store = sample::store();
+        let found = |text: &str| store.view(|tx| by_email(tx, &sample::address(text))).map(|found| ids(&found));
+        assert_eq!(found("ANA@example.com"), Ok(vec![11, 12]));
+        assert_eq!(found("ana@example.co"), Ok(vec![]));
+        assert_eq!(found("na@example.com"), Ok(vec![]));
+    }
+
+    #[test]
+    fn an_address_that_changed_finds_nobody_any_more() {
+        let store = sample::store();
+        let moved = || Contact { email: Some(sample::address("a@b.example")), ..sample::contacts().remove(0) };
+        store.update_blocking(move |tx| put(tx, &moved())).unwrap();
+        let found = |text: &str| store.view(|tx| by_email(tx, &sample::address(text))).map(|found| ids(&found));
+        assert_eq!(found("ana@example.com"), Ok(vec![12]));
+        assert_eq!(found("a@b.example"), Ok(vec![11]));
+        assert_eq!(
+            store.view(|tx| by_external_id(tx, "user-1")).map(|found| found.map(|c| c.id)),
+            Ok(Some(sample::ANA))
+        );
+        assert_eq!(store.view(|tx| by_external_id(tx, "user-")), Ok(None));
+    }
+
+    #[test]
+    fn one_address_is_looked_at_up_to_a_limit() {
+        let store = Store::in_memory().unwrap();
+        let contact = |id| Contact {
+            email: Some(sample::address("x@example.com")),
+            ..Contact::new(ContactId(id), ContactRole::Lead, Millis(0))
+        };
+        store.update_blocking(move |tx| (1..=30).try_for_each(|id| put(tx, &contact(id)))).unwrap();
+        assert_eq!(store.view(|tx| by_email(tx, &sample::address("x@example.com"))).map(|found| found.len()), Ok(20));
+        assert_eq!(store.view(|tx| newest(tx, Some(ContactId(4)), 2)).map(|found| ids(&found)), Ok(vec![3, 2]));
+    }
+}

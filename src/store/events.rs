@@ -86,3 +86,46 @@ pub(crate) fn append(tx: &mut dyn WriteTx, event: &Event, stream: Vec<ContactId>
     record::put(tx, &Logged { entry: LogEntry { seq, event: event.clone() }, stream })?;
     Ok(seq)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Store;
+    use crate::store::sample;
+
+    fn seqs(entries: &[LogEntry]) -> Vec<u64> {
+        entries.iter().map(|entry| entry.seq.0).collect()
+    }
+
+    #[test]
+    fn obj_6_the_log_is_read_from_a_cursor_on() {
+        let store = sample::store();
+        assert_eq!(store.view(|tx| after(tx, EventSeq(2), 3)).map(|entries| seqs(&entries)), Ok(vec![3, 4, 5]));
+        assert_eq!(store.view(|tx| after(tx, EventSeq(13), 3)), Ok(Vec::new()));
+        assert_eq!(store.view(|tx| after(tx, EventSeq(u64::MAX), 3)), Ok(Vec::new()));
+        assert_eq!(
+            store.view(|tx| get(tx, EventSeq(3))).unwrap().map(|entry| entry.event),
+            sample::events().get(2).cloned()
+        );
+    }
+
+    #[test]
+    fn pruning_takes_the_oldest_with_their_stream_rows_and_keeps_counting() {
+        let store = sample::store();
+        let stream = || store.view(|tx| stream(tx, sample::ANA, EventSeq(0), 100)).unwrap();
+        assert!(stream().contains(&EventSeq(1)));
+        assert_eq!(store.update_blocking(|tx| prune(tx, EventSeq(6), 3)), Ok(3));
+        assert_eq!(store.view(oldest_seq), Ok(EventSeq(4)));
+        assert_eq!(store.update_blocking(|tx| prune(tx, EventSeq(6), 100)), Ok(2));
+        assert!(stream().iter().all(|seq| seq.0 >= 6) && !stream().is_empty());
+        assert_eq!(store.update_blocking(|tx| prune(tx, EventSeq(u64::MAX), 100)), Ok(8));
+        assert_eq!((store.view(oldest_seq), store.view(last_seq)), (Ok(EventSeq(14)), Ok(EventSeq(13))));
+        assert_eq!(stream(), []);
+    }
+
+    #[test]
+    fn an_empty_log_begins_at_1() {
+        let store = Store::in_memory().unwrap();
+        assert_eq!((store.view(oldest_seq), store.view(last_seq)), (Ok(EventSeq(1)), Ok(EventSeq(0))));
+    }
+}

@@ -82,3 +82,36 @@ pub fn settle_quarantine(tx: &mut dyn WriteTx, id: IntakeId, new_result: IntakeR
     let row = get(&*tx, id)?.ok_or(Refusal::NotFound { what: "mail" })?;
     put(tx, &IntakeRow { result: new_result, ..row })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::error::Error;
+    use crate::store::sample;
+
+    fn ids(rows: &[IntakeRow]) -> Vec<u64> {
+        rows.iter().map(|row| row.id.0).collect()
+    }
+
+    #[test]
+    fn eml_8_what_leaves_quarantine_stays_in_the_journal() {
+        let store = sample::store();
+        let waiting = || store.view(|tx| quarantined(tx, None, 10)).map(|rows| ids(&rows)).unwrap();
+        assert_eq!(waiting(), [sample::QUARANTINED.0]);
+        store.update_blocking(|tx| settle_quarantine(tx, sample::QUARANTINED, IntakeResult::Own)).unwrap();
+        assert_eq!(waiting(), []);
+        assert_eq!(store.view(|tx| get(tx, sample::QUARANTINED)).unwrap().unwrap().result, IntakeResult::Own);
+        let unknown = store.update_blocking(|tx| settle_quarantine(tx, IntakeId(1), IntakeResult::Own));
+        assert!(matches!(unknown, Err(Error::Refused(Refusal::NotFound { .. }))), "{unknown:?}");
+    }
+
+    #[test]
+    fn eml_15_an_arrival_is_found_by_its_key_and_by_its_message_id() {
+        let store = sample::store();
+        assert_eq!(store.view(|tx| unique(tx, b"raw and recipients")), Ok(Some(IntakeId(301))));
+        assert_eq!(store.view(|tx| unique(tx, b"raw and")), Ok(None));
+        let by_id = store.view(|tx| by_message_id(tx, "first@example.com", 2)).unwrap();
+        assert_eq!(ids(&by_id), [301, 302]);
+        assert_eq!(store.view(|tx| newest(tx, Some(IntakeId(304)), 2)).map(|rows| ids(&rows)), Ok(vec![303, 302]));
+    }
+}

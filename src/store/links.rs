@@ -77,3 +77,42 @@ fn count(tx: &dyn ReadTx, ticket: ThreadId) -> Result<u64> {
     let Some(bytes) = tx.get(tables::LINK_COUNTS, &row)? else { return Ok(0) };
     key::number(&bytes).ok_or_else(|| record::corrupt(tables::LINK_COUNTS, &row, "is not a number"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::sample;
+
+    #[test]
+    fn lnk_3_links_are_counted_as_they_come_and_go() {
+        let store = sample::store();
+        let counted = |up_to| store.view(|tx| count_of_ticket(tx, sample::TRACKER, up_to));
+        assert_eq!((counted(9), counted(1)), (Ok(2), Ok(1)));
+        let again = || sample::links().remove(0);
+        store.update_blocking(move |tx| put(tx, &again())).unwrap();
+        assert_eq!(counted(9), Ok(2), "the same link counts once");
+        for left in [1, 1, 0] {
+            let thread = if left == 1 { sample::CONVERSATION } else { sample::BACK_OFFICE };
+            store.update_blocking(move |tx| delete(tx, sample::TRACKER, thread)).unwrap();
+            assert_eq!(counted(9), Ok(left));
+        }
+        assert_eq!(crate::store::verify(&store, None, &mut |_| ()), Ok(Vec::new()));
+    }
+
+    #[test]
+    fn links_are_seen_from_both_ends_and_in_pages() {
+        let store = sample::store();
+        let of = |after, limit| {
+            let links = store.view(|tx| of_ticket(tx, sample::TRACKER, after, limit)).unwrap();
+            links.iter().map(|link| link.to_thread).collect::<Vec<_>>()
+        };
+        assert_eq!(of(None, 1), [sample::CONVERSATION]);
+        assert_eq!(of(Some(sample::CONVERSATION), 9), [sample::BACK_OFFICE]);
+        let back = store.view(|tx| of_thread(tx, sample::CONVERSATION, 9)).unwrap();
+        assert_eq!(
+            back.iter().map(|link| link.from_ticket).collect::<Vec<_>>(),
+            [sample::BACK_OFFICE, sample::TRACKER]
+        );
+        assert_eq!(store.view(|tx| get(tx, sample::CONVERSATION, sample::TRACKER)), Ok(None));
+    }
+}

@@ -70,6 +70,13 @@ pub(crate) fn counter(tx: &dyn ReadTx, name: &[u8]) -> Result<u64> {
     key::number(&bytes).ok_or_else(|| record::corrupt(META, name, "is not a number"))
 }
 
+/// A version of [`META`]; `None` where there is none.
+pub(crate) fn version(tx: &dyn ReadTx, name: &[u8]) -> Result<Option<u32>> {
+    let Some(bytes) = tx.get(META, name)? else { return Ok(None) };
+    let bytes = bytes.try_into().map_err(|_| record::corrupt(META, name, "is not a version"))?;
+    Ok(Some(u32::from_be_bytes(bytes)))
+}
+
 /// Sets a number of [`META`].
 pub(crate) fn set_counter(tx: &mut dyn WriteTx, name: &[u8], number: u64) -> Result<()> {
     tx.put(META, name, &key::one(number))
@@ -80,4 +87,29 @@ pub(crate) fn count_up(tx: &mut dyn WriteTx, name: &[u8]) -> Result<u64> {
     let next = counter(&*tx, name)?.saturating_add(1);
     set_counter(tx, name, next)?;
     Ok(next)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Store;
+
+    #[test]
+    fn obj_1_the_highest_id_never_goes_down() {
+        let store = Store::in_memory().unwrap();
+        store.update_blocking(|tx| note_id(tx, 7).and_then(|()| note_id(tx, 3))).unwrap();
+        assert_eq!(store.view(highest_id), Ok(7));
+    }
+
+    #[test]
+    fn workspace_and_secrets_are_kept_by_name() {
+        let store = Store::in_memory().unwrap();
+        assert_eq!((store.view(workspace_id), store.view(|tx| secret(tx, "reply"))), (Ok(None), Ok(None)));
+        store
+            .update_blocking(|tx| put_workspace_id(tx, "dg1").and_then(|()| put_secret(tx, "reply", &[0, 1])))
+            .unwrap();
+        assert_eq!(store.view(workspace_id), Ok(Some("dg1".to_owned())));
+        assert_eq!(store.view(|tx| secret(tx, "reply")), Ok(Some(vec![0, 1])));
+        assert_eq!(store.view(|tx| secret(tx, "repl")), Ok(None));
+    }
 }

@@ -35,21 +35,26 @@ pub mod links;
 pub mod memory;
 pub mod message_ids;
 pub mod meta;
+pub mod migrate;
 pub mod outbox;
 mod overlay;
 pub mod parts;
 mod record;
 pub mod redb;
+#[cfg(test)]
+mod sample;
 pub mod save;
 pub mod tables;
 pub mod threads;
 pub mod ticket_types;
+pub mod verify;
 pub mod visitors;
 mod wait;
 pub mod writer;
 
 pub use crate::store::error::Error;
 pub use crate::store::error::Result;
+pub use crate::store::verify::verify;
 
 use crate::store::engine::Engine;
 use crate::store::engine::EngineStats;

@@ -183,3 +183,106 @@ fn count(tx: &dyn ReadTx, state: &str) -> Result<u64> {
     let Some(bytes) = tx.get(tables::DELIVERY_COUNTS, state.as_bytes())? else { return Ok(0) };
     key::number(&bytes).ok_or_else(|| record::corrupt(tables::DELIVERY_COUNTS, state.as_bytes(), "is not a number"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::delivery::DeliveryKind;
+    use crate::domain::delivery::DeliveryState;
+    use crate::store::Store;
+    use crate::store::sample;
+
+    fn put_new(store: &Store, id: u64, state: DeliveryState, change: impl Fn(&mut Delivery) + Send + 'static) {
+        store
+            .update_blocking(move |tx| {
+                let mut delivery = sample::delivery(id, DeliveryKind::TicketSubmitted, state.clone());
+                delivery.due_at = Millis(1_000 + id);
+                change(&mut delivery);
+                put(tx, &delivery)
+            })
+            .unwrap();
+    }
+
+    fn ids(deliveries: &[Delivery]) -> Vec<u64> {
+        deliveries.iter().map(|delivery| delivery.id.0).collect()
+    }
+
+    #[test]
+    fn a_delivery_wakes_when_it_is_due_or_its_lease_ends() {
+        let store = Store::in_memory().unwrap();
+        put_new(&store, 1, DeliveryState::Queued, |_| ());
+        put_new(&store, 2, DeliveryState::Deferred, |_| ());
+        let due_at = |now| store.view(|tx| due(tx, Millis(now), 10)).unwrap();
+        assert_eq!(due_at(1_000), []);
+        assert_eq!(due_at(1_001), [DeliveryId(1)]);
+        put_new(&store, 1, DeliveryState::Queued, |delivery| delivery.leased_until = Some(Millis(5_000)));
+        assert_eq!(due_at(4_999), [DeliveryId(2)]);
+        assert_eq!(due_at(u64::MAX), [DeliveryId(2), DeliveryId(1)]);
+        assert_eq!(store.view(next_due), Ok(Some(Millis(1_002))));
+        put_new(&store, 2, DeliveryState::Sent, |_| ());
+        put_new(&store, 1, DeliveryState::Sent, |_| ());
+        assert_eq!((store.view(next_due), due_at(u64::MAX)), (Ok(None), vec![]));
+    }
+
+    #[test]
+    fn eml_65_an_uncertain_mail_wakes_once_more_and_asks_for_attention() {
+        let store = Store::in_memory().unwrap();
+        put_new(&store, 1, DeliveryState::Uncertain, |_| ());
+        assert_eq!(store.view(|tx| due(tx, Millis(9_999), 10)), Ok(vec![DeliveryId(1)]));
+        put_new(&store, 1, DeliveryState::Uncertain, |delivery| delivery.uncertain_retried = true);
+        put_new(&store, 2, DeliveryState::Failed("no".to_owned()), |_| ());
+        assert_eq!(store.view(|tx| due(tx, Millis(9_999), 10)), Ok(vec![]));
+        assert_eq!(store.view(|tx| attention(tx, 10)).map(|found| ids(&found)), Ok(vec![2, 1]));
+        put_new(&store, 1, DeliveryState::Sent, |_| ());
+        assert_eq!(store.view(|tx| attention(tx, 10)).map(|found| ids(&found)), Ok(vec![2]));
+    }
+
+    #[test]
+    fn brc_41_counts_follow_every_change_of_state() {
+        let store = Store::in_memory().unwrap();
+        let said = || store.view(counts).unwrap().into_values().collect::<Vec<_>>();
+        assert_eq!(said(), [0; 6]);
+        put_new(&store, 1, DeliveryState::Queued, |_| ());
+        put_new(&store, 1, DeliveryState::Queued, |delivery| delivery.attempt_count = 1);
+        put_new(&store, 2, DeliveryState::Queued, |_| ());
+        put_new(&store, 2, DeliveryState::Sent, |_| ());
+        let counts = store.view(counts).unwrap();
+        assert_eq!((counts["queued"], counts["sent"], counts["failed"]), (1, 1, 0));
+    }
+
+    #[test]
+    fn every_state_is_counted() {
+        let states: Vec<_> = sample::deliveries().iter().map(|delivery| delivery.state.as_str()).collect();
+        assert!(states.iter().all(|state| STATES.contains(state)));
+        let counts = sample::store().view(counts).unwrap();
+        assert!(counts.values().all(|count| *count == 1), "{counts:?}");
+    }
+
+    #[test]
+    fn open_deliveries_come_in_pages_by_time_of_waking() {
+        let store = Store::in_memory().unwrap();
+        for id in 1..=3 {
+            put_new(&store, id, DeliveryState::Queued, move |delivery| delivery.due_at = Millis(10 - id));
+        }
+        let first = store.view(|tx| open(tx, 2, None)).unwrap();
+        assert_eq!(ids(&first), [3, 2]);
+        let last = first.last().map(|delivery| (delivery.wakes_at().unwrap(), delivery.id));
+        assert_eq!(store.view(|tx| open(tx, 2, last)).map(|found| ids(&found)), Ok(vec![1]));
+    }
+
+    #[test]
+    fn deliveries_are_found_by_thread_message_id_and_pending_reply() {
+        let store = sample::store();
+        let first = DeliveryId(sample::FIRST_DELIVERY);
+        assert_eq!(store.view(|tx| by_message_id(tx, "d201@example.org")), Ok(Some(first)));
+        assert_eq!(store.view(|tx| by_message_id(tx, "d20@example.org")), Ok(None));
+        assert_eq!(
+            store.view(|tx| of_thread(tx, sample::CONVERSATION, 2)).map(|found| ids(&found)),
+            Ok(vec![201, 202])
+        );
+        let pending = || store.view(|tx| pending_reply(tx, sample::CONVERSATION, sample::ANA));
+        assert_eq!(pending(), Ok(Some(first)));
+        store.update_blocking(|tx| set_pending_reply(tx, sample::CONVERSATION, sample::ANA, None)).unwrap();
+        assert_eq!(pending(), Ok(None));
+    }
+}

@@ -52,3 +52,22 @@ pub fn newest(tx: &dyn ReadTx, thread: ThreadId, limit: usize) -> Result<Vec<Par
     pairs.reverse();
     record::list(pairs)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::sample;
+
+    #[test]
+    fn parts_are_read_by_place_and_never_from_the_next_thread() {
+        let store = sample::store();
+        let seqs = |parts: Vec<Part>| parts.iter().map(|part| part.seq).collect::<Vec<_>>();
+        let read = |from, to, limit| store.view(|tx| of_thread(tx, sample::CONVERSATION, from, to, limit)).map(seqs);
+        assert_eq!(read(2, 5, 10), Ok(vec![2, 3, 4]));
+        assert_eq!(read(0, u64::MAX, 2), Ok(vec![1, 2]));
+        assert_eq!(read(16, u64::MAX, 10), Ok(vec![16, 17]));
+        assert_eq!(store.view(|tx| newest(tx, sample::CONVERSATION, 3)).map(seqs), Ok(vec![15, 16, 17]));
+        assert_eq!(store.view(|tx| newest(tx, ThreadId(40), 3)).map(seqs), Ok(vec![]));
+        assert_eq!(store.view(|tx| by_id(tx, PartId(7))), Ok(None));
+    }
+}

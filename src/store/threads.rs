@@ -113,3 +113,53 @@ pub fn snoozed_until(tx: &dyn ReadTx, now: Millis, limit: usize) -> Result<Vec<T
 pub fn next_ticket_number(tx: &mut dyn WriteTx) -> Result<u64> {
     meta::count_up(tx, meta::LAST_TICKET_NUMBER)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Store;
+    use crate::store::sample;
+
+    fn ids(threads: &[Thread]) -> Vec<u64> {
+        threads.iter().map(|thread| thread.id.0).collect()
+    }
+
+    #[test]
+    fn pages_go_from_the_newest_to_the_oldest_without_gap_or_repeat() {
+        let store = sample::store();
+        let page = |before| store.view(|tx| newest(tx, before, 2)).unwrap();
+        let first = page(None);
+        assert_eq!(ids(&first), [44, 43]);
+        let last = &first[1];
+        assert_eq!(ids(&page(Some((last.updated_at, last.id)))), [42, 41]);
+        assert_eq!(store.view(|tx| tickets(tx, None, 10)).map(|found| ids(&found)), Ok(vec![43, 42]));
+        assert_eq!(store.view(|tx| tickets(tx, Some(ThreadId(43)), 10)).map(|found| ids(&found)), Ok(vec![42]));
+    }
+
+    #[test]
+    fn a_contact_has_the_threads_they_were_removed_from_too() {
+        let store = sample::store();
+        assert_eq!(store.view(|tx| of_contact(tx, sample::BEN, 3)).map(|found| ids(&found)), Ok(vec![44, 43, 42]));
+        assert_eq!(store.view(|tx| of_contact(tx, sample::BEN, 9)).map(|found| found.len()), Ok(4));
+        assert_eq!(store.view(|tx| of_contact(tx, ContactId(13), 9)), Ok(Vec::new()));
+    }
+
+    #[test]
+    fn obj_2_ticket_numbers_ascend_from_1_and_find_their_thread() {
+        let store = Store::in_memory().unwrap();
+        let next = || store.update_blocking(next_ticket_number);
+        assert_eq!((next(), next()), (Ok(1), Ok(2)));
+        let store = sample::store();
+        assert_eq!(store.view(|tx| by_ticket_number(tx, 2)), Ok(Some(sample::TRACKER)));
+        assert_eq!(store.view(|tx| by_ticket_number(tx, 3)), Ok(None));
+    }
+
+    #[test]
+    fn lif_1_a_snooze_ends_at_its_time_not_before() {
+        let store = sample::store();
+        let until = Millis(1_800_000_000_100);
+        assert_eq!(store.view(|tx| snoozed_until(tx, Millis(until.0 - 1), 10)), Ok(Vec::new()));
+        assert_eq!(store.view(|tx| snoozed_until(tx, until, 10)), Ok(vec![sample::BACK_OFFICE]));
+        assert_eq!(store.view(|tx| snoozed_until(tx, Millis(u64::MAX), 10)), Ok(vec![sample::BACK_OFFICE]));
+    }
+}

@@ -64,3 +64,33 @@ pub fn put_state(tx: &mut dyn WriteTx, state: &TicketState) -> Result<()> {
     record::check_room::<TicketState>(&*tx, &key::one(state.id.0), STATES_MAX)?;
     record::put(tx, state).map(drop)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Store;
+    use crate::store::error::Error;
+    use crate::store::sample;
+
+    #[test]
+    fn att_9_a_workspace_holds_so_many_types_and_no_more() {
+        let store = Store::in_memory().unwrap();
+        let number = |n: usize| TicketTypeId(u64::try_from(n).unwrap());
+        let filled = store.update_blocking(move |tx| {
+            (1..=TYPES_MAX).try_for_each(|n| put(tx, &TicketType { id: number(n), ..sample::ticket_type() }))
+        });
+        assert_eq!(filled, Ok(()));
+        let more = store
+            .update_blocking(move |tx| put(tx, &TicketType { id: number(TYPES_MAX + 1), ..sample::ticket_type() }));
+        assert!(matches!(more, Err(Error::Refused(_))), "{more:?}");
+        assert_eq!(store.view(all).map(|types| types.len()), Ok(TYPES_MAX));
+    }
+
+    #[test]
+    fn types_and_states_are_found_by_id() {
+        let store = sample::store();
+        assert_eq!(store.view(|tx| get(tx, sample::TYPE)), Ok(Some(sample::ticket_type())));
+        assert_eq!(store.view(states), Ok(sample::states()));
+        assert_eq!(store.view(|tx| state(tx, StateId(34))), Ok(sample::states().pop()));
+    }
+}

@@ -25,3 +25,16 @@ pub fn by_token_hash(tx: &dyn ReadTx, hash: &[u8; 32]) -> Result<Option<ContactI
 pub fn put(tx: &mut dyn WriteTx, hash: &[u8; 32], contact: ContactId) -> Result<()> {
     tx.put(VISITORS, hash, &key::one(contact.0))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::sample;
+
+    #[test]
+    fn a_token_stands_for_its_contact_and_no_other_token_does() {
+        let store = sample::store();
+        assert_eq!(store.view(|tx| by_token_hash(tx, &[9; 32])), Ok(Some(ContactId(13))));
+        assert_eq!(store.view(|tx| by_token_hash(tx, &[10; 32])), Ok(None));
+    }
+}

@@ -166,3 +166,6 @@ pub(crate) fn stored_address(address: &Address) -> StoredAddress {
 pub(crate) fn address((local, domain): StoredAddress) -> Address {
     Address::restored(local, domain)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,578 @@
+//! A small workspace in which every table has a row and every noun every variant; sound as a whole. For tests.
+
+use crate::domain::address::Address;
+use crate::domain::agent::Agent;
+use crate::domain::agent::AgentRole;
+use crate::domain::agent::Scope;
+use crate::domain::agent::Token;
+use crate::domain::attachment::Attachment;
+use crate::domain::attachment::AttachmentSource;
+use crate::domain::attachment::BlobHash;
+use crate::domain::attribute::Attribute;
+use crate::domain::attribute::DataType;
+use crate::domain::attribute::ListOption;
+use crate::domain::attribute::Value;
+use crate::domain::broadcast::Broadcast;
+use crate::domain::broadcast::BroadcastState;
+use crate::domain::broadcast::EmailPolicy;
+use crate::domain::broadcast::LedgerEntry;
+use crate::domain::broadcast::LedgerKey;
+use crate::domain::channel_kind::ChannelKind;
+use crate::domain::contact::Contact;
+use crate::domain::contact::ContactRole;
+use crate::domain::delivery::Attempt;
+use crate::domain::delivery::Delivery;
+use crate::domain::delivery::DeliveryKind;
+use crate::domain::delivery::DeliveryState;
+use crate::domain::delivery::SkipReason;
+use crate::domain::delivery::Stage;
+use crate::domain::delivery_class::DeliveryClass;
+use crate::domain::event::BroadcastStep;
+use crate::domain::event::Event;
+use crate::domain::event::EventKind;
+use crate::domain::id::AgentId;
+use crate::domain::id::AttachmentId;
+use crate::domain::id::AttributeId;
+use crate::domain::id::BroadcastId;
+use crate::domain::id::ContactId;
+use crate::domain::id::DeliveryId;
+use crate::domain::id::EventSeq;
+use crate::domain::id::IntakeId;
+use crate::domain::id::Millis;
+use crate::domain::id::PartId;
+use crate::domain::id::StateId;
+use crate::domain::id::TeamId;
+use crate::domain::id::ThreadId;
+use crate::domain::id::TicketTypeId;
+use crate::domain::id::TokenId;
+use crate::domain::intake::IntakeResult;
+use crate::domain::intake::IntakeRow;
+use crate::domain::link::Link;
+use crate::domain::link::LinkKind;
+use crate::domain::mailbox_cursor::MailboxCursor;
+use crate::domain::part::AddressField;
+use crate::domain::part::Author;
+use crate::domain::part::BounceFacts;
+use crate::domain::part::Cause;
+use crate::domain::part::EmailFacts;
+use crate::domain::part::LinkedEntity;
+use crate::domain::part::Part;
+use crate::domain::part::PartKind;
+use crate::domain::part::PlacedBy;
+use crate::domain::state::StateCategory;
+use crate::domain::state::TicketState;
+use crate::domain::thread::Participant;
+use crate::domain::thread::Priority;
+use crate::domain::thread::Thread;
+use crate::domain::thread::ThreadHint;
+use crate::domain::thread::ThreadState;
+use crate::domain::ticket::CreatedVia;
+use crate::domain::ticket::Ticket;
+use crate::domain::ticket_type::Category;
+use crate::domain::ticket_type::TicketType;
+use crate::store::Store;
+use crate::store::agents;
+use crate::store::blob_refs;
+use crate::store::blobs;
+use crate::store::broadcasts;
+use crate::store::client_ids;
+use crate::store::cursors;
+use crate::store::engine::WriteTx;
+use crate::store::error::Result;
+use crate::store::intake;
+use crate::store::links;
+use crate::store::message_ids;
+use crate::store::meta;
+use crate::store::migrate;
+use crate::store::outbox;
+use crate::store::save::Change;
+use crate::store::save::save;
+use crate::store::threads;
+use crate::store::ticket_types;
+use crate::store::visitors;
+
+pub(crate) const ANA: ContactId = ContactId(11);
+pub(crate) const BEN: ContactId = ContactId(12);
+pub(crate) const AGENT: AgentId = AgentId(21);
+pub(crate) const TYPE: TicketTypeId = TicketTypeId(35);
+pub(crate) const CONVERSATION: ThreadId = ThreadId(41);
+pub(crate) const BACK_OFFICE: ThreadId = ThreadId(42);
+pub(crate) const TRACKER: ThreadId = ThreadId(43);
+pub(crate) const BROADCAST: BroadcastId = BroadcastId(51);
+pub(crate) const FIRST_PART: u64 = 101;
+pub(crate) const FIRST_DELIVERY: u64 = 201;
+pub(crate) const QUARANTINED: IntakeId = IntakeId(303);
+/// Contents of the blobs that are named.
+pub(crate) const RAW: &[u8] = b"Subject: hello\r\n\r\nhello\r\n";
+pub(crate) const FILE: &[u8] = b"a file";
+
+pub(crate) fn blob(content: &[u8]) -> BlobHash {
+    BlobHash(blobs::BlobHash::of(content).0)
+}
+
+pub(crate) fn address(text: &str) -> Address {
+    Address::parse(text).unwrap()
+}
+
+fn at(n: u64) -> Millis {
+    Millis(1_800_000_000_000 + n)
+}
+
+pub(crate) fn contacts() -> Vec<Contact> {
+    let values = [
+        ("city", Value::Text("M\u{fc}nchen \u{1f39f}".to_owned())),
+        ("orders", Value::Integer(i64::MIN)),
+        ("paid", Value::Decimal("-0.10".to_owned())),
+        ("vip", Value::Boolean(true)),
+        ("files", Value::Files(vec!["a".to_owned(), String::new()])),
+    ];
+    let ana = Contact {
+        external_id: Some("user-1".to_owned()),
+        email: Some(address("ana@example.com")),
+        email_verified: true,
+        name: Some("Ana".to_owned()),
+        phone: Some("+1".to_owned()),
+        avatar: Some("https://example.com/a.png".to_owned()),
+        custom_attributes: values.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
+        language_override: Some("de".to_owned()),
+        marked_email_as_spam: true,
+        last_seen_at: Some(at(1)),
+        last_replied_at: Some(at(2)),
+        last_contacted_at: Some(at(3)),
+        ..Contact::new(ANA, ContactRole::User, at(0))
+    };
+    let ben = Contact {
+        email: Some(address("ana@example.com")),
+        unsubscribed_from_emails: true,
+        has_hard_bounced: true,
+        blocked: true,
+        ..Contact::new(BEN, ContactRole::Lead, at(0))
+    };
+    vec![ana, ben, Contact::new(ContactId(13), ContactRole::Visitor, at(4))]
+}
+
+pub(crate) fn agent() -> Agent {
+    Agent {
+        id: AGENT,
+        name: "Ria".to_owned(),
+        email: address("ria@example.org"),
+        role: AgentRole::Admin,
+        password_hash: Some("$argon2id$x".to_owned()),
+        disabled: true,
+        created_at: at(0),
+    }
+}
+
+pub(crate) fn token() -> Token {
+    Token {
+        id: TokenId(22),
+        hash: [7; 32],
+        agent: AGENT,
+        name: "import".to_owned(),
+        scopes: Scope::ALL.to_vec(),
+        created_at: at(0),
+        expires_at: Some(at(9)),
+        revoked_at: Some(at(8)),
+    }
+}
+
+pub(crate) fn states() -> Vec<TicketState> {
+    let state = |(id, category): (u64, StateCategory)| TicketState {
+        id: StateId(id),
+        category,
+        internal_label: category.default_labels().0.to_owned(),
+        external_label: category.default_labels().1.to_owned(),
+        archived: category == StateCategory::Resolved,
+    };
+    (31..).zip(StateCategory::ALL).map(state).collect()
+}
+
+pub(crate) fn ticket_type() -> TicketType {
+    let [title, description] = Attribute::built_in(AttributeId(36), AttributeId(37));
+    let option = |id: &str, removed| ListOption { id: id.to_owned(), label: format!("label {id}"), removed };
+    let list = Attribute {
+        options: vec![option("1", false), option("2", true)],
+        allow_multiple_values: true,
+        required_to_create: true,
+        required_to_create_for_contacts: true,
+        required_to_close: true,
+        archived: true,
+        ..Attribute::new(AttributeId(38), "plan", DataType::List, 2)
+    };
+    TicketType {
+        id: TYPE,
+        name: "Billing".to_owned(),
+        description: "Invoices".to_owned(),
+        category: Category::BackOffice,
+        icon: "\u{1f9fe}".to_owned(),
+        is_internal: true,
+        archived: true,
+        attributes: vec![title, description, list],
+        states: states().iter().map(|state| state.id).collect(),
+        created_at: at(0),
+        updated_at: at(1),
+    }
+}
+
+fn ticket(number: u64, category: Category) -> Ticket {
+    let values = [(36, Value::Text("title".to_owned())), (38, Value::Decimal("1.50".to_owned()))];
+    Ticket {
+        number,
+        category,
+        type_id: TYPE,
+        attributes: values.into_iter().map(|(id, value)| (AttributeId(id), value)).collect(),
+        state_id: StateId(32),
+        state_category: StateCategory::InProgress,
+        previous_state_id: Some(StateId(31)),
+        is_shared: true,
+        created_via: CreatedVia::Api,
+        created_at: at(5),
+        first_resolved_at: Some(at(6)),
+        last_resolved_at: Some(at(7)),
+        customer_reports: 3,
+    }
+}
+
+pub(crate) fn thread(id: ThreadId, last_seq: u64) -> Thread {
+    let mut thread = Thread::new(id, ChannelKind::Email, at(id.0));
+    thread.join(ANA, false, 1);
+    thread.join(BEN, true, 2);
+    Thread { last_seq, last_visible_seq: last_seq, ..thread }
+}
+
+pub(crate) fn all_threads() -> Vec<Thread> {
+    let conversation = thread(CONVERSATION, u64::try_from(kinds().len()).unwrap());
+    let removed = Participant { removed_at: Some(at(9)), seen_seq: 1, ..conversation.participants[1].clone() };
+    let conversation = Thread {
+        title: Some("Hello".to_owned()),
+        waiting_since: Some(at(1)),
+        priority: Priority::Urgent,
+        admin_assignee: Some(AGENT),
+        team_assignee: Some(TeamId(29)),
+        participants: vec![conversation.participants[0].clone(), removed],
+        teammates: vec![AGENT],
+        support_address: Some(address("help@example.org").with_tag(&"t".repeat(80))),
+        hints: vec![ThreadHint { thread: BACK_OFFICE, reason: "same subject".to_owned() }],
+        first_admin_reply_at: Some(at(2)),
+        last_admin_reply_at: Some(at(3)),
+        last_contact_reply_at: Some(at(4)),
+        last_close_at: Some(at(5)),
+        ..conversation
+    };
+    let back_office = Thread {
+        state: ThreadState::Snoozed(Some(at(100))),
+        ticket: Some(ticket(1, Category::BackOffice)),
+        ..thread(BACK_OFFICE, 1)
+    };
+    let tracker =
+        Thread { state: ThreadState::Snoozed(None), ticket: Some(ticket(2, Category::Tracker)), ..thread(TRACKER, 1) };
+    let merged = Thread {
+        state: ThreadState::Closed,
+        merged_into: Some(CONVERSATION),
+        automatic: true,
+        ..thread(ThreadId(44), 0)
+    };
+    vec![conversation, back_office, tracker, merged]
+}
+
+pub(crate) fn kinds() -> Vec<PartKind> {
+    let entity =
+        |category, number| LinkedEntity { thread: TRACKER, category, number, kind: LinkKind::BackOfficeTracker };
+    vec![
+        PartKind::Comment,
+        PartKind::Note,
+        PartKind::AutomaticEmail,
+        PartKind::Open,
+        PartKind::Close,
+        PartKind::Snoozed,
+        PartKind::Unsnoozed,
+        PartKind::Assignment { agent: Some(AGENT), team: None },
+        PartKind::Assignment { agent: None, team: Some(TeamId(29)) },
+        PartKind::ParticipantAdded(BEN),
+        PartKind::ConvertedToTicket { number: 1 },
+        PartKind::TicketStateUpdated {
+            from: (StateId(31), StateCategory::Submitted),
+            to: (StateId(33), StateCategory::WaitingOnCustomer),
+            external_label: "Waiting on you".to_owned(),
+        },
+        PartKind::TicketAttributeUpdated { name: "plan".to_owned(), visible: true },
+        PartKind::TicketShared,
+        PartKind::EntityLinked(entity(Some(Category::Tracker), Some(2))),
+        PartKind::EntityUnlinked(entity(None, None)),
+        PartKind::LinkedTicketStateUpdated {
+            ticket: TRACKER,
+            number: 2,
+            title: "Outage".to_owned(),
+            from_label: "Submitted".to_owned(),
+            to_label: "Resolved".to_owned(),
+        },
+    ]
+}
+
+pub(crate) fn part(thread: ThreadId, seq: u64, id: u64, kind: PartKind) -> Part {
+    Part {
+        id: PartId(id),
+        thread,
+        seq,
+        kind,
+        author: Author::Bot,
+        body_html: "<p>hello</p>".to_owned(),
+        body_text: "hello".to_owned(),
+        attachments: Vec::new(),
+        created_at: at(seq),
+        updated_at: at(seq),
+        channel: ChannelKind::Messenger,
+        thread_state: ThreadState::Snoozed(Some(at(1))),
+        ticket_state: None,
+        client_id: None,
+        cause: None,
+        email: None,
+        external_sender: false,
+        broadcast: None,
+        cross_posted_from: None,
+        skip_notifications: false,
+        redacted: false,
+    }
+}
+
+fn email_facts(bounce: Option<BounceFacts>) -> EmailFacts {
+    EmailFacts {
+        raw: blob(RAW),
+        message_id: "first@example.com".to_owned(),
+        subject: Some("hello".to_owned()),
+        addresses: vec![
+            (AddressField::From, Some("Ana".to_owned()), "ana@example.com".to_owned()),
+            (AddressField::ReplyTo, None, "not an address".to_owned()),
+        ],
+        quoted: "> before".to_owned(),
+        class: DeliveryClass::DsnFailed,
+        class_reason: "report-type".to_owned(),
+        placed_by: PlacedBy::NamedEarlier,
+        faults: vec!["header_8bit".to_owned()],
+        bounce,
+        may_answer_automatically: true,
+    }
+}
+
+/// Every kind of part in the conversation, the first three with everything a part can carry; one part in each ticket.
+pub(crate) fn parts() -> Vec<Part> {
+    let file = |id, source| Attachment {
+        id: AttachmentId(id),
+        name: "a.txt".to_owned(),
+        content_type: "text/plain".to_owned(),
+        size: 6,
+        source,
+        content_id: Some("cid".to_owned()),
+    };
+    let mut parts: Vec<Part> =
+        kinds().into_iter().zip(1..).map(|(kind, seq)| part(CONVERSATION, seq, FIRST_PART - 1 + seq, kind)).collect();
+    parts[0].author =
+        Author::Contact { id: ANA, name: "Ana".to_owned(), email: Some("ana@example.com".to_owned()), user: true };
+    parts[0].attachments = vec![
+        file(131, AttachmentSource::MailPart { raw: blob(RAW), part: 2 }),
+        file(132, AttachmentSource::Blob(blob(FILE))),
+    ];
+    parts[0].email = Some(email_facts(None));
+    parts[0].channel = ChannelKind::Email;
+    parts[0].external_sender = true;
+    parts[0].client_id = Some("client-1".to_owned());
+    parts[1].author = Author::Agent { id: AGENT, name: "Ria".to_owned() };
+    parts[1].cross_posted_from = Some((BACK_OFFICE, PartId(120)));
+    parts[1].ticket_state = Some(StateCategory::Resolved);
+    parts[1].thread_state = ThreadState::Closed;
+    parts[1].cause = Some(Cause::LinkedTicket);
+    parts[1].skip_notifications = true;
+    parts[1].redacted = true;
+    let bounce = BounceFacts {
+        status: Some("5.1.1".to_owned()),
+        smtp_reply: Some("550 no such user".to_owned()),
+        recipient: Some("ana@example.com".to_owned()),
+        hard: true,
+        reason: Some("userunknown".to_owned()),
+        delivery: Some(DeliveryId(FIRST_DELIVERY)),
+    };
+    parts[2].email = Some(email_facts(Some(bounce)));
+    parts[3].broadcast = Some(BROADCAST);
+    parts.push(part(BACK_OFFICE, 1, 120, PartKind::Note));
+    parts.push(part(TRACKER, 1, 121, PartKind::Comment));
+    parts
+}
+
+pub(crate) fn events() -> Vec<Event> {
+    let (part, part_seq) = (PartId(FIRST_PART), 1);
+    let state_part = (PartId(FIRST_PART + 11), 12);
+    let kinds = [
+        EventKind::PartCreated { part, part_seq },
+        EventKind::ConversationCreated,
+        EventKind::ConversationUpdated,
+        EventKind::TicketCreated,
+        EventKind::TicketUpdated,
+        EventKind::TicketStateChanged { part: state_part.0, part_seq: state_part.1 },
+        EventKind::Linked { other: TRACKER },
+        EventKind::Unlinked { other: TRACKER },
+        EventKind::ContactUpdated(BEN),
+        EventKind::Seen { contact: ANA, up_to_seq: 3 },
+        EventKind::Broadcast { broadcast: BROADCAST, step: BroadcastStep::Finished },
+        EventKind::DeliverySettled(DeliveryId(FIRST_DELIVERY)),
+        EventKind::Quarantined(QUARANTINED),
+    ];
+    let event = |kind| Event {
+        kind,
+        thread: Some(CONVERSATION),
+        at: at(1),
+        thread_state: Some(ThreadState::Open),
+        ticket_state: Some(StateCategory::Submitted),
+        cause: Some(Cause::SnoozeEnded),
+    };
+    let mut events: Vec<Event> = kinds.into_iter().map(event).collect();
+    events[8] =
+        Event { thread: None, thread_state: None, ticket_state: None, cause: None, ..event(events[8].kind.clone()) };
+    events
+}
+
+pub(crate) fn delivery(id: u64, kind: DeliveryKind, state: DeliveryState) -> Delivery {
+    Delivery {
+        id: DeliveryId(id),
+        thread: CONVERSATION,
+        contact: ANA,
+        agent: Some(AGENT),
+        channel: ChannelKind::Email,
+        address: Some(address("ana@example.com")),
+        kind,
+        state,
+        message_id: format!("d{id}@example.org"),
+        created_at: at(1),
+        due_at: at(id),
+        leased_until: None,
+        past_dot: false,
+        uncertain_retried: false,
+        attempts: Vec::new(),
+        attempt_count: 0,
+    }
+}
+
+pub(crate) fn deliveries() -> Vec<Delivery> {
+    let part = PartId(FIRST_PART);
+    let reply = || DeliveryKind::Reply { parts: vec![part, PartId(FIRST_PART + 1)] };
+    let broadcast = || DeliveryKind::Broadcast { broadcast: BROADCAST, part: PartId(FIRST_PART + 3) };
+    let kinds_and_states = [
+        (reply(), DeliveryState::Queued),
+        (DeliveryKind::TicketSubmitted, DeliveryState::Deferred),
+        (DeliveryKind::TicketStateChanged { part }, DeliveryState::Sent),
+        (broadcast(), DeliveryState::Uncertain),
+        (reply(), DeliveryState::Failed("550 no".to_owned())),
+        (broadcast(), DeliveryState::Skipped(SkipReason::Unsubscribed)),
+    ];
+    let mut deliveries: Vec<Delivery> = kinds_and_states
+        .into_iter()
+        .zip(FIRST_DELIVERY..)
+        .map(|((kind, state), id)| delivery(id, kind, state))
+        .collect();
+    deliveries[1].leased_until = Some(at(50));
+    deliveries[1].past_dot = true;
+    deliveries[1].uncertain_retried = true;
+    deliveries[1].attempt_count = 3;
+    deliveries[1].attempts = vec![Attempt { at: at(2), stage: Stage::AfterDot, answer: "timeout".to_owned() }];
+    deliveries[1].agent = None;
+    deliveries[1].address = None;
+    deliveries
+}
+
+pub(crate) fn change() -> Change {
+    Change { threads: all_threads(), parts: parts(), events: events(), owed: deliveries(), contacts: contacts() }
+}
+
+pub(crate) fn broadcast(id: BroadcastId, state: BroadcastState) -> Broadcast {
+    Broadcast {
+        id,
+        tracker: TRACKER,
+        author: AGENT,
+        author_name: "Ria".to_owned(),
+        state,
+        subject: "Fixed".to_owned(),
+        body: "It **works**".to_owned(),
+        email: EmailPolicy::Always,
+        started_at: at(1),
+        finished_at: Some(at(2)),
+        cursor: Some(CONVERSATION),
+        threads_done: 1,
+        threads_total: 2,
+    }
+}
+
+pub(crate) fn ledger() -> Vec<(LedgerKey, LedgerEntry)> {
+    vec![
+        (LedgerKey::Thread(CONVERSATION), LedgerEntry::Posted { part: PartId(FIRST_PART + 3) }),
+        (LedgerKey::Email(ANA), LedgerEntry::Owed { delivery: DeliveryId(FIRST_DELIVERY + 3), thread: CONVERSATION }),
+        (LedgerKey::Email(BEN), LedgerEntry::Skipped { thread: CONVERSATION, reason: SkipReason::DuplicateAddress }),
+    ]
+}
+
+pub(crate) fn intake_rows() -> Vec<IntakeRow> {
+    let part = PartId(FIRST_PART);
+    let results = [
+        IntakeResult::Part { thread: CONVERSATION, part, placed_by: PlacedBy::ReplyToken },
+        IntakeResult::Duplicate { of: IntakeId(301), thread: CONVERSATION },
+        IntakeResult::Quarantined { error: "panic while reading".to_owned() },
+        IntakeResult::Own,
+    ];
+    let row = |(id, result)| IntakeRow {
+        id: IntakeId(id),
+        raw: blob(RAW),
+        raw_bytes: 25,
+        at: at(id),
+        source: "lmtp 127.0.0.1:1".to_owned(),
+        reverse_path: Some(String::new()),
+        recipients: vec!["help@example.org".to_owned()],
+        support_address: Some(address("help@example.org")),
+        message_id: "first@example.com".to_owned(),
+        class: Some(DeliveryClass::Human),
+        result,
+    };
+    (301..).zip(results).map(row).collect()
+}
+
+pub(crate) fn links() -> Vec<Link> {
+    let link = |from_ticket, to_thread, kind| Link { from_ticket, to_thread, kind, created_at: at(1) };
+    vec![
+        link(TRACKER, CONVERSATION, LinkKind::Tracker),
+        link(TRACKER, BACK_OFFICE, LinkKind::BackOfficeTracker),
+        link(BACK_OFFICE, CONVERSATION, LinkKind::BackOffice),
+    ]
+}
+
+pub(crate) fn cursor() -> MailboxCursor {
+    MailboxCursor { uid_validity: u32::MAX, done: vec![(1, 3), (7, u32::MAX)] }
+}
+
+fn fill(tx: &mut dyn WriteTx) -> Result<()> {
+    meta::put_workspace_id(tx, "dg1")?;
+    meta::put_secret(tx, "reply", b"secret")?;
+    agents::put(tx, &agent())?;
+    agents::put_token(tx, &token())?;
+    states().iter().try_for_each(|state| ticket_types::put_state(tx, state))?;
+    ticket_types::put(tx, &ticket_type())?;
+    assert_eq!((threads::next_ticket_number(tx)?, threads::next_ticket_number(tx)?), (1, 2));
+    save(tx, &change())?;
+    outbox::set_pending_reply(tx, CONVERSATION, ANA, Some(DeliveryId(FIRST_DELIVERY)))?;
+    links().iter().try_for_each(|link| links::put(tx, link))?;
+    message_ids::put(tx, "first@example.com", CONVERSATION)?;
+    intake_rows().iter().try_for_each(|row| intake::put(tx, row))?;
+    intake::claim(tx, b"raw and recipients", IntakeId(301))?;
+    cursors::put(tx, "support", &cursor())?;
+    broadcasts::put(tx, &broadcast(BROADCAST, BroadcastState::Running))?;
+    broadcasts::put(tx, &broadcast(BroadcastId(52), BroadcastState::Finished))?;
+    ledger().iter().try_for_each(|(key, entry)| broadcasts::put_ledger(tx, BROADCAST, *key, entry))?;
+    broadcasts::claim_email(tx, BROADCAST, &address("ana@example.com"), ANA)?;
+    client_ids::put(tx, ANA, "client-1", (CONVERSATION, PartId(FIRST_PART), EventSeq(1)), at(1))?;
+    visitors::put(tx, &[9; 32], ContactId(13))?;
+    blob_refs::add(tx, blob(FILE), 999)
+}
+
+/// The workspace, in memory.
+pub(crate) fn store() -> Store {
+    let store = Store::in_memory().unwrap();
+    migrate::run(&store).unwrap();
+    store.update_blocking(fill).unwrap();
+    store
+}

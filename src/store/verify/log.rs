@@ -1,0 +1,164 @@
+//! The log, the outbox, broadcasts and their ledgers.
+
+use crate::domain::broadcast::Broadcast;
+use crate::domain::broadcast::LedgerEntry;
+use crate::domain::broadcast::LedgerKey;
+use crate::domain::delivery::Delivery;
+use crate::domain::delivery::DeliveryKind;
+use crate::domain::delivery::DeliveryState;
+use crate::domain::event::Event;
+use crate::domain::event::EventKind;
+use crate::domain::id::DeliveryId;
+use crate::domain::id::ThreadId;
+use crate::store::error::Result;
+use crate::store::events;
+use crate::store::key;
+use crate::store::outbox;
+use crate::store::parts;
+use crate::store::record::broadcast::LedgerRow;
+use crate::store::record::event::Logged;
+use crate::store::tables;
+use crate::store::verify::Check;
+use std::collections::BTreeMap;
+
+impl Check<'_> {
+    pub(super) fn log(&mut self) -> Result<()> {
+        let oldest = events::oldest_seq(self.tx);
+        let mut expected = self.sound(oldest.map(Some))?.map_or(0, |seq| seq.0);
+        self.records::<Logged>(|check, key, logged| {
+            let seq = logged.entry.seq.0;
+            if seq != expected {
+                check.fault(tables::EVENTS, key, &format!("the log has a gap from {expected} on"));
+            }
+            expected = seq.saturating_add(1);
+            check.event(key, &logged.entry.event)
+        })?;
+        let last = events::last_seq(self.tx);
+        let last = self.sound(last.map(Some))?.map_or(0, |seq| seq.0);
+        if expected != last.saturating_add(1) {
+            self.fault(tables::EVENTS, &key::one(expected), &format!("the log should end with {last}"));
+        }
+        Ok(())
+    }
+
+    fn event(&mut self, key: &[u8], event: &Event) -> Result<()> {
+        let from = (tables::EVENTS, key);
+        if let Some(thread) = event.thread {
+            self.names_id(from, tables::THREADS, thread.0)?;
+        }
+        match &event.kind {
+            EventKind::PartCreated { part, part_seq } | EventKind::TicketStateChanged { part, part_seq } => {
+                let at = event.thread.map(|thread| key::two(thread.0, *part_seq)).unwrap_or_default();
+                if self.tx.get(tables::PART_BY_ID, &key::one(part.0))? != Some(at) {
+                    self.fault(tables::EVENTS, key, &format!("names part {part}, which is not where it says"));
+                }
+                Ok(())
+            }
+            EventKind::Linked { other } | EventKind::Unlinked { other } => {
+                self.names_id(from, tables::THREADS, other.0)
+            }
+            EventKind::ContactUpdated(contact) | EventKind::Seen { contact, .. } => {
+                self.names_id(from, tables::CONTACTS, contact.0)
+            }
+            EventKind::Broadcast { broadcast, .. } => self.names_id(from, tables::BROADCASTS, broadcast.0),
+            EventKind::DeliverySettled(delivery) => self.names_id(from, tables::DELIVERIES, delivery.0),
+            EventKind::Quarantined(intake) => self.names_id(from, tables::INTAKE, intake.0),
+            EventKind::ConversationCreated
+            | EventKind::ConversationUpdated
+            | EventKind::TicketCreated
+            | EventKind::TicketUpdated => Ok(()),
+        }
+    }
+
+    pub(super) fn deliveries(&mut self) -> Result<()> {
+        let mut found: BTreeMap<&'static str, u64> = outbox::STATES.into_iter().map(|state| (state, 0)).collect();
+        self.records::<Delivery>(|check, key, delivery| {
+            *found.entry(delivery.state.as_str()).or_default() += 1;
+            check.delivery(key, delivery)
+        })?;
+        let said = outbox::counts(self.tx);
+        let said = self.sound(said.map(Some))?.unwrap_or_default();
+        for (state, count) in &found {
+            if said.get(state) != Some(count) {
+                self.fault(tables::DELIVERY_COUNTS, state.as_bytes(), &format!("{count} deliveries are {state}"));
+            }
+        }
+        self.each(tables::PENDING_REPLIES, |check, row, value| check.pending_reply(row, value))
+    }
+
+    fn delivery(&mut self, key: &[u8], delivery: &Delivery) -> Result<()> {
+        let from = (tables::DELIVERIES, key);
+        self.names_id(from, tables::THREADS, delivery.thread.0)?;
+        self.names_id(from, tables::CONTACTS, delivery.contact.0)?;
+        match &delivery.kind {
+            DeliveryKind::Reply { parts } => {
+                parts.iter().try_for_each(|part| self.names_id(from, tables::PART_BY_ID, part.0))
+            }
+            DeliveryKind::TicketSubmitted => Ok(()),
+            DeliveryKind::TicketStateChanged { part } => self.names_id(from, tables::PART_BY_ID, part.0),
+            DeliveryKind::Broadcast { broadcast, part } => {
+                self.names_id(from, tables::BROADCASTS, broadcast.0)?;
+                self.names_id(from, tables::PART_BY_ID, part.0)
+            }
+        }
+    }
+
+    /// Only a queued delivery to that contact in that thread takes further replies.
+    fn pending_reply(&mut self, row: &[u8], value: &[u8]) -> Result<()> {
+        let id = DeliveryId(key::number(value).unwrap_or(0));
+        let delivery = outbox::get(self.tx, id);
+        let fits = self.sound(delivery)?.is_some_and(|delivery| {
+            delivery.state == DeliveryState::Queued && key::two(delivery.thread.0, delivery.contact.0) == row
+        });
+        if !fits {
+            self.fault(tables::PENDING_REPLIES, row, &format!("delivery {id} takes no more replies there"));
+        }
+        Ok(())
+    }
+
+    pub(super) fn broadcasts(&mut self) -> Result<()> {
+        self.records::<Broadcast>(|check, key, broadcast| {
+            check.names_id((tables::BROADCASTS, key), tables::THREADS, broadcast.tracker.0)
+        })?;
+        self.records::<LedgerRow>(|check, key, row| check.ledger_row(key, row))?;
+        self.each(tables::LEDGER_EMAILS, |check, row, value| {
+            let from = (tables::LEDGER_EMAILS, row);
+            check.names_id(from, tables::BROADCASTS, key::number_at(row, 0).unwrap_or(0))?;
+            check.value_names(from, value, tables::CONTACTS)
+        })
+    }
+
+    fn ledger_row(&mut self, key: &[u8], row: &LedgerRow) -> Result<()> {
+        let from = (tables::LEDGER, key);
+        self.names_id(from, tables::BROADCASTS, row.broadcast.0)?;
+        match row.key {
+            LedgerKey::Thread(thread) => self.names_id(from, tables::THREADS, thread.0)?,
+            LedgerKey::Email(contact) => self.names_id(from, tables::CONTACTS, contact.0)?,
+        }
+        match &row.entry {
+            LedgerEntry::Posted { part } => {
+                let part = parts::by_id(self.tx, *part);
+                let carries = self.sound(part)?.is_some_and(|part| part.broadcast == Some(row.broadcast));
+                if !carries {
+                    self.fault(tables::LEDGER, key, "names no part that carries the broadcast");
+                }
+                Ok(())
+            }
+            LedgerEntry::Owed { delivery, thread } => self.owed(key, row, *delivery, *thread),
+            LedgerEntry::Skipped { thread, .. } => self.names_id(from, tables::THREADS, thread.0),
+        }
+    }
+
+    fn owed(&mut self, key: &[u8], row: &LedgerRow, delivery: DeliveryId, thread: ThreadId) -> Result<()> {
+        let owed = outbox::get(self.tx, delivery);
+        let fits = self.sound(owed)?.is_some_and(|owed| {
+            let of_broadcast =
+                matches!(owed.kind, DeliveryKind::Broadcast { broadcast, .. } if broadcast == row.broadcast);
+            of_broadcast && owed.thread == thread
+        });
+        if !fits {
+            self.fault(tables::LEDGER, key, &format!("delivery {delivery} is not the one it owed"));
+        }
+        Ok(())
+    }
+}

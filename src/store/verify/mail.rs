@@ -1,0 +1,96 @@
+//! The journal of incoming mail, Message-IDs, mailbox cursors, and blobs.
+
+use crate::domain::attachment::BlobHash;
+use crate::domain::intake::IntakeResult;
+use crate::domain::intake::IntakeRow;
+use crate::domain::part::Part;
+use crate::store::Store;
+use crate::store::blob_refs;
+use crate::store::blobs;
+use crate::store::blobs::Blobs;
+use crate::store::error::Result;
+use crate::store::key;
+use crate::store::record::cursor::NamedCursor;
+use crate::store::tables;
+use crate::store::verify::BATCH;
+use crate::store::verify::Check;
+
+/// How many blobs nothing names, whatever their age; the sweep takes those that are old enough.
+///
+/// # Errors
+/// `Engine` when the disk fails.
+pub fn sweepable(store: &Store, blobs: &Blobs) -> Result<u64> {
+    let mut unnamed = 0;
+    let mut after = None;
+    loop {
+        let batch = blobs.list(after, BATCH)?;
+        let Some(last) = batch.last() else { return Ok(unnamed) };
+        after = Some(*last);
+        unnamed += store.view(|tx| {
+            batch.iter().try_fold(0, |unnamed, hash| {
+                Ok(if blob_refs::is_named(tx, BlobHash(hash.0))? { unnamed } else { unnamed + 1 })
+            })
+        })?;
+    }
+}
+
+impl Check<'_> {
+    pub(super) fn mail(&mut self) -> Result<()> {
+        self.records::<IntakeRow>(|check, key, row| check.arrival(key, row))?;
+        self.each(tables::INTAKE_UNIQUE, |check, row, value| {
+            check.value_names((tables::INTAKE_UNIQUE, row), value, tables::INTAKE)
+        })?;
+        self.each(tables::MESSAGE_IDS, |check, row, _| {
+            check.names_id((tables::MESSAGE_IDS, row), tables::THREADS, key::number_at(row, 16).unwrap_or(0))
+        })?;
+        self.records::<NamedCursor>(|check, key, named| {
+            let ranges = &named.cursor.done;
+            let each = ranges.iter().all(|(first, last)| first <= last);
+            let apart =
+                ranges.iter().zip(ranges.iter().skip(1)).all(|(a, b)| a.1.checked_add(1).is_some_and(|n| n < b.0));
+            if !(each && apart) {
+                check.fault(tables::CURSORS, key, "its ranges overlap, touch or are out of order");
+            }
+            Ok(())
+        })
+    }
+
+    fn arrival(&mut self, key: &[u8], row: &IntakeRow) -> Result<()> {
+        let from = (tables::INTAKE, key);
+        match &row.result {
+            IntakeResult::Part { thread, part, .. } => {
+                self.names_id(from, tables::THREADS, thread.0)?;
+                self.names_id(from, tables::PART_BY_ID, part.0)
+            }
+            IntakeResult::Duplicate { of, thread } => {
+                self.names_id(from, tables::INTAKE, of.0)?;
+                self.names_id(from, tables::THREADS, thread.0)
+            }
+            IntakeResult::Own | IntakeResult::Quarantined { .. } => Ok(()),
+        }
+    }
+
+    /// Every row leads to what names the blob, and every named blob is there. The other direction, records to rows, is
+    /// checked with the records.
+    pub(super) fn blobs(&mut self, blobs: Option<&Blobs>) -> Result<()> {
+        let mut last = None;
+        self.each(tables::BLOB_REFS, |check, row, value| {
+            // The length of a record's key tells its table; a row set by hand has no record.
+            match value.len() {
+                0 => {}
+                16 => check.leads_back::<Part>(tables::BLOB_REFS, row, value)?,
+                _ => check.leads_back::<IntakeRow>(tables::BLOB_REFS, row, value)?,
+            }
+            let Some((hash, _)) = blob_refs::read_row(row) else {
+                check.fault(tables::BLOB_REFS, row, "is no hash and owner");
+                return Ok(());
+            };
+            let Some(blobs) = blobs.filter(|_| last != Some(hash)) else { return Ok(()) };
+            last = Some(hash);
+            if !blobs.exists(blobs::BlobHash(hash.0))? {
+                check.fault(tables::BLOB_REFS, row, "the blob is not there");
+            }
+            Ok(())
+        })
+    }
+}

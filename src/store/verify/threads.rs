@@ -1,0 +1,112 @@
+//! Contacts, agents, ticket types; threads, their parts and links.
+
+use crate::domain::agent::Agent;
+use crate::domain::agent::Token;
+use crate::domain::contact::Contact;
+use crate::domain::link::Link;
+use crate::domain::part::Part;
+use crate::domain::state::TicketState;
+use crate::domain::thread::Thread;
+use crate::domain::ticket_type::TicketType;
+use crate::store::error::Result;
+use crate::store::key;
+use crate::store::meta;
+use crate::store::record::client_id::Posted;
+use crate::store::tables;
+use crate::store::verify::Check;
+
+impl Check<'_> {
+    pub(super) fn people(&mut self) -> Result<()> {
+        self.records::<Contact>(|_, _, _| Ok(()))?;
+        self.each(tables::VISITORS, |check, row, value| {
+            check.value_names((tables::VISITORS, row), value, tables::CONTACTS)
+        })?;
+        self.records::<Agent>(|_, _, _| Ok(()))?;
+        self.records::<Token>(|check, key, token| {
+            check.names_id((tables::TOKENS, key), tables::AGENTS, token.agent.0)
+        })?;
+        self.records::<TicketState>(|_, _, _| Ok(()))?;
+        self.records::<TicketType>(|check, key, ticket_type| {
+            let mut states = ticket_type.states.iter();
+            states.try_for_each(|state| check.names_id((tables::TICKET_TYPES, key), tables::TICKET_STATES, state.0))
+        })
+    }
+
+    pub(super) fn threads(&mut self) -> Result<()> {
+        let last_number = meta::counter(self.tx, meta::LAST_TICKET_NUMBER);
+        let last_number = self.sound(last_number.map(Some))?.unwrap_or(u64::MAX);
+        self.records::<Thread>(|check, key, thread| check.thread(key, thread, last_number))
+    }
+
+    fn thread(&mut self, key: &[u8], thread: &Thread, last_number: u64) -> Result<()> {
+        let from = (tables::THREADS, key);
+        for participant in &thread.participants {
+            self.names_id(from, tables::CONTACTS, participant.contact.0)?;
+        }
+        if let Some(primary) = thread.merged_into {
+            self.names_id(from, tables::THREADS, primary.0)?;
+        }
+        if let Some(ticket) = &thread.ticket {
+            self.names_id(from, tables::TICKET_TYPES, ticket.type_id.0)?;
+            self.names_id(from, tables::TICKET_STATES, ticket.state_id.0)?;
+            if ticket.number > last_number {
+                self.fault(tables::THREADS, key, "has a ticket number above the last one given");
+            }
+        }
+        let newest = self.tx.scan_back(tables::PARTS, key, &key::prefix_end(key), 1)?;
+        let last_seq = newest.first().and_then(|(row, _)| key::number_at(row, 8)).unwrap_or(0);
+        if last_seq != thread.last_seq {
+            let what = format!("its newest part is {last_seq}, last_seq says {}", thread.last_seq);
+            self.fault(tables::THREADS, key, &what);
+        }
+        Ok(())
+    }
+
+    pub(super) fn parts(&mut self) -> Result<()> {
+        let mut before = (0, 0);
+        self.records::<Part>(|check, key, part| {
+            let expected = if before.0 == part.thread.0 { before.1 + 1 } else { 1 };
+            if part.seq != expected {
+                check.fault(tables::PARTS, key, &format!("part {expected} is missing before it"));
+            }
+            before = (part.thread.0, part.seq);
+            check.names_id((tables::PARTS, key), tables::THREADS, part.thread.0)
+        })?;
+        self.records::<Posted>(|check, key, posted| {
+            check.names_id((tables::CLIENT_IDS, key), tables::PART_BY_ID, posted.part.0)
+        })
+    }
+
+    pub(super) fn links(&mut self) -> Result<()> {
+        let mut counted = (0, 0);
+        self.records::<Link>(|check, key, link| {
+            let from = (tables::LINKS, key);
+            check.names_id(from, tables::THREADS, link.from_ticket.0)?;
+            check.names_id(from, tables::THREADS, link.to_thread.0)?;
+            let ticket = link.from_ticket.0;
+            if counted.0 != ticket {
+                check.links_counted(counted)?;
+                counted = (ticket, 0);
+            }
+            counted.1 += 1;
+            Ok(())
+        })?;
+        self.links_counted(counted)?;
+        self.each(tables::LINK_COUNTS, |check, row, _| {
+            if check.tx.scan(tables::LINKS, row, &key::prefix_end(row), 1)?.is_empty() {
+                check.fault(tables::LINK_COUNTS, row, "counts links of a ticket that has none");
+            }
+            Ok(())
+        })
+    }
+
+    /// The count of a ticket's links against the number that was found; ticket 0 stands for none yet.
+    fn links_counted(&mut self, (ticket, found): (u64, u64)) -> Result<()> {
+        let row = key::one(ticket);
+        let said = self.tx.get(tables::LINK_COUNTS, &row)?;
+        if ticket != 0 && said != Some(key::one(found)) {
+            self.fault(tables::LINK_COUNTS, &row, &format!("the ticket has {found} links"));
+        }
+        Ok(())
+    }
+}
