@@ -2,4 +2,5 @@
 //!
 //! **Invariant:** a channel calls `desk`; it never touches the store, and it acknowledges only what `desk` committed.
 
+pub mod imap;
 pub mod smtp_in;

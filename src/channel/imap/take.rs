@@ -1,0 +1,186 @@
+//! One message: fetched, handed in, and then done with in the folder as configured.
+
+use crate::channel::imap::client::Client;
+use crate::channel::imap::error::ImapError;
+use crate::channel::imap::folder_name::quoted_folder;
+use crate::channel::imap::memory::Memory;
+use crate::channel::imap::options::After;
+use crate::channel::imap::round::Reader;
+use crate::channel::imap::round::Stop;
+use crate::channel::imap::round::at_the_door;
+use crate::channel::imap::too_large::stand_in;
+use crate::desk::arrival::Arrival;
+use crate::desk::arrival::ArrivalSource;
+use crate::desk::arrival::MailDoor;
+use crate::desk::arrival::NotAccepted;
+
+/// What the server gave for a message.
+#[derive(Debug)]
+enum Had {
+    Whole(Vec<u8>),
+    StandIn(Vec<u8>),
+    /// Listed, and not to be had this time.
+    Nothing,
+    /// No longer there.
+    Gone,
+}
+
+impl<D: MailDoor> Reader<'_, D> {
+    /// Takes one message in; `false` if it stays for another look.
+    pub(super) async fn take(&mut self, uid: u32, size_bytes: Option<u64>) -> Result<bool, Stop> {
+        let (raw, is_whole) = match self.have(uid, size_bytes).await? {
+            Had::Whole(raw) => (raw, true),
+            Had::StandIn(raw) => (raw, false),
+            Had::Nothing => {
+                tracing::warn!(mailbox = self.options.name, uid, "the server lists a message and does not give it");
+                self.publisher.note(&format!("message with UID {uid} is listed and cannot be fetched"));
+                self.memory.had_trouble(uid);
+                return Ok(false);
+            }
+            Had::Gone => {
+                self.set_done(&[(uid, uid)]).await?;
+                return Ok(true);
+            }
+        };
+        match at_the_door(self.options, self.door.accept(self.arrival(uid, raw))).await {
+            Ok(accepted) => {
+                tracing::debug!(mailbox = self.options.name, uid, ?accepted, "taken in");
+            }
+            Err(Stop::Door(NotAccepted::Policy(reason))) => {
+                tracing::error!(mailbox = self.options.name, uid, reason, "refused by the desk, left in the mailbox");
+                self.publisher.note(&format!("message with UID {uid}: {reason}"));
+                self.memory.was_refused(uid);
+                return Ok(false);
+            }
+            Err(stop) => return Err(stop),
+        }
+        self.cursor.add(uid);
+        self.memory.is_done(uid);
+        self.publisher.took_one();
+        let removes_the_only_copy = !is_whole && self.options.after == After::Delete;
+        if self.options.changes_folder() && !removes_the_only_copy {
+            self.memory.owe(uid);
+            self.pay(uid).await?;
+        }
+        Ok(true)
+    }
+
+    fn arrival(&self, uid: u32, raw: Vec<u8>) -> Arrival {
+        let source = ArrivalSource::Imap {
+            mailbox: self.options.name.clone(),
+            uid_validity: self.cursor.uid_validity,
+            uid,
+            default_address: self.options.default_address.clone(),
+        };
+        Arrival { source, reverse_path: None, recipients: Vec::new(), raw }
+    }
+
+    async fn have(&mut self, uid: u32, size_bytes: Option<u64>) -> Result<Had, Stop> {
+        let bytes_max = self.options.message_bytes_max;
+        if self.memory.is_too_large(uid) || size_bytes.is_some_and(|bytes| bytes > bytes_max) {
+            let fetched = self.client.fetch_header(uid).await;
+            let bytes = size_bytes.unwrap_or(bytes_max).max(bytes_max.saturating_add(1));
+            let header = self.unless_refused(uid, fetched)?.and_then(|fetched| fetched.body);
+            return match header.filter(|header| !header.is_empty()) {
+                Some(header) => Ok(Had::StandIn(stand_in(&header, bytes, bytes_max))),
+                None => self.gone_or_nothing(uid).await,
+            };
+        }
+        let fetched = self.client.fetch_message(uid, bytes_max).await;
+        match self.unless_refused(uid, fetched)?.and_then(|fetched| fetched.body) {
+            // Some servers give an empty body for what they cannot read any more.
+            Some(raw) if !raw.is_empty() || size_bytes == Some(0) => Ok(Had::Whole(raw)),
+            _ => self.gone_or_nothing(uid).await,
+        }
+    }
+
+    /// A refused FETCH is a message that cannot be had; a broken connection is remembered against the message, so that
+    /// one that breaks it every time does not stand before the others.
+    fn unless_refused<T>(&mut self, uid: u32, fetched: Result<Option<T>, ImapError>) -> Result<Option<T>, Stop> {
+        match fetched {
+            Ok(fetched) => Ok(fetched),
+            Err(error) if error.is_refusal() => Ok(None),
+            Err(ImapError::Draining) => Err(ImapError::Draining.into()),
+            Err(error) => {
+                if matches!(error, ImapError::TooLarge { .. }) && !self.memory.is_too_large(uid) {
+                    self.memory.is_found_too_large(uid);
+                } else {
+                    self.memory.had_trouble(uid);
+                }
+                Err(error.into())
+            }
+        }
+    }
+
+    async fn gone_or_nothing(&mut self, uid: u32) -> Result<Had, Stop> {
+        if self.memory.search_refused {
+            return Ok(Had::Nothing);
+        }
+        let still_there = self.client.search(&uid.to_string()).await?.contains(&uid);
+        Ok(if still_there { Had::Nothing } else { Had::Gone })
+    }
+
+    /// Does the follow-up actions that an earlier connection left undone.
+    pub(super) async fn pay_what_is_owed(&mut self) -> Result<(), Stop> {
+        for uid in self.memory.owed() {
+            self.pay(uid).await?;
+        }
+        Ok(())
+    }
+
+    /// Does the follow-up action of one message. A refusal costs nothing but the action.
+    async fn pay(&mut self, uid: u32) -> Result<(), Stop> {
+        match follow_up(self.client, self.memory, &self.options.after, uid).await {
+            Ok(()) => self.memory.is_paid(uid),
+            Err(error) if error.is_refusal() => {
+                let again = self.memory.is_refused_payment(uid);
+                tracing::warn!(mailbox = self.options.name, uid, %error, again, "taken in, but left in the folder");
+                self.publisher.note(&format!("message with UID {uid} was taken in and left in the folder: {error}"));
+            }
+            Err(error) => return Err(error.into()),
+        }
+        Ok(())
+    }
+}
+
+async fn follow_up(client: &mut Client, memory: &mut Memory, after: &After, uid: u32) -> Result<(), ImapError> {
+    match after {
+        After::Keep => Ok(()),
+        After::Seen => client.simple("mark as seen", &format!("UID STORE {uid} +FLAGS.SILENT (\\Seen)")).await,
+        After::Delete => remove(client, uid).await,
+        After::Move(folder) => {
+            let folder =
+                quoted_folder(folder).ok_or(ImapError::Unsafe("the folder's name holds control characters"))?;
+            if client.can("MOVE") && !memory.move_refused {
+                match into_folder(client, "MOVE", uid, &folder).await {
+                    Err(ImapError::Bad { .. }) => memory.move_refused = true,
+                    done => return done,
+                }
+            }
+            into_folder(client, "COPY", uid, &folder).await?;
+            remove(client, uid).await
+        }
+    }
+}
+
+/// `UID MOVE` or `UID COPY`; makes the folder when the server says that is what is missing (RFC 9051 §7.1, TRYCREATE).
+async fn into_folder(client: &mut Client, verb: &str, uid: u32, folder: &str) -> Result<(), ImapError> {
+    let line = format!("UID {verb} {uid} {folder}");
+    match client.simple("move", &line).await {
+        Err(ImapError::No { code: Some(code), .. }) if code.eq_ignore_ascii_case("TRYCREATE") => {
+            client.simple("make folder", &format!("CREATE {folder}")).await?;
+            client.simple("move", &line).await
+        }
+        done => done,
+    }
+}
+
+/// Flags as deleted and, with UIDPLUS, expunges this one message (RFC 4315 §2.1). A plain EXPUNGE would also remove
+/// what others flagged (EML-5).
+async fn remove(client: &mut Client, uid: u32) -> Result<(), ImapError> {
+    client.simple("flag as deleted", &format!("UID STORE {uid} +FLAGS.SILENT (\\Deleted)")).await?;
+    if client.can("UIDPLUS") {
+        client.simple("expunge", &format!("UID EXPUNGE {uid}")).await?;
+    }
+    Ok(())
+}
