@@ -17,7 +17,9 @@
 
 mod disk;
 mod engine_contract;
+mod inbound_imap;
 mod io_errors;
 mod ledger;
+mod support;
 mod torn_write;
 mod workload;

@@ -1,0 +1,4 @@
+//! What the tests share.
+
+pub(crate) mod door;
+pub(crate) mod dovecot;
