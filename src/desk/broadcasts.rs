@@ -241,18 +241,9 @@ impl Inner {
         }
         match links.last() {
             Some(last) if links.len() == BATCH => broadcast.cursor = Some(last.to_thread),
-            _ => self.finish_broadcast(tx, &mut broadcast, at)?,
+            _ => finish_broadcast(tx, &mut broadcast, at)?,
         }
         store::broadcasts::put(tx, &broadcast)
-    }
-
-    fn finish_broadcast(&self, tx: &mut dyn WriteTx, broadcast: &mut Broadcast, at: &At) -> store::Result<()> {
-        broadcast.state = BroadcastState::Finished;
-        broadcast.finished_at = Some(at.now);
-        let mut tracker = Draft::open(tx, broadcast.tracker, at)?;
-        tracker.note(EventKind::Broadcast { broadcast: broadcast.id, step: BroadcastStep::Finished }, None);
-        conclude(tx, vec![tracker], Change::default())?;
-        Ok(())
     }
 
     /// Posts into one linked thread and owes its mails; `false` when the thread has its part already or takes none.
@@ -358,6 +349,16 @@ impl Inner {
             time_zone: self.settings.time_zone.clone(),
         })
     }
+}
+
+/// Every thread has its part; says so on the Tracker.
+fn finish_broadcast(tx: &mut dyn WriteTx, broadcast: &mut Broadcast, at: &At) -> store::Result<()> {
+    broadcast.state = BroadcastState::Finished;
+    broadcast.finished_at = Some(at.now);
+    let mut tracker = Draft::open(tx, broadcast.tracker, at)?;
+    tracker.note(EventKind::Broadcast { broadcast: broadcast.id, step: BroadcastStep::Finished }, None);
+    conclude(tx, vec![tracker], Change::default())?;
+    Ok(())
 }
 
 /// The thread whose broadcast part is mailed to the contact: of their threads linked in time, the one they wrote in

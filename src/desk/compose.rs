@@ -162,7 +162,7 @@ impl Inner {
                     about,
                     subject: material.broadcast.as_ref().map(|broadcast| broadcast.subject.clone()),
                     email_thread,
-                    body_html: part.map(|part| body_html(part)).unwrap_or_default(),
+                    body_html: part.map(body_html).unwrap_or_default(),
                     body_text: part.map(|part| view::CleanText::new(&part.body_text)).unwrap_or_default(),
                     files: Vec::new(),
                 })

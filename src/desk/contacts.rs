@@ -169,11 +169,11 @@ fn apply(tx: &dyn ReadTx, contact: &mut Contact, facts: &ContactFacts, at: &At) 
         }
     }
     check_lengths(facts).map_err(store::Error::Refused)?;
-    set(&mut contact.external_id, &facts.external_id);
-    set(&mut contact.name, &facts.name);
-    set(&mut contact.phone, &facts.phone);
-    set(&mut contact.avatar, &facts.avatar);
-    set(&mut contact.language_override, &facts.language_override);
+    set(&mut contact.external_id, facts.external_id.as_ref());
+    set(&mut contact.name, facts.name.as_ref());
+    set(&mut contact.phone, facts.phone.as_ref());
+    set(&mut contact.avatar, facts.avatar.as_ref());
+    set(&mut contact.language_override, facts.language_override.as_ref());
     if let Some(email) = &facts.email {
         if contact.email != *email {
             contact.email_verified = false;
@@ -197,7 +197,7 @@ fn apply(tx: &dyn ReadTx, contact: &mut Contact, facts: &ContactFacts, at: &At) 
     Ok(())
 }
 
-fn set(place: &mut Option<String>, fact: &Option<Option<String>>) {
+fn set(place: &mut Option<String>, fact: Option<&Option<String>>) {
     if let Some(value) = fact {
         place.clone_from(value);
     }

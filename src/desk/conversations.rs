@@ -93,7 +93,7 @@ impl Desk {
         let (inner, caller, at) = (self.inner.clone(), caller.clone(), At::of(&self.inner.clock));
         let posted = self.inner.store.update(move |tx| {
             let mut draft = open_for_comment(tx, thread, &at)?;
-            let part = inner.say(tx, &mut draft, &caller, ready.clone())?;
+            let part = inner.say(tx, &mut draft, &caller, &ready)?;
             finish(tx, draft, &part)
         });
         Ok(posted.await?)
@@ -138,7 +138,7 @@ impl Desk {
         let (inner, at) = (self.inner.clone(), At::of(&self.inner.clock));
         let posted = self.inner.store.update(move |tx| {
             let contact = store::contacts::get(tx, contact)?.ok_or_else(|| missing("contact"))?;
-            inner.contact_says(tx, &contact, thread, ready.clone(), channel, &at)
+            inner.contact_says(tx, &contact, thread, &ready, channel, &at)
         });
         Ok(posted.await?)
     }
@@ -163,7 +163,7 @@ impl Desk {
                 let thread = store::threads::get(tx, thread)?.ok_or_else(|| missing("conversation"))?;
                 refuse_unless_customer_facing(&thread)?;
             }
-            inner.contact_says(tx, &contact, thread, ready.clone(), ChannelKind::Api, &at)
+            inner.contact_says(tx, &contact, thread, &ready, ChannelKind::Api, &at)
         });
         Ok(posted.await?)
     }
@@ -185,7 +185,7 @@ impl Desk {
         let done = self.inner.store.update(move |tx| {
             let mut draft = Draft::open_merged(tx, thread, &at)?;
             if let Some(ready) = &ready {
-                inner.say(tx, &mut draft, &caller, ready.clone())?;
+                inner.say(tx, &mut draft, &caller, ready)?;
             }
             move_thread(&mut draft, act, &author(&caller)).map_err(store::Error::Refused)?;
             finish_silently(tx, draft)
@@ -311,10 +311,10 @@ impl Inner {
         tx: &mut dyn WriteTx,
         draft: &mut Draft,
         caller: &Caller,
-        ready: Ready,
+        ready: &Ready,
     ) -> store::Result<Part> {
-        let part = draft.add(worded(&ready, PartKind::Comment, author(caller)));
-        self.answered(tx, draft, caller, &part, &ready)?;
+        let part = draft.add(worded(ready, PartKind::Comment, author(caller)));
+        self.answered(tx, draft, caller, &part, ready)?;
         Ok(part)
     }
 
@@ -344,7 +344,7 @@ impl Inner {
         tx: &mut dyn WriteTx,
         contact: &Contact,
         thread: Option<ThreadId>,
-        ready: Ready,
+        ready: &Ready,
         channel: ChannelKind,
         at: &At,
     ) -> store::Result<Posted> {
@@ -368,7 +368,7 @@ impl Inner {
             return Err(missing("conversation"));
         }
         let client_id = ready.client_id.clone();
-        let new = NewPart { channel, ..worded(&ready, PartKind::Comment, contact_author(contact)) };
+        let new = NewPart { channel, ..worded(ready, PartKind::Comment, contact_author(contact)) };
         let comment = Comment { contact, skip_notifications: ready.skip_notifications, answerable: true };
         let mut change = Change::default();
         let part = self.contact_commented(tx, &mut draft, new, &comment, &mut change)?;

@@ -46,7 +46,7 @@ impl Inner {
         for (participant, contact) in recipients(tx, &draft.thread)? {
             let now = draft.at.now;
             let due_at = now.plus(self.reply_delay(&draft.thread, &participant, &contact));
-            if self.group_reply(tx, draft, &contact, part, due_at)? {
+            if group_reply(tx, draft, &contact, part, due_at)? {
                 continue;
             }
             let kind = DeliveryKind::Reply { parts: vec![part] };
@@ -66,31 +66,6 @@ impl Inner {
             ChannelKind::Messenger => false,
         };
         if by_mail || !participant.primary { Duration::ZERO } else { self.settings.unseen_delay }
-    }
-
-    /// Adds a comment to the mail that waits already, if one does.
-    fn group_reply(
-        &self,
-        tx: &mut dyn WriteTx,
-        draft: &mut Draft,
-        contact: &Contact,
-        part: PartId,
-        due_at: Millis,
-    ) -> store::Result<bool> {
-        let Some(mut waiting) = waiting(tx, draft, contact, Pending::Reply)? else {
-            return Ok(false);
-        };
-        let DeliveryKind::Reply { parts } = &mut waiting.kind else {
-            return Ok(false);
-        };
-        if parts.len() >= GROUPED_PARTS_MAX {
-            return Ok(false);
-        }
-        parts.push(part);
-        waiting.due_at = due_at.min(waiting.created_at.plus(GROUPING_MAX));
-        draft.owed.retain(|owed| owed.id != waiting.id);
-        draft.owed.push(waiting);
-        Ok(true)
     }
 
     /// The ticket was made: at once (NTF-1).
@@ -172,6 +147,30 @@ impl Inner {
     pub(crate) fn is_support_address(&self, address: &Address) -> bool {
         self.settings.support.iter().any(|support| support.address == *address)
     }
+}
+
+/// Adds a comment to the mail that waits already, if one does.
+fn group_reply(
+    tx: &mut dyn WriteTx,
+    draft: &mut Draft,
+    contact: &Contact,
+    part: PartId,
+    due_at: Millis,
+) -> store::Result<bool> {
+    let Some(mut waiting) = waiting(tx, draft, contact, Pending::Reply)? else {
+        return Ok(false);
+    };
+    let DeliveryKind::Reply { parts } = &mut waiting.kind else {
+        return Ok(false);
+    };
+    if parts.len() >= GROUPED_PARTS_MAX {
+        return Ok(false);
+    }
+    parts.push(part);
+    waiting.due_at = due_at.min(waiting.created_at.plus(GROUPING_MAX));
+    draft.owed.retain(|owed| owed.id != waiting.id);
+    draft.owed.push(waiting);
+    Ok(true)
 }
 
 /// Why no mail can go to this contact.

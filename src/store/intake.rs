@@ -99,7 +99,7 @@ mod tests {
         let waiting = || store.view(|tx| quarantined(tx, None, 10)).map(|rows| ids(&rows)).unwrap();
         assert_eq!(waiting(), [sample::QUARANTINED.0]);
         store.update_blocking(|tx| settle_quarantine(tx, sample::QUARANTINED, IntakeResult::Own)).unwrap();
-        assert_eq!(waiting(), []);
+        assert!(waiting().is_empty());
         assert_eq!(store.view(|tx| get(tx, sample::QUARANTINED)).unwrap().unwrap().result, IntakeResult::Own);
         let unknown = store.update_blocking(|tx| settle_quarantine(tx, IntakeId(1), IntakeResult::Own));
         assert!(matches!(unknown, Err(Error::Refused(Refusal::NotFound { .. }))), "{unknown:?}");

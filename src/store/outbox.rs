@@ -280,9 +280,9 @@ mod tests {
             store.view(|tx| of_thread(tx, sample::CONVERSATION, 2)).map(|found| ids(&found)),
             Ok(vec![201, 202])
         );
-        let pending = || store.view(|tx| pending_reply(tx, sample::CONVERSATION, sample::ANA));
+        let pending = || store.view(|tx| pending(tx, sample::CONVERSATION, sample::ANA, Pending::Reply));
         assert_eq!(pending(), Ok(Some(first)));
-        store.update_blocking(|tx| set_pending_reply(tx, sample::CONVERSATION, sample::ANA, None)).unwrap();
+        store.update_blocking(|tx| set_pending(tx, sample::CONVERSATION, sample::ANA, Pending::Reply, None)).unwrap();
         assert_eq!(pending(), Ok(None));
     }
 }

@@ -73,7 +73,6 @@ use crate::domain::ticket_type::TicketType;
 use crate::store::Store;
 use crate::store::agents;
 use crate::store::blob_refs;
-use crate::store::blobs;
 use crate::store::broadcasts;
 use crate::store::client_ids;
 use crate::store::cursors;
@@ -107,7 +106,7 @@ pub(crate) const RAW: &[u8] = b"Subject: hello\r\n\r\nhello\r\n";
 pub(crate) const FILE: &[u8] = b"a file";
 
 pub(crate) fn blob(content: &[u8]) -> BlobHash {
-    BlobHash(blobs::BlobHash::of(content).0)
+    BlobHash::of(content)
 }
 
 pub(crate) fn address(text: &str) -> Address {
@@ -554,7 +553,7 @@ fn fill(tx: &mut dyn WriteTx) -> Result<()> {
     ticket_types::put(tx, &ticket_type())?;
     assert_eq!((threads::next_ticket_number(tx)?, threads::next_ticket_number(tx)?), (1, 2));
     save(tx, &change())?;
-    outbox::set_pending_reply(tx, CONVERSATION, ANA, Some(DeliveryId(FIRST_DELIVERY)))?;
+    outbox::set_pending(tx, CONVERSATION, ANA, outbox::Pending::Reply, Some(DeliveryId(FIRST_DELIVERY)))?;
     links().iter().try_for_each(|link| links::put(tx, link))?;
     message_ids::put(tx, "first@example.com", CONVERSATION)?;
     intake_rows().iter().try_for_each(|row| intake::put(tx, row))?;

@@ -148,7 +148,6 @@ impl Facts {
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "the form map_err asks for")]
 fn not_accepted(error: store::Error) -> NotAccepted {
     match error {
         store::Error::Full => NotAccepted::Full,

@@ -24,67 +24,6 @@ pub(crate) struct Place {
 }
 
 impl Inner {
-    /// The place of a mail; the first rule that hits wins.
-    pub(crate) fn place(&self, tx: &dyn ReadTx, reading: &Reading, bounced: Option<&Delivery>) -> store::Result<Place> {
-        if let Some(delivery) = bounced {
-            return Ok(Place::at(delivery.thread, PlacedBy::Bounce));
-        }
-        let candidates = &reading.candidates;
-        let signed = candidates.tokens.iter().map(|claims| (claims.thread, PlacedBy::ReplyToken));
-        let ours = candidates.ours.iter().map(|claims| (claims.thread, PlacedBy::OurMessageId));
-        for (thread, by) in signed.chain(ours) {
-            if store::threads::get(tx, thread)?.is_some() {
-                return Ok(Place::at(thread, by));
-            }
-        }
-        let mut hints = Vec::new();
-        let own = std::iter::once(&candidates.own_id).chain(&candidates.other_ids);
-        let steps: [(PlacedBy, Vec<&MsgId>); 3] = [
-            (PlacedBy::InReplyTo, candidates.in_reply_to.iter().collect()),
-            (PlacedBy::References, candidates.references.iter().collect()),
-            (PlacedBy::NamedEarlier, own.collect()),
-        ];
-        for (by, ids) in steps {
-            for id in ids {
-                match self.thread_of(tx, id, reading, &mut hints)? {
-                    Some(thread) => return Ok(Place::at(thread, by)),
-                    None => continue,
-                }
-            }
-        }
-        Ok(Place { thread: None, by: PlacedBy::NewThread, hints })
-    }
-
-    /// The one thread an id stands for; of several, the one at the receiving address, else none and a hint (EML-35).
-    fn thread_of(
-        &self,
-        tx: &dyn ReadTx,
-        id: &MsgId,
-        reading: &Reading,
-        hints: &mut Vec<ThreadHint>,
-    ) -> store::Result<Option<ThreadId>> {
-        let mut found = Vec::new();
-        for thread in store::message_ids::threads_of(tx, id.as_str())? {
-            found.extend(store::threads::get(tx, thread)?);
-        }
-        if let [only] = found.as_slice() {
-            return Ok(Some(only.id));
-        }
-        let here: Vec<ThreadId> = found
-            .iter()
-            .filter(|thread| thread.support_address.as_ref() == Some(&reading.support))
-            .map(|thread| thread.id)
-            .collect();
-        if let [only] = here.as_slice() {
-            return Ok(Some(*only));
-        }
-        for thread in found.iter().take(HINTS_MAX.saturating_sub(hints.len())) {
-            let reason = format!("a mail it answers ({id}) is known in several conversations");
-            hints.push(ThreadHint { thread: thread.id, reason });
-        }
-        Ok(None)
-    }
-
     /// The delivery a bounce is about, known by our signed bounce address or by our signed Message-ID inside it; a
     /// report without either proves nothing (P16).
     pub(crate) fn bounced(&self, tx: &dyn ReadTx, reading: &Reading, facts: &Facts) -> store::Result<Option<Delivery>> {
@@ -99,6 +38,66 @@ impl Inner {
             None => Ok(None),
         }
     }
+}
+
+/// The place of a mail; the first rule that hits wins.
+pub(crate) fn place(tx: &dyn ReadTx, reading: &Reading, bounced: Option<&Delivery>) -> store::Result<Place> {
+    if let Some(delivery) = bounced {
+        return Ok(Place::at(delivery.thread, PlacedBy::Bounce));
+    }
+    let candidates = &reading.candidates;
+    let signed = candidates.tokens.iter().map(|claims| (claims.thread, PlacedBy::ReplyToken));
+    let ours = candidates.ours.iter().map(|claims| (claims.thread, PlacedBy::OurMessageId));
+    for (thread, by) in signed.chain(ours) {
+        if store::threads::get(tx, thread)?.is_some() {
+            return Ok(Place::at(thread, by));
+        }
+    }
+    let mut hints = Vec::new();
+    let own = std::iter::once(&candidates.own_id).chain(&candidates.other_ids);
+    let steps: [(PlacedBy, Vec<&MsgId>); 3] = [
+        (PlacedBy::InReplyTo, candidates.in_reply_to.iter().collect()),
+        (PlacedBy::References, candidates.references.iter().collect()),
+        (PlacedBy::NamedEarlier, own.collect()),
+    ];
+    for (by, ids) in steps {
+        for id in ids {
+            match thread_of(tx, id, reading, &mut hints)? {
+                Some(thread) => return Ok(Place::at(thread, by)),
+                None => continue,
+            }
+        }
+    }
+    Ok(Place { thread: None, by: PlacedBy::NewThread, hints })
+}
+
+/// The one thread an id stands for; of several, the one at the receiving address, else none and a hint (EML-35).
+fn thread_of(
+    tx: &dyn ReadTx,
+    id: &MsgId,
+    reading: &Reading,
+    hints: &mut Vec<ThreadHint>,
+) -> store::Result<Option<ThreadId>> {
+    let mut found = Vec::new();
+    for thread in store::message_ids::threads_of(tx, id.as_str())? {
+        found.extend(store::threads::get(tx, thread)?);
+    }
+    if let [only] = found.as_slice() {
+        return Ok(Some(only.id));
+    }
+    let here: Vec<ThreadId> = found
+        .iter()
+        .filter(|thread| thread.support_address.as_ref() == Some(&reading.support))
+        .map(|thread| thread.id)
+        .collect();
+    if let [only] = here.as_slice() {
+        return Ok(Some(*only));
+    }
+    for thread in found.iter().take(HINTS_MAX.saturating_sub(hints.len())) {
+        let reason = format!("a mail it answers ({id}) is known in several conversations");
+        hints.push(ThreadHint { thread: thread.id, reason });
+    }
+    Ok(None)
 }
 
 impl Place {

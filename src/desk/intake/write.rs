@@ -11,6 +11,7 @@ use crate::desk::draft::conclude;
 use crate::desk::intake::Facts;
 use crate::desk::intake::intake_id;
 use crate::desk::intake::place::Place;
+use crate::desk::intake::place::place;
 use crate::desk::intake::reading::Reading;
 use crate::domain::address::Address;
 use crate::domain::attachment::BlobHash;
@@ -95,7 +96,7 @@ impl Inner {
             return Ok(Accepted::Own);
         }
         let bounced = self.bounced(tx, reading, &taken.facts)?;
-        let place = self.place(tx, reading, bounced.as_ref())?;
+        let place = place(tx, reading, bounced.as_ref())?;
         if place.thread.is_some() && is_agent(tx, reading)? {
             let error = "an agent's answer by mail is not taken without proof; answer in the console";
             return quarantine(tx, taken, Some(reading), error, id, at);
@@ -409,11 +410,11 @@ fn apply_bounce(tx: &dyn ReadTx, reading: &Reading, mut delivery: Delivery, chan
     let words = failed.and_then(|recipient| recipient.smtp_reply.clone().or(recipient.status.clone()));
     delivery.state = DeliveryState::Failed(format!("bounced: {}", words.unwrap_or_default()));
     delivery.leased_until = None;
-    if failed.is_some_and(|recipient: &ReportedRecipient| recipient.hard) {
-        if let Some(mut contact) = store::contacts::get(tx, delivery.contact)? {
-            contact.has_hard_bounced = contact.email == delivery.address;
-            change.contacts.push(contact);
-        }
+    let hard = failed.is_some_and(|recipient: &ReportedRecipient| recipient.hard);
+    let contact = if hard { store::contacts::get(tx, delivery.contact)? } else { None };
+    if let Some(mut contact) = contact {
+        contact.has_hard_bounced = contact.email == delivery.address;
+        change.contacts.push(contact);
     }
     change.events.push(Event {
         kind: EventKind::DeliverySettled(delivery.id),

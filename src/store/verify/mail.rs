@@ -6,7 +6,6 @@ use crate::domain::intake::IntakeRow;
 use crate::domain::part::Part;
 use crate::store::Store;
 use crate::store::blob_refs;
-use crate::store::blobs;
 use crate::store::blobs::Blobs;
 use crate::store::error::Result;
 use crate::store::key;
@@ -87,7 +86,7 @@ impl Check<'_> {
             };
             let Some(blobs) = blobs.filter(|_| last != Some(hash)) else { return Ok(()) };
             last = Some(hash);
-            if !blobs.exists(blobs::BlobHash(hash.0))? {
+            if !blobs.exists(hash)? {
                 check.fault(tables::BLOB_REFS, row, "the blob is not there");
             }
             Ok(())

@@ -3,6 +3,7 @@
 use crate::clock::Clock;
 use crate::domain::agent::Agent;
 use crate::domain::agent::Token;
+use crate::domain::attachment::BlobHash;
 use crate::domain::broadcast::Broadcast;
 use crate::domain::broadcast::LedgerEntry;
 use crate::domain::broadcast::LedgerKey;
@@ -16,7 +17,6 @@ use crate::domain::mailbox_cursor::MailboxCursor;
 use crate::domain::part::Part;
 use crate::domain::thread::Thread;
 use crate::store::Store;
-use crate::store::blobs::BlobHash;
 use crate::store::blobs::Blobs;
 use crate::store::broadcasts;
 use crate::store::cursors;
