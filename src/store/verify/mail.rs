@@ -1,6 +1,5 @@
 //! The journal of incoming mail, Message-IDs, mailbox cursors, and blobs.
 
-use crate::domain::attachment::BlobHash;
 use crate::domain::intake::IntakeResult;
 use crate::domain::intake::IntakeRow;
 use crate::domain::part::Part;
@@ -26,9 +25,9 @@ pub fn sweepable(store: &Store, blobs: &Blobs) -> Result<u64> {
         let Some(last) = batch.last() else { return Ok(unnamed) };
         after = Some(*last);
         unnamed += store.view(|tx| {
-            batch.iter().try_fold(0, |unnamed, hash| {
-                Ok(if blob_refs::is_named(tx, BlobHash(hash.0))? { unnamed } else { unnamed + 1 })
-            })
+            batch
+                .iter()
+                .try_fold(0, |unnamed, hash| Ok(if blob_refs::is_named(tx, *hash)? { unnamed } else { unnamed + 1 }))
         })?;
     }
 }
