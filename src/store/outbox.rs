@@ -255,7 +255,7 @@ mod tests {
         let states: Vec<_> = sample::deliveries().iter().map(|delivery| delivery.state.as_str()).collect();
         assert!(states.iter().all(|state| STATES.contains(state)));
         let counts = sample::store().view(counts).unwrap();
-        assert!(counts.values().all(|count| *count == 1), "{counts:?}");
+        assert!(counts.iter().all(|(state, count)| *count == if *state == "queued" { 2 } else { 1 }), "{counts:?}");
     }
 
     #[test]
@@ -278,11 +278,13 @@ mod tests {
         assert_eq!(store.view(|tx| by_message_id(tx, "d20@example.org")), Ok(None));
         assert_eq!(
             store.view(|tx| of_thread(tx, sample::CONVERSATION, 2)).map(|found| ids(&found)),
-            Ok(vec![201, 202])
+            Ok(vec![207, 206])
         );
-        let pending = || store.view(|tx| pending(tx, sample::CONVERSATION, sample::ANA, Pending::Reply));
-        assert_eq!(pending(), Ok(Some(first)));
-        store.update_blocking(|tx| set_pending(tx, sample::CONVERSATION, sample::ANA, Pending::Reply, None)).unwrap();
-        assert_eq!(pending(), Ok(None));
+        let pending = |kind| store.view(|tx| pending(tx, sample::CONVERSATION, sample::ANA, kind));
+        assert_eq!((pending(Pending::Reply), pending(Pending::Status)), (Ok(Some(first)), Ok(None)));
+        store.update_blocking(|tx| end_pending(tx, &sample::deliveries()[1])).unwrap();
+        assert_eq!(pending(Pending::Reply), Ok(Some(first)), "another delivery ended");
+        store.update_blocking(|tx| end_pending(tx, &sample::deliveries()[0])).unwrap();
+        assert_eq!(pending(Pending::Reply), Ok(None));
     }
 }

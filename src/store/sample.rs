@@ -74,7 +74,9 @@ use crate::store::Store;
 use crate::store::agents;
 use crate::store::blob_refs;
 use crate::store::broadcasts;
+use crate::store::captured;
 use crate::store::client_ids;
+use crate::store::cross_posts;
 use crate::store::cursors;
 use crate::store::engine::WriteTx;
 use crate::store::error::Result;
@@ -84,6 +86,7 @@ use crate::store::message_ids;
 use crate::store::meta;
 use crate::store::migrate;
 use crate::store::outbox;
+use crate::store::outbox::Pending;
 use crate::store::save::Change;
 use crate::store::save::save;
 use crate::store::threads;
@@ -100,10 +103,13 @@ pub(crate) const TRACKER: ThreadId = ThreadId(43);
 pub(crate) const BROADCAST: BroadcastId = BroadcastId(51);
 pub(crate) const FIRST_PART: u64 = 101;
 pub(crate) const FIRST_DELIVERY: u64 = 201;
+/// A queued status mail to Ben.
+pub(crate) const WAITING_STATUS: DeliveryId = DeliveryId(FIRST_DELIVERY + 6);
 pub(crate) const QUARANTINED: IntakeId = IntakeId(303);
 /// Contents of the blobs that are named.
 pub(crate) const RAW: &[u8] = b"Subject: hello\r\n\r\nhello\r\n";
 pub(crate) const FILE: &[u8] = b"a file";
+pub(crate) const CAPTURED: &[u8] = b"Subject: not sent\r\n\r\n";
 
 pub(crate) fn blob(content: &[u8]) -> BlobHash {
     BlobHash::of(content)
@@ -461,6 +467,7 @@ pub(crate) fn deliveries() -> Vec<Delivery> {
         (broadcast(), DeliveryState::Uncertain),
         (reply(), DeliveryState::Failed("550 no".to_owned())),
         (broadcast(), DeliveryState::Skipped(SkipReason::Unsubscribed)),
+        (DeliveryKind::TicketStateChanged { part }, DeliveryState::Queued),
     ];
     let mut deliveries: Vec<Delivery> = kinds_and_states
         .into_iter()
@@ -474,6 +481,7 @@ pub(crate) fn deliveries() -> Vec<Delivery> {
     deliveries[1].attempts = vec![Attempt { at: at(2), stage: Stage::AfterDot, answer: "timeout".to_owned() }];
     deliveries[1].agent = None;
     deliveries[1].address = None;
+    deliveries[6].contact = BEN;
     deliveries
 }
 
@@ -553,7 +561,10 @@ fn fill(tx: &mut dyn WriteTx) -> Result<()> {
     ticket_types::put(tx, &ticket_type())?;
     assert_eq!((threads::next_ticket_number(tx)?, threads::next_ticket_number(tx)?), (1, 2));
     save(tx, &change())?;
-    outbox::set_pending(tx, CONVERSATION, ANA, outbox::Pending::Reply, Some(DeliveryId(FIRST_DELIVERY)))?;
+    outbox::set_pending(tx, CONVERSATION, ANA, Pending::Reply, Some(DeliveryId(FIRST_DELIVERY)))?;
+    outbox::set_pending(tx, CONVERSATION, BEN, Pending::Status, Some(WAITING_STATUS))?;
+    captured::put(tx, DeliveryId(FIRST_DELIVERY + 2), blob(CAPTURED))?;
+    cross_posts::put(tx, PartId(120), BACK_OFFICE, CONVERSATION)?;
     links().iter().try_for_each(|link| links::put(tx, link))?;
     message_ids::put(tx, "first@example.com", CONVERSATION)?;
     intake_rows().iter().try_for_each(|row| intake::put(tx, row))?;

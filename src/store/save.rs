@@ -127,7 +127,7 @@ mod tests {
                 for delivery in &change.owed {
                     assert_eq!(outbox::get(tx, delivery.id)?.as_ref(), Some(delivery));
                 }
-                assert_eq!(meta::highest_id(tx)?, sample::FIRST_DELIVERY + 5);
+                assert_eq!(meta::highest_id(tx)?, sample::WAITING_STATUS.0);
                 Ok(())
             })
             .unwrap();

@@ -92,11 +92,11 @@ pub const DELIVERIES_BY_MESSAGE_ID: Table = Table("deliveries_by_message_id");
 pub const DELIVERY_COUNTS: Table = Table("delivery_counts");
 /// thread ++ contact → delivery that still takes further replies (EML-72).
 pub const PENDING_REPLIES: Table = Table("pending_replies");
-/// Thread, contact → the delivery that tells further changes of state while it waits.
+/// thread ++ contact → delivery that tells further changes of state while it waits (NTF-11).
 pub const PENDING_STATUS: Table = Table("pending_status");
-/// Delivery → content hash of the message that was kept instead of sent.
+/// delivery → hash of the message that was kept instead of sent; named in [`BLOB_REFS`] for the delivery.
 pub const CAPTURED: Table = Table("captured");
-/// Part → ticket, linked thread served last: cross-posts under way.
+/// part → ticket ++ linked thread served last: cross-posts under way (BKO-22).
 pub const CROSS_POSTS: Table = Table("cross_posts");
 
 /// broadcast → record.

@@ -10,6 +10,7 @@ use crate::domain::event::Event;
 use crate::domain::event::EventKind;
 use crate::domain::id::DeliveryId;
 use crate::domain::id::ThreadId;
+use crate::store::engine::Table;
 use crate::store::error::Result;
 use crate::store::events;
 use crate::store::key;
@@ -83,7 +84,17 @@ impl Check<'_> {
                 self.fault(tables::DELIVERY_COUNTS, state.as_bytes(), &format!("{count} deliveries are {state}"));
             }
         }
-        self.each(tables::PENDING_REPLIES, |check, row, value| check.pending_reply(row, value))
+        for table in [tables::PENDING_REPLIES, tables::PENDING_STATUS] {
+            self.each(table, |check, row, value| check.pending(table, row, value))?;
+        }
+        self.each(tables::CAPTURED, |check, row, hash| {
+            check.names((tables::CAPTURED, row), tables::DELIVERIES, row)?;
+            check.names((tables::CAPTURED, row), tables::BLOB_REFS, &key::joined(&[hash, row]))
+        })?;
+        self.each(tables::CROSS_POSTS, |check, row, value| {
+            check.names((tables::CROSS_POSTS, row), tables::PART_BY_ID, row)?;
+            check.names_id((tables::CROSS_POSTS, row), tables::THREADS, key::number_at(value, 0).unwrap_or(0))
+        })
     }
 
     fn delivery(&mut self, key: &[u8], delivery: &Delivery) -> Result<()> {
@@ -103,15 +114,15 @@ impl Check<'_> {
         }
     }
 
-    /// Only a queued delivery to that contact in that thread takes further replies.
-    fn pending_reply(&mut self, row: &[u8], value: &[u8]) -> Result<()> {
+    /// Only a queued delivery to that contact in that thread takes further replies or changes of state.
+    fn pending(&mut self, table: Table, row: &[u8], value: &[u8]) -> Result<()> {
         let id = DeliveryId(key::number(value).unwrap_or(0));
         let delivery = outbox::get(self.tx, id);
         let fits = self.sound(delivery)?.is_some_and(|delivery| {
             delivery.state == DeliveryState::Queued && key::two(delivery.thread.0, delivery.contact.0) == row
         });
         if !fits {
-            self.fault(tables::PENDING_REPLIES, row, &format!("delivery {id} takes no more replies there"));
+            self.fault(table, row, &format!("delivery {id} takes nothing more there"));
         }
         Ok(())
     }

@@ -17,6 +17,7 @@ use crate::domain::mailbox_cursor::MailboxCursor;
 use crate::domain::part::Part;
 use crate::domain::thread::Thread;
 use crate::store::Store;
+use crate::store::blob_refs;
 use crate::store::blobs::Blobs;
 use crate::store::broadcasts;
 use crate::store::cursors;
@@ -110,7 +111,14 @@ fn every_index_row_too_many_is_named() {
 #[test]
 fn every_record_that_cannot_be_read_is_named() {
     let derived = [tables::META, tables::VISITORS, tables::LINK_COUNTS, tables::MESSAGE_IDS, tables::INTAKE_UNIQUE];
-    let more = [tables::DELIVERY_COUNTS, tables::PENDING_REPLIES, tables::LEDGER_EMAILS];
+    let more = [
+        tables::DELIVERY_COUNTS,
+        tables::PENDING_REPLIES,
+        tables::PENDING_STATUS,
+        tables::CAPTURED,
+        tables::CROSS_POSTS,
+        tables::LEDGER_EMAILS,
+    ];
     let indexes = index_tables();
     let records = tables::ALL
         .iter()
@@ -221,6 +229,23 @@ fn gaps_and_wrong_counts_are_named() {
             let sent = key::one(sample::FIRST_DELIVERY + 2);
             faults_after(write(tables::PENDING_REPLIES, key::two(sample::CONVERSATION.0, sample::ANA.0), sent))
         }),
+        ("a change of state pending that was sent", tables::PENDING_STATUS, {
+            let sent = key::one(sample::FIRST_DELIVERY + 2);
+            faults_after(write(tables::PENDING_STATUS, key::two(sample::CONVERSATION.0, sample::BEN.0), sent))
+        }),
+        ("a kept message of no delivery", tables::CAPTURED, {
+            faults_after(write(tables::CAPTURED, key::one(7), sample::blob(sample::CAPTURED).0.to_vec()))
+        }),
+        ("a kept message that nothing keeps", tables::CAPTURED, {
+            let row = blob_refs::row(sample::blob(sample::CAPTURED), sample::FIRST_DELIVERY + 2);
+            faults_after(move |tx| tx.delete(tables::BLOB_REFS, &row))
+        }),
+        ("a cross-post of no part", tables::CROSS_POSTS, {
+            faults_after(write(tables::CROSS_POSTS, key::one(7), key::two(sample::BACK_OFFICE.0, 0)))
+        }),
+        ("a cross-post of no ticket", tables::CROSS_POSTS, {
+            faults_after(write(tables::CROSS_POSTS, key::one(120), key::two(7, 0)))
+        }),
         ("counter that is no number", tables::META, {
             faults_after(write(tables::META, b"last_event".to_vec(), b"x".to_vec()))
         }),
@@ -252,7 +277,7 @@ fn blobs_that_are_named_must_be_there_and_the_others_may_be_swept() {
     let store = sample::store();
     let dir = tempfile::tempdir().unwrap();
     let blobs = Blobs::open(dir.path(), Clock::default()).unwrap();
-    for content in [sample::RAW, sample::FILE, b"named by nothing"] {
+    for content in [sample::RAW, sample::FILE, sample::CAPTURED, b"named by nothing"] {
         blobs.put_blocking(content).unwrap();
     }
     assert_eq!(verify(&store, Some(&blobs), &mut |_| ()), Ok(Vec::new()));
