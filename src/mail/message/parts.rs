@@ -67,12 +67,24 @@ fn bodies(message: &mut Message, parsed: &Parsed<'_>) {
         message.note(Fault::BodyCut);
     }
     message.html = has_html.then_some(html);
-    message.text = text;
+    message.text = text.trim_start_matches('\n').to_owned();
     message.text_is_from_html = from_html;
+    if message.text.trim().is_empty() && message.html.is_none() {
+        message.text = unreadable_multipart(parsed);
+    }
     if let (true, Some(html)) = (message.text.trim().is_empty(), &message.html) {
         message.text = html_to_text(html);
         message.text_is_from_html = true;
     }
+}
+
+/// Of a multipart whose parts cannot be told apart everything is text: better read with its boundaries than not at all.
+fn unreadable_multipart(parsed: &Parsed<'_>) -> String {
+    let broken = parsed.parts.iter().find_map(|part| match &part.body {
+        PartType::Text(text) if attachment::type_of(part).starts_with("multipart/") => Some(text),
+        _ => None,
+    });
+    broken.map(|text| clean::body(text, BODY_BYTES_MAX).0).unwrap_or_default()
 }
 
 /// Texts of several parts, one after the other, within the limit.
@@ -92,12 +104,16 @@ fn joined(parts: &[&MessagePart<'_>], mut text_of: impl FnMut(&MessagePart<'_>) 
 }
 
 fn attachments(message: &mut Message, raw: &[u8], parsed: &Parsed<'_>) {
+    let is_report = message.content_type.starts_with("multipart/report");
     let html = message.html.take();
     let cids = html.as_deref().map(cids_in).unwrap_or_default();
     for id in &parsed.attachments {
         let Some((index, part)) = usize::try_from(*id).ok().and_then(|at| Some((at, parsed.parts.get(at)?))) else {
             continue;
         };
+        if is_report && is_for_machines(part) {
+            continue;
+        }
         if message.attachments.len() >= ATTACHMENTS_MAX {
             message.note(Fault::AttachmentsCut);
             break;
@@ -117,11 +133,16 @@ fn cids_in(html: &str) -> HashSet<&str> {
         .collect()
 }
 
+/// The parts of a report that tell a machine what its text tells people (RFC 6522): no attachments, but notices.
+fn is_for_machines(part: &MessagePart<'_>) -> bool {
+    let kind = attachment::type_of(part);
+    kind.starts_with("message/") || kind == "text/rfc822-headers"
+}
+
 fn notices(message: &mut Message, raw: &[u8], parsed: &Parsed<'_>) {
     for part in &parsed.parts {
         let kind = attachment::type_of(part);
-        let wanted = matches!(kind.as_str(), "text/rfc822-headers") || kind.starts_with("message/");
-        if !wanted || message.notices.len() >= NOTICES_MAX {
+        if !is_for_machines(part) || message.notices.len() >= NOTICES_MAX {
             continue;
         }
         let bytes = attachment::part_bytes(raw, part);

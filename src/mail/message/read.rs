@@ -242,3 +242,213 @@ fn ids(message: &mut Message, decoded: &str, list: impl FnOnce(&mut Message) -> 
         message.note(Fault::ListCut);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mail::compose::with_crlf;
+    use crate::mail::message::attachment_bytes;
+    use crate::mail::message::content_hash;
+    use proptest::prelude::*;
+    use std::fs;
+    use std::path::Path;
+    use std::path::PathBuf;
+
+    fn fixtures(folder: &str) -> Vec<PathBuf> {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/mail").join(folder);
+        let mut paths: Vec<_> = fs::read_dir(root).unwrap().map(|entry| entry.unwrap().path()).collect();
+        paths.retain(|path| path.extension().is_some_and(|extension| extension == "eml"));
+        paths.sort();
+        paths
+    }
+
+    fn addresses(people: &[NamedAddress]) -> Vec<String> {
+        people.iter().map(|person| person.address.to_string()).collect()
+    }
+
+    #[test]
+    fn a_plain_mail_is_read() {
+        let message = read(
+            b"From: Ana <ana@example.com>\r\nTo: support@example.org\r\nSubject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\n\
+              Date: Thu, 1 Jan 2026 00:00:00 +0000\r\nMessage-ID: <1@example.com>\r\nReferences: <a@b> <c@d>\r\n\r\nHello\r\n",
+        );
+        assert_eq!(addresses(&message.from), ["ana@example.com"]);
+        assert_eq!(message.from[0].name, "Ana");
+        assert_eq!(message.subject, "Gr\u{fc}\u{df}e");
+        assert_eq!(message.date, Some(Millis(1_767_225_600_000)));
+        assert_eq!(message.message_id.as_str(), "1@example.com");
+        assert_eq!(message.references.len(), 2);
+        assert_eq!(message.text, "Hello\n");
+        assert_eq!(message.faults, []);
+    }
+
+    #[test]
+    fn trap_mail_parser_takes_the_last_of_two_from_fields() {
+        let message = read(b"From: a@x.example\nFrom: b@y.example\nMessage-ID: <1@x>\nMessage-ID: <2@x>\n\nhi");
+        assert_eq!(addresses(&message.from), ["a@x.example", "b@y.example"]);
+        assert!(message.author().is_none());
+        assert!(message.faults.contains(&Fault::AmbiguousFrom) && message.faults.contains(&Fault::AmbiguousMessageId));
+        assert_eq!(message.message_id.as_str(), "1@x");
+        assert_eq!(message.other_ids, [MsgId::parse("2@x").unwrap()]);
+    }
+
+    #[test]
+    fn faults_of_headers_are_told() {
+        for (raw, fault) in [
+            ("To: x@y.z\n\nhi", Fault::NoFrom),
+            ("From: <>\n\nhi", Fault::NoFrom),
+            ("From: Team: a@b.c, d@e.f;\n\nhi", Fault::GroupFrom),
+            ("From: a@b.c, d@e.f\n\nhi", Fault::AmbiguousFrom),
+            ("From: \"boss@corp.example\" <evil@x.example>\n\nhi", Fault::NameIsAddress),
+            ("From: =?utf-8?q?a=00b?= <a@b.c>\n\nhi", Fault::ControlsInHeader),
+            ("From: a@b.c\nSubject: a\nSubject: b\n\nhi", Fault::DuplicateField),
+            ("From: a@b.c\n\nhi", Fault::NoMessageId),
+            ("From: a@b.c\nMessage-ID: <>\n\nhi", Fault::NoMessageId),
+            ("From: a@b.c\nnonsense\nSubject: x\n\nhi", Fault::BadHeaderLine),
+            ("From: a@b.c\n\n", Fault::NoText),
+            ("Content-Type: text/plain; charset=klingon\n\nhi", Fault::UnknownCharset),
+            ("Content-Type: multipart/mixed\n\n--x\n\nhi", Fault::BrokenMultipart),
+            ("Content-Type: image/png\nContent-Transfer-Encoding: base64\n\n!!!!", Fault::BrokenEncoding),
+        ] {
+            assert!(
+                read(raw.as_bytes()).faults.contains(&fault),
+                "{fault} in {raw:?}: {:?}",
+                read(raw.as_bytes()).faults
+            );
+        }
+    }
+
+    #[test]
+    fn trap_mail_parser_gives_dates_that_are_none() {
+        for bad in [
+            "9999-02-31T25:61:61",
+            "Thu, 31 Feb 2026 00:00:00 +0000",
+            "1 Jan 1970 00:00:00",
+            "1 Jan 3000 00:00 +0000",
+            "soon",
+            "",
+        ] {
+            let message = read(format!("Date: {bad}\n\nhi").as_bytes());
+            assert_eq!(message.date, None, "{bad}");
+            assert!(message.faults.contains(&Fault::BadDate), "{bad}");
+        }
+        assert_eq!(read(b"Date: Sat, 29 Feb 2020 12:00:00 -0500\n\nhi").date, Some(Millis(1_582_995_600_000)));
+    }
+
+    #[test]
+    fn eml_10_envelope_evidence_comes_in_order_of_strength() {
+        let message = read(
+            b"Envelope-To: e@x.example\nX-Original-To: o@x.example\nDelivered-To: d@x.example\nDelivered-To: d2@x.example\n\nhi",
+        );
+        let seen: Vec<_> = message.envelope_to.iter().map(ToString::to_string).collect();
+        assert_eq!(seen, ["d@x.example", "d2@x.example", "o@x.example", "e@x.example"]);
+    }
+
+    #[test]
+    fn eml_15_trace_fields_and_line_ends_do_not_change_the_hash() {
+        let body = "From: a@b.c\nSubject: s\n\nhi\n";
+        let hash = |raw: &str| content_hash(&read(raw.as_bytes()));
+        assert_eq!(hash(body), hash(&format!("Received: by x\n{body}")));
+        assert_eq!(hash(body), hash(&body.replace('\n', "\r\n")));
+        assert_ne!(hash(body), hash(&body.replace("hi", "ho")));
+        assert_ne!(hash(body), hash(&body.replace("a@b.c", "d@b.c")));
+    }
+
+    #[test]
+    fn eml_16_a_missing_message_id_is_the_same_on_every_import() {
+        let raw = "From: a@b.c\nSubject: s\n\nhi\n";
+        let id = |raw: &str| read(raw.as_bytes()).message_id;
+        assert_eq!(id(raw), id(&raw.replace('\n', "\r\n")));
+        assert_eq!(id(raw), id(&format!("From a@b.c Thu Jan  1 00:00:00 2026\n{raw}")));
+        assert_ne!(id(raw), id(&raw.replace("hi", "ho")));
+        assert!(id(raw).as_str().ends_with("@message-id.invalid"));
+    }
+
+    #[test]
+    fn null_return_paths_are_told_from_missing_ones() {
+        assert_eq!(read(b"Return-Path: <>\n\nhi").return_path.as_deref(), Some(""));
+        assert_eq!(read(b"Return-Path: <a@b.c>\n\nhi").return_path.as_deref(), Some("a@b.c"));
+        assert_eq!(read(b"To: x\n\nhi").return_path, None);
+    }
+
+    #[test]
+    fn html_alone_is_readable_and_searchable() {
+        let message = read(b"Content-Type: text/html; charset=utf-8\n\n<p>Hello <b>Ana</b></p>");
+        assert_eq!((message.text.as_str(), message.text_is_from_html), ("Hello Ana", true));
+        assert!(message.html.unwrap().contains("<b>"));
+    }
+
+    #[test]
+    fn eml_8_a_mail_beyond_the_limits_keeps_its_header() {
+        let deep = "Content-Type: message/rfc822\n\n".repeat(50_000);
+        let message = read(format!("From: a@b.c\nSubject: deep\n{deep}").as_bytes());
+        assert_eq!((message.subject.as_str(), addresses(&message.from)), ("deep", vec!["a@b.c".to_owned()]));
+        assert!(message.faults.contains(&Fault::TooDeep) && message.is_to_be_quarantined());
+    }
+
+    #[test]
+    fn nested_messages_at_the_limit_do_no_harm() {
+        let lines = "Content-Type: message/rfc822\n\n".repeat(31) + "Subject: in\n\ntext";
+        assert!(!read(lines.as_bytes()).is_to_be_quarantined());
+        let untyped = "A: b\n\n".to_owned() + &"Content-Type: message/rfc822\n\n".repeat(1_999);
+        let _message = read(untyped.as_bytes());
+    }
+
+    #[test]
+    fn helpdesk_mails_read_as_a_person_would() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/mail/helpdesk");
+        let table = fs::read_to_string(root.join("shows.tsv")).unwrap();
+        for row in table.lines().skip(1) {
+            let column: Vec<&str> = row.split('\t').collect();
+            let raw = fs::read(root.join("eml").join(column[0])).unwrap();
+            let message = read(&raw);
+            assert_eq!(message.subject, if column[6] == "-" { "" } else { column[6] }, "{row}");
+            assert!(column[3].contains(message.message_id.as_str()), "{row}");
+            assert!(column[5].to_lowercase().contains(&message.from[0].address.to_string()), "{row}");
+            assert_eq!(message.attachments.len().to_string(), column[7], "{row}");
+            assert!(!message.is_to_be_quarantined(), "{row}");
+        }
+    }
+
+    #[test]
+    fn broken_and_nested_mails_are_stored_with_what_can_be_read() {
+        for path in fixtures("parse/rfc").into_iter().chain(fixtures("parse/malformed")) {
+            let raw = fs::read(&path).unwrap();
+            let message = read(&raw);
+            for attachment in &message.attachments {
+                let bytes = attachment_bytes(&raw, attachment.part_index).unwrap();
+                assert_eq!(u64::try_from(bytes.len()).unwrap(), attachment.size_bytes, "{}", path.display());
+            }
+        }
+    }
+
+    #[test]
+    fn line_ends_do_not_change_what_is_read() {
+        for path in fixtures("parse/rfc") {
+            let raw = String::from_utf8_lossy(&fs::read(&path).unwrap()).replace("\r\n", "\n");
+            let (lf, crlf) = (read(raw.as_bytes()), read(&with_crlf(raw.as_bytes())));
+            assert_eq!(content_hash(&lf), content_hash(&crlf), "{}", path.display());
+            assert_eq!((lf.text, lf.html, lf.faults), (crlf.text, crlf.html, crlf.faults), "{}", path.display());
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_survived(raw in proptest::collection::vec(any::<u8>(), 0..400)) {
+            let message = read(&raw);
+            prop_assert!(!message.message_id.as_str().is_empty());
+            let _bytes = attachment_bytes(&raw, 0);
+        }
+
+        #[test]
+        fn any_heap_of_mail_pieces_is_survived(raw in "((From|To|Subject|Date|Message-ID|References|Content-Type|Content-Transfer-Encoding): |a@b.c|<>|multipart/mixed; boundary=x|message/rfc822|text/html|base64|quoted-printable|=\\?utf-8\\?q\\?=0D\\?=|--x|--x--|\r\n|\n|\n\n|;| |\t|\0){0,60}") {
+            let message = read(raw.as_bytes());
+            for attachment in &message.attachments {
+                prop_assert!(attachment_bytes(raw.as_bytes(), attachment.part_index).is_some());
+            }
+            for person in message.from.iter().chain(&message.to) {
+                prop_assert!(!person.name.chars().any(char::is_control));
+            }
+        }
+    }
+}
