@@ -552,7 +552,8 @@ pub(crate) fn cursor() -> MailboxCursor {
     MailboxCursor { uid_validity: u32::MAX, done: vec![(1, 3), (7, u32::MAX)] }
 }
 
-fn fill(tx: &mut dyn WriteTx) -> Result<()> {
+/// Writes the workspace into an empty store.
+pub(crate) fn fill(tx: &mut dyn WriteTx) -> Result<()> {
     meta::put_workspace_id(tx, "dg1")?;
     meta::put_secret(tx, "reply", b"secret")?;
     agents::put(tx, &agent())?;

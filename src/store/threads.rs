@@ -56,7 +56,8 @@ pub fn tickets(tx: &dyn ReadTx, before: Option<ThreadId>, limit: usize) -> Resul
 /// # Errors
 /// As the engine.
 pub fn count(tx: &dyn ReadTx, up_to: usize) -> Result<u64> {
-    Ok(tx.scan(tables::THREADS_BY_UPDATED, &[], key::END, up_to)?.len() as u64)
+    let rows = tx.scan(tables::THREADS_BY_UPDATED, &[], key::END, up_to)?;
+    Ok(u64::try_from(rows.len()).unwrap_or(u64::MAX))
 }
 
 /// How many tickets there are, counted up to `up_to`.
@@ -64,7 +65,8 @@ pub fn count(tx: &dyn ReadTx, up_to: usize) -> Result<u64> {
 /// # Errors
 /// As the engine.
 pub fn count_tickets(tx: &dyn ReadTx, up_to: usize) -> Result<u64> {
-    Ok(tx.scan(tables::TICKETS, &[], key::END, up_to)?.len() as u64)
+    let rows = tx.scan(tables::TICKETS, &[], key::END, up_to)?;
+    Ok(u64::try_from(rows.len()).unwrap_or(u64::MAX))
 }
 
 /// Whether a ticket of that type exists (TYP-2). Looks through the tickets, newest first, in pages.
@@ -142,6 +144,15 @@ mod tests {
         assert_eq!(store.view(|tx| of_contact(tx, sample::BEN, 3)).map(|found| ids(&found)), Ok(vec![44, 43, 42]));
         assert_eq!(store.view(|tx| of_contact(tx, sample::BEN, 9)).map(|found| found.len()), Ok(4));
         assert_eq!(store.view(|tx| of_contact(tx, ContactId(13), 9)), Ok(Vec::new()));
+    }
+
+    #[test]
+    fn typ_2_a_type_is_in_use_while_a_ticket_has_it() {
+        let store = sample::store();
+        assert_eq!(store.view(|tx| any_of_type(tx, sample::TYPE)), Ok(true));
+        assert_eq!(store.view(|tx| any_of_type(tx, TicketTypeId(99))), Ok(false));
+        assert_eq!((store.view(|tx| count(tx, 99)), store.view(|tx| count(tx, 3))), (Ok(4), Ok(3)));
+        assert_eq!(store.view(|tx| count_tickets(tx, 99)), Ok(2));
     }
 
     #[test]
