@@ -42,6 +42,9 @@ pub mod ticket_types;
 pub mod tickets;
 pub mod views;
 
+#[cfg(test)]
+mod tests;
+
 use crate::clock::Clock;
 use crate::domain::address::Address;
 use crate::domain::id::StateId;
@@ -171,6 +174,7 @@ impl Desk {
         templates: TemplateSet,
         settings: Settings,
     ) -> Result<Self> {
+        store::migrate::run(&store)?;
         let fresh = random_bytes::<32>()?;
         let at = draft::At::of(&clock);
         let (key, highest_id) = store.update(move |tx| first_start(tx, &fresh, &at)).await?;

@@ -1,30 +1,50 @@
-//! What kind of mail a mail is (EML-20 to EML-28).
+//! What kind of mail a part came from (EML-20 to EML-26).
+//!
+//! **Invariant:** only [`DeliveryClass::Human`] may have effects beyond being stored; every other class is silent
+//! (EML-27).
 
-/// The class of an inbound mail. Only [`DeliveryClass::Human`] has effects on the desk's state (EML-27).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+use std::fmt;
+use std::str::FromStr;
+
+/// The class of an incoming mail.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum DeliveryClass {
-    /// Written by a person (EML-20).
+    /// Written by a person, as far as can be told (EML-20).
+    #[default]
     Human,
-    /// Vacation notices and other automatic answers (EML-21, RFC 3834).
+    /// A vacation note or another automatic answer (EML-21).
     AutoReply,
-    /// A bounce: the mail was not delivered (EML-22, RFC 3464).
+    /// A delivery failed for good (EML-22).
     DsnFailed,
-    /// A notice of delay; the mail may still arrive.
+    /// A delivery takes longer; nothing failed yet (EML-22, EML-28).
     DsnDelayed,
-    /// A report of success, relaying or anything else.
+    /// Any other delivery report: delivered, relayed, expanded (EML-22).
     DsnOther,
-    /// A feedback report (EML-23, RFC 5965).
+    /// An abuse report (EML-23).
     Complaint,
-    /// List and bulk mail (EML-24).
+    /// List mail or a newsletter (EML-24).
     List,
-    /// Marked as spam by the receiving server, or from a blocked sender (EML-26).
-    Spam,
     /// Our own mail come back (EML-25).
     Own,
+    /// Marked by the receiving server, or the sender is blocked (EML-26).
+    Spam,
 }
 
 impl DeliveryClass {
-    /// The word of INTERFACES §6.
+    /// Every class, in the order of the specification.
+    pub const ALL: [Self; 9] = [
+        Self::Human,
+        Self::AutoReply,
+        Self::DsnFailed,
+        Self::DsnDelayed,
+        Self::DsnOther,
+        Self::Complaint,
+        Self::List,
+        Self::Own,
+        Self::Spam,
+    ];
+
+    /// The word the API and the store use.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -35,14 +55,52 @@ impl DeliveryClass {
             Self::DsnOther => "dsn_other",
             Self::Complaint => "complaint",
             Self::List => "list",
-            Self::Spam => "spam",
             Self::Own => "own",
+            Self::Spam => "spam",
         }
     }
 
-    /// Whether the mail must change nothing but its thread's list of parts (EML-27).
+    /// Whether mail of this class changes nothing but the record (EML-27).
     #[must_use]
     pub fn is_silent(self) -> bool {
         self != Self::Human
+    }
+
+    /// Whether it reports on a mail we sent.
+    #[must_use]
+    pub fn is_report(self) -> bool {
+        matches!(self, Self::DsnFailed | Self::DsnDelayed | Self::DsnOther | Self::Complaint)
+    }
+}
+
+impl fmt::Display for DeliveryClass {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A word that names no class.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a delivery class")]
+pub struct BadDeliveryClass;
+
+impl FromStr for DeliveryClass {
+    type Err = BadDeliveryClass;
+    fn from_str(word: &str) -> Result<Self, BadDeliveryClass> {
+        Self::ALL.into_iter().find(|class| class.as_str() == word).ok_or(BadDeliveryClass)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn eml_27_only_human_mail_is_not_silent() {
+        for class in DeliveryClass::ALL {
+            assert_eq!(class.as_str().parse(), Ok(class));
+            assert_eq!(class.is_silent(), class != DeliveryClass::Human, "{class}");
+        }
+        assert_eq!("Human".parse::<DeliveryClass>(), Err(BadDeliveryClass));
     }
 }

@@ -36,7 +36,6 @@ use crate::domain::part::Part;
 use crate::domain::part::PartKind;
 use crate::domain::thread::Thread;
 use crate::domain::thread::ThreadState;
-use crate::mail::dsn::Reason;
 use crate::mail::dsn::ReportKind;
 use crate::mail::dsn::ReportedRecipient;
 use crate::mail::message::NamedAddress;
@@ -376,28 +375,10 @@ fn email_facts(
             smtp_reply: recipient.smtp_reply.clone(),
             recipient: recipient.address.as_ref().map(Address::to_string),
             hard: recipient.hard,
-            reason: Some(reason_word(recipient.reason).to_owned()),
+            reason: Some(recipient.reason.as_str().to_owned()),
             delivery: bounced.map(|delivery| delivery.id),
         }),
         may_answer_automatically: reading.may_answer,
-    }
-}
-
-fn reason_word(reason: Reason) -> &'static str {
-    match reason {
-        Reason::UserUnknown => "user_unknown",
-        Reason::HostUnknown => "host_unknown",
-        Reason::Moved => "moved",
-        Reason::Suspended => "suspended",
-        Reason::MailboxFull => "mailbox_full",
-        Reason::TooLarge => "too_large",
-        Reason::SenderRejected => "sender_rejected",
-        Reason::Policy => "policy",
-        Reason::Authentication => "authentication",
-        Reason::TooMany => "too_many",
-        Reason::Network => "network",
-        Reason::System => "system",
-        Reason::Unknown => "unknown",
     }
 }
 

@@ -1,0 +1,148 @@
+//! What is owed by mail.
+
+use super::Story;
+use super::field;
+use super::text;
+use super::thread_of;
+use crate::desk::outbox::Prepared;
+use crate::domain::address::Address;
+use crate::domain::channel_kind::ChannelKind;
+use crate::domain::delivery::DeliveryState;
+use crate::domain::delivery::SkipReason;
+use crate::domain::delivery::Verdict;
+use crate::domain::id::ThreadId;
+use std::time::Duration;
+
+const HELLO: &str = "From: Ana <ana@example.com>\nSubject: Invoice\nMessage-ID: <1@example.com>";
+const LEASE: Duration = Duration::from_secs(60);
+
+async fn asked(story: &Story) -> ThreadId {
+    thread_of(&story.mail(HELLO, "Where is my invoice?").await)
+}
+
+#[tokio::test]
+async fn eml_70_in_an_email_thread_a_reply_is_mailed_at_once_and_threads() {
+    let story = Story::begin().await;
+    let thread = asked(&story).await;
+    story.desk.agent_comment(&story.agent, thread, text("On its way.")).await.unwrap();
+    let sent = story.send_due().await;
+    assert_eq!(sent.len(), 1);
+    assert_eq!(field(&sent[0], "In-Reply-To"), "<1@example.com>");
+    assert_eq!(field(&sent[0], "References"), "<1@example.com>");
+    assert!(field(&sent[0], "From").contains("support@desk.example"));
+    assert!(field(&sent[0], "Subject").contains("Invoice"), "{}", field(&sent[0], "Subject"));
+    assert!(sent[0].contains("On its way."));
+    assert_eq!(field(&sent[0], "Auto-Submitted"), "", "a person wrote it");
+    story.end();
+}
+
+async fn messenger_thread(story: &Story) -> (crate::domain::contact::Contact, ThreadId) {
+    let ana = story.visitor().await;
+    let facts =
+        crate::desk::contacts::ContactFacts { email: Some(Address::parse("ana@example.com")), ..Default::default() };
+    let ana = story.desk.update_contact(&story.agent, ana.id, facts).await.unwrap();
+    let posted = story.desk.contact_comment(ana.id, None, text("Hi"), ChannelKind::Messenger).await.unwrap();
+    (ana, posted.thread)
+}
+
+#[tokio::test]
+async fn tst_35_unseen_replies_are_one_mail_seen_ones_none() {
+    let story = Story::begin().await;
+    let (ana, thread) = messenger_thread(&story).await;
+    let mut last = None;
+    for n in 0..3 {
+        last = Some(story.desk.agent_comment(&story.agent, thread, text(&format!("answer {n}"))).await.unwrap());
+        story.wait(Duration::from_secs(30));
+    }
+    assert!(story.send_due().await.is_empty(), "the delay starts again with each reply");
+    story.wait(Duration::from_secs(91));
+    let sent = story.send_due().await;
+    assert_eq!(sent.len(), 1);
+    assert!((0..3).all(|n| sent[0].contains(&format!("answer {n}"))));
+    let one = story.desk.agent_comment(&story.agent, thread, text("seen one")).await.unwrap();
+    story.desk.agent_comment(&story.agent, thread, text("unseen one")).await.unwrap();
+    story.desk.mark_seen(ana.id, thread, one.part).await.unwrap();
+    story.wait(Duration::from_secs(121));
+    let sent = story.send_due().await;
+    assert!(sent.len() == 1 && sent[0].contains("unseen one") && !sent[0].contains("=20seen one"));
+    let two = story.desk.agent_comment(&story.agent, thread, text("seen two")).await.unwrap();
+    story.desk.mark_seen(ana.id, thread, two.part).await.unwrap();
+    story.wait(Duration::from_secs(121));
+    assert!(story.send_due().await.is_empty());
+    let skipped = story.desk.thread_view(&story.agent, thread, true).unwrap().deliveries;
+    assert_eq!(skipped[0].state, DeliveryState::Skipped(SkipReason::SeenInMessenger));
+    assert!(last.is_some());
+    story.end();
+}
+
+#[tokio::test]
+async fn tst_38_a_contact_without_address_gets_no_mail_and_no_error() {
+    let story = Story::begin().await;
+    let ana = story.visitor().await;
+    let thread = story.desk.contact_comment(ana.id, None, text("Hi"), ChannelKind::Messenger).await.unwrap().thread;
+    story.desk.agent_comment(&story.agent, thread, text("Hello")).await.unwrap();
+    let deliveries = story.desk.thread_view(&story.agent, thread, true).unwrap().deliveries;
+    assert_eq!(deliveries[0].state, DeliveryState::Skipped(SkipReason::NoAddress));
+    story.end();
+}
+
+#[tokio::test]
+async fn tst_65_deferred_then_sent_failed_at_once_and_uncertain_once_more() {
+    let story = Story::begin().await;
+    let thread = asked(&story).await;
+    story.desk.agent_comment(&story.agent, thread, text("On its way.")).await.unwrap();
+    let lease = || story.desk.lease_due(10, LEASE);
+    let first = lease().await.unwrap().remove(0);
+    assert!(lease().await.unwrap().is_empty(), "leased once");
+    let deferred = Verdict::Deferred { reason: "451 later".to_owned(), retry_after: None };
+    story.desk.settle(first.id, deferred).await.unwrap();
+    assert!(lease().await.unwrap().is_empty(), "not due yet");
+    story.wait(Duration::from_secs(80));
+    let again = lease().await.unwrap().remove(0);
+    assert_eq!((again.id, &again.message_id), (first.id, &first.message_id));
+    story.desk.mark_past_dot(vec![again.id]).await.unwrap();
+    story.wait(Duration::from_secs(120));
+    assert!(lease().await.unwrap().is_empty(), "the worker died past the dot: uncertain, not sent again");
+    assert_eq!(story.desk.delivery(first.id).unwrap().state, DeliveryState::Uncertain);
+    story.wait(Duration::from_secs(16 * 60));
+    let last = lease().await.unwrap().remove(0);
+    assert_eq!(last.message_id, first.message_id);
+    story.desk.settle(last.id, Verdict::Uncertain { reason: "cut".to_owned() }).await.unwrap();
+    story.wait(Duration::from_secs(24 * 3_600));
+    assert!(lease().await.unwrap().is_empty(), "one retry only (EML-65)");
+    story.end();
+}
+
+#[tokio::test]
+async fn a_cancelled_delivery_is_never_sent_and_a_failed_one_can_be_retried() {
+    let story = Story::begin().await;
+    let thread = asked(&story).await;
+    story.desk.agent_comment(&story.agent, thread, text("One")).await.unwrap();
+    let one = story.desk.deliveries(10).unwrap()[0].clone();
+    story.desk.cancel_delivery(one.id).await.unwrap();
+    assert!(story.send_due().await.is_empty());
+    story.desk.agent_comment(&story.agent, thread, text("Two")).await.unwrap();
+    let two = story.desk.lease_due(10, LEASE).await.unwrap().remove(0);
+    story.desk.settle(two.id, Verdict::Failed { reason: "550 no".to_owned() }).await.unwrap();
+    assert_eq!(story.desk.deliveries(10).unwrap().len(), 1, "visible");
+    story.desk.retry_delivery(two.id).await.unwrap();
+    assert_eq!(story.send_due().await.len(), 1);
+    assert!(story.desk.retry_delivery(two.id).await.is_err(), "it was sent");
+    story.end();
+}
+
+#[tokio::test]
+async fn prepare_composes_the_same_bytes_on_every_try() {
+    let story = Story::begin().await;
+    let thread = asked(&story).await;
+    story.desk.agent_comment(&story.agent, thread, text("On its way.")).await.unwrap();
+    let delivery = story.desk.lease_due(10, LEASE).await.unwrap().remove(0);
+    let id = |prepared: Prepared| match prepared {
+        Prepared::Send(mail) => (mail.message_id, mail.recipient.to_string(), mail.reverse_path.to_string()),
+        Prepared::Settle(verdict) => panic!("{verdict:?}"),
+    };
+    let first = id(story.desk.prepare(&delivery).unwrap());
+    story.wait(Duration::from_secs(3_600));
+    assert_eq!(id(story.desk.prepare(&delivery).unwrap()), first);
+    story.end();
+}

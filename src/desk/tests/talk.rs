@@ -1,0 +1,163 @@
+//! Conversations by messenger and API, and what a messenger reads.
+
+use super::Story;
+use super::text;
+use crate::desk::conversations::NewMessage;
+use crate::desk::conversations::ThreadAct;
+use crate::desk::identity::Claim;
+use crate::desk::identity::NoSession;
+use crate::domain::channel_kind::ChannelKind;
+use crate::domain::id::EventSeq;
+use crate::domain::thread::ThreadState;
+use ring::hmac;
+
+#[tokio::test]
+async fn tst_100_the_same_client_id_gives_the_same_answer() {
+    let story = Story::begin().await;
+    let ana = story.visitor().await;
+    let message = NewMessage { client_id: Some("one".to_owned()), ..text("Hello") };
+    let say = || story.desk.contact_comment(ana.id, None, message.clone(), ChannelKind::Messenger);
+    let first = say().await.unwrap();
+    for _ in 0..4 {
+        let again = say().await.unwrap();
+        assert!(again.repeated);
+        assert_eq!((again.thread, again.part, again.seq), (first.thread, first.part, first.seq));
+    }
+    assert_eq!(story.parts(first.thread).len(), 1);
+    story.end();
+}
+
+#[tokio::test]
+async fn msg_40_a_messenger_reads_what_it_missed_once_and_in_order() {
+    let story = Story::begin().await;
+    let ana = story.visitor().await;
+    let hello = story.desk.contact_comment(ana.id, None, text("Hello"), ChannelKind::Messenger).await.unwrap();
+    let seen_up_to = story.desk.log_seq().unwrap();
+    for n in 0..5 {
+        story.desk.agent_comment(&story.agent, hello.thread, text(&format!("answer {n}"))).await.unwrap();
+        story.desk.agent_note(&story.agent, hello.thread, text("not for you")).await.unwrap();
+    }
+    let (entries, up_to) = story.desk.stream_after(ana.id, seen_up_to, 100).unwrap().unwrap();
+    let bodies: Vec<_> = entries.iter().filter_map(|entry| entry.part.as_ref()).map(|part| &part.body_text).collect();
+    assert_eq!(bodies, ["answer 0", "answer 1", "answer 2", "answer 3", "answer 4"]);
+    assert!(entries.windows(2).all(|pair| pair[0].entry.seq < pair[1].entry.seq));
+    assert!(story.desk.stream_after(ana.id, up_to, 100).unwrap().unwrap().0.is_empty());
+    assert!(story.desk.stream_after(ana.id, EventSeq(up_to.0 + 1), 100).unwrap().is_none(), "ahead of the log");
+    let history = story.desk.history(ana.id, hello.thread, None, 3).unwrap();
+    assert_eq!(
+        history.iter().map(|part| part.body_text.as_str()).collect::<Vec<_>>(),
+        ["answer 2", "answer 3", "answer 4"]
+    );
+    story.end();
+}
+
+#[tokio::test]
+async fn shr_5_nobody_reads_somebody_elses_conversation() {
+    let story = Story::begin().await;
+    let (ana, eve) = (story.visitor().await, story.visitor().await);
+    let hello = story.desk.contact_comment(ana.id, None, text("Hello"), ChannelKind::Messenger).await.unwrap();
+    assert!(story.desk.history(eve.id, hello.thread, None, 10).is_err());
+    let say = story.desk.contact_comment(eve.id, Some(hello.thread), text("Hi"), ChannelKind::Messenger).await;
+    assert!(say.is_err());
+    assert!(story.desk.mark_seen(eve.id, hello.thread, hello.part).await.is_err());
+    assert!(story.desk.snapshot(eve.id).unwrap().conversations.is_empty());
+    assert_eq!(story.desk.snapshot(ana.id).unwrap().conversations.len(), 1);
+    story.end();
+}
+
+#[tokio::test]
+async fn tst_95_hmac_of_user_id_wins_over_email_and_a_wrong_hash_gives_no_session() {
+    let story = Story::begin().await;
+    let hash = |of: &str| {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, b"secret");
+        data_encoding::HEXLOWER.encode(hmac::sign(&key, of.as_bytes()).as_ref())
+    };
+    let claim = |hash: String| Claim::Hmac {
+        user_id: Some("u-9".to_owned()),
+        email: Some("ana@example.com".to_owned()),
+        name: None,
+        user_hash: Some(hash),
+    };
+    let session = story.desk.open_session(claim(hash("u-9"))).await.unwrap();
+    assert!(session.verified && session.contact.external_id.as_deref() == Some("u-9"));
+    for wrong in [hash("ana@example.com"), String::new(), "zz".to_owned()] {
+        let refused = story.desk.open_session(claim(wrong)).await;
+        assert!(matches!(refused, Err(NoSession::NotProved(_))));
+    }
+    assert_eq!(story.desk.open_session(claim(hash("u-9"))).await.unwrap().contact.id, session.contact.id);
+    story.end();
+}
+
+#[tokio::test]
+async fn tst_96_tokens_without_user_id_expired_unsigned_or_of_another_key_are_refused() {
+    let story = Story::begin().await;
+    let now = jiff::Timestamp::now().as_second();
+    let make = |claims: serde_json::Value, secret: &[u8]| {
+        let key = jsonwebtoken::EncodingKey::from_secret(secret);
+        Claim::Jwt(jsonwebtoken::encode(&jsonwebtoken::Header::default(), &claims, &key).unwrap())
+    };
+    let good = make(serde_json::json!({"user_id": "u-1", "exp": now + 600}), b"secret");
+    let session = story.desk.open_session(good).await.unwrap();
+    assert_eq!(session.contact.external_id.as_deref(), Some("u-1"));
+    let unsigned = "eyJhbGciOiJub25lIn0.eyJ1c2VyX2lkIjoidS0xIn0.".to_owned();
+    let bad = [
+        make(serde_json::json!({"email": "ana@example.com", "exp": now + 600}), b"secret"),
+        make(serde_json::json!({"user_id": "u-1", "exp": now - 600}), b"secret"),
+        make(serde_json::json!({"user_id": "u-1", "exp": now + 600}), b"other"),
+        Claim::Jwt(unsigned),
+    ];
+    for claim in bad {
+        assert!(matches!(story.desk.open_session(claim).await, Err(NoSession::NotProved(_))));
+    }
+    story.end();
+}
+
+#[tokio::test]
+async fn tst_97_an_unproved_claim_sees_nothing_of_the_user_it_names() {
+    let story = Story::begin().await;
+    let hash =
+        data_encoding::HEXLOWER.encode(hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, b"secret"), b"u-9").as_ref());
+    let claim = |user_hash| Claim::Hmac { user_id: Some("u-9".to_owned()), email: None, name: None, user_hash };
+    let user = story.desk.open_session(claim(Some(hash))).await.unwrap().contact;
+    story.desk.contact_comment(user.id, None, text("Secret"), ChannelKind::Messenger).await.unwrap();
+    let unproved = story.desk.open_session(claim(None)).await.unwrap();
+    assert!(!unproved.verified && unproved.contact.id != user.id);
+    assert!(story.desk.snapshot(unproved.contact.id).unwrap().conversations.is_empty());
+    let back = story.desk.open_session(Claim::Visitor(unproved.visitor.unwrap())).await.unwrap();
+    assert_eq!(back.contact.id, unproved.contact.id);
+    story.end();
+}
+
+#[tokio::test]
+async fn tst_17_a_snooze_is_kept_by_its_assignee_and_ended_by_others() {
+    let story = Story::begin().await;
+    let ana = story.visitor().await;
+    let thread = story.desk.contact_comment(ana.id, None, text("Hi"), ChannelKind::Messenger).await.unwrap().thread;
+    let snooze = || story.desk.act_on_thread(&story.agent, thread, ThreadAct::Snooze(None), None);
+    let state = || story.desk.thread_view(&story.agent, thread, false).unwrap().thread.state;
+    snooze().await.unwrap();
+    story.desk.agent_note(&story.agent, thread, NewMessage { skip_unsnooze: true, ..text("kept") }).await.unwrap();
+    assert_eq!(state(), ThreadState::Snoozed(None));
+    story.desk.agent_note(&story.agent, thread, text("not the assignee")).await.unwrap();
+    assert_eq!(state(), ThreadState::Open);
+    let to = crate::desk::conversations::Assignment { agent: Some(Some(story.agent.agent)), team: None };
+    story.desk.assign(&story.agent, thread, to, None).await.unwrap();
+    snooze().await.unwrap();
+    story.desk.agent_comment(&story.agent, thread, text("mine")).await.unwrap();
+    assert_eq!(state(), ThreadState::Snoozed(None));
+    story.end();
+}
+
+#[tokio::test]
+async fn lif_1_a_snooze_ends_at_its_time() {
+    let story = Story::begin().await;
+    let ana = story.visitor().await;
+    let thread = story.desk.contact_comment(ana.id, None, text("Hi"), ChannelKind::Messenger).await.unwrap().thread;
+    let until = super::NOW.plus(std::time::Duration::from_secs(60));
+    story.desk.act_on_thread(&story.agent, thread, ThreadAct::Snooze(Some(until)), None).await.unwrap();
+    assert_eq!(story.desk.wake_snoozed().await.unwrap(), 0);
+    story.wait(std::time::Duration::from_secs(61));
+    assert_eq!(story.desk.wake_snoozed().await.unwrap(), 1);
+    assert_eq!(story.words(thread), ["comment", "snoozed", "unsnoozed"]);
+    story.end();
+}
