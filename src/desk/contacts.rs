@@ -79,8 +79,7 @@ impl Desk {
             let mut items = store::contacts::newest(tx, after, limit.saturating_add(1))?;
             let has_more = items.len() > limit;
             items.truncate(limit);
-            let total = store::contacts::newest(tx, None, TOTAL_COUNTED_MAX)?.len();
-            Ok(Page { items, total: total as u64, has_more })
+            Ok(Page { items, total: store::contacts::count(tx, TOTAL_COUNTED_MAX)?, has_more })
         })?)
     }
 

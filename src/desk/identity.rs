@@ -14,6 +14,7 @@ use crate::domain::id::ContactId;
 use crate::mail::clean;
 use crate::store;
 use crate::store::engine::WriteTx;
+use crate::store::save::Change;
 use crate::store::save::save;
 use data_encoding::BASE64URL_NOPAD;
 use data_encoding::HEXLOWER_PERMISSIVE;
@@ -23,9 +24,12 @@ use jsonwebtoken::Validation;
 use ring::digest;
 use ring::hmac;
 use serde::Deserialize;
+use std::time::Duration;
 
 /// Clock skew granted to tokens, in seconds (MSG-11).
 const CLOCK_SKEW_S: u64 = 60;
+/// How often it is noted that a contact was here.
+const SEEN_NOTED_EVERY: Duration = Duration::from_secs(300);
 /// Longest `user_id` taken, in bytes.
 const USER_ID_BYTES_MAX: usize = 256;
 
@@ -149,10 +153,10 @@ impl Desk {
                 (None, None) => None,
             };
             let fresh = || Contact::new(ContactId(at.id()), ContactRole::User, at.now);
-            let mut contact = known.unwrap_or_else(fresh);
+            let mut contact = known.clone().unwrap_or_else(fresh);
             contact.external_id = person.user_id.clone().or(contact.external_id);
-            touch(&mut contact, &person, true, &at);
-            keep(tx, contact, &at)
+            touch(&mut contact, &person, true);
+            keep(tx, known, contact, &at)
         });
         let contact = found.await.map_err(unavailable)?;
         Ok(Session { contact, visitor: None, verified: true })
@@ -175,14 +179,15 @@ impl Desk {
                 Some(contact) => store::contacts::get(tx, contact)?,
                 None => None,
             };
-            if let (Some(mut contact), Some(token)) = (known, &token) {
-                touch(&mut contact, &person, false, &at);
-                return Ok((keep(tx, contact, &at)?, token.clone()));
+            if let (Some(known), Some(token)) = (known, &token) {
+                let mut contact = known.clone();
+                touch(&mut contact, &person, false);
+                return Ok((keep(tx, Some(known), contact, &at)?, token.clone()));
             }
             let mut contact = Contact::new(ContactId(at.id()), ContactRole::Visitor, at.now);
-            touch(&mut contact, &person, false, &at);
+            touch(&mut contact, &person, false);
             store::visitors::put(tx, &hash_of(&fresh), contact.id)?;
-            Ok((keep(tx, contact, &at)?, fresh.clone()))
+            Ok((keep(tx, None, contact, &at)?, fresh.clone()))
         });
         let (contact, token) = found.await.map_err(unavailable)?;
         Ok(Session { contact, visitor: Some(token), verified: false })
@@ -190,7 +195,7 @@ impl Desk {
 }
 
 /// Takes over what the page says; only a proof makes an address verified or changes a known one (MSG-13).
-fn touch(contact: &mut Contact, person: &Person, proved: bool, at: &At) {
+fn touch(contact: &mut Contact, person: &Person, proved: bool) {
     let email = person.email.as_deref().and_then(Address::parse);
     if let Some(email) = email.filter(|_| proved || contact.email.is_none()) {
         contact.email_verified = proved;
@@ -199,11 +204,19 @@ fn touch(contact: &mut Contact, person: &Person, proved: bool, at: &At) {
     if let Some(name) = person.name.as_deref().map(clean::name).filter(|name| !name.is_empty()) {
         contact.name = Some(name);
     }
-    contact.last_seen_at = Some(at.now);
 }
 
-fn keep(tx: &mut dyn WriteTx, contact: Contact, at: &At) -> store::Result<Contact> {
-    save(tx, &updated(contact.clone(), at))?;
+/// Saves what the visit changed. That somebody was here is noted now and then, and is no event: many sockets come back
+/// at once after a restart.
+fn keep(tx: &mut dyn WriteTx, known: Option<Contact>, mut contact: Contact, at: &At) -> store::Result<Contact> {
+    let changed = known.as_ref() != Some(&contact);
+    let last_seen = contact.last_seen_at.replace(at.now);
+    if changed {
+        contact.updated_at = at.now;
+        save(tx, &updated(contact.clone(), at))?;
+    } else if last_seen.is_none_or(|seen| at.now.since(seen) >= SEEN_NOTED_EVERY) {
+        save(tx, &Change { contacts: vec![contact.clone()], ..Change::default() })?;
+    }
     Ok(contact)
 }
 

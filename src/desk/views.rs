@@ -27,6 +27,8 @@ use crate::store::engine::ReadTx;
 pub const PARTS_MAX: usize = 500;
 /// Deliveries that ride along with a thread.
 const DELIVERIES_MAX: usize = 1_000;
+/// Pages of 100 threads looked through for one page of conversations.
+const PAGES_LOOKED_AT_MAX: usize = 200;
 /// Most log entries of one answer.
 pub const LOG_ENTRIES_MAX: usize = 1_000;
 
@@ -109,7 +111,10 @@ impl Desk {
             let listed = |thread: &Thread| thread.is_customer_facing() && may_read(caller, thread);
             let mut items = Vec::new();
             let mut before = after;
-            while items.len() <= limit {
+            for _ in 0..PAGES_LOOKED_AT_MAX {
+                if items.len() > limit {
+                    break;
+                }
                 let rows = store::threads::newest(tx, before, 100)?;
                 let Some(last) = rows.last() else { break };
                 before = Some((last.updated_at, last.id));

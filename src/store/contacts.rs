@@ -52,6 +52,14 @@ pub fn newest(tx: &dyn ReadTx, before: Option<ContactId>, limit: usize) -> Resul
     record::list(tx.scan_back(tables::CONTACTS, &[], &to, limit)?)
 }
 
+/// How many contacts there are, counted up to `up_to`.
+///
+/// # Errors
+/// As the engine.
+pub fn count(tx: &dyn ReadTx, up_to: usize) -> Result<u64> {
+    Ok(tx.scan(tables::CONTACTS, &[], key::END, up_to)?.len() as u64)
+}
+
 /// Writes a contact; an external id that another contact has is refused (OBJ-14).
 pub(crate) fn put(tx: &mut dyn WriteTx, contact: &Contact) -> Result<()> {
     if let Some(external_id) = &contact.external_id {
