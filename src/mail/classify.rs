@@ -115,8 +115,6 @@ fn auto_reply(message: &Message) -> Option<String> {
         ("precedence", &["auto_reply", "auto-reply"][..]),
         ("x-precedence", &["auto_reply", "auto-reply"]),
         ("x-apple-action", &["vacation"]),
-        ("x-pm-msg-type", &["auto"]),
-        ("x-message-flag", &["auto"]),
         ("preference", &["auto_reply"]),
         ("delivered-to", &["autoresponder"]),
         ("x-mailer", &["vacation", "autoresponder", "auto responder"]),
@@ -130,7 +128,7 @@ fn auto_reply(message: &Message) -> Option<String> {
 
 /// EML-24.
 fn list(message: &Message) -> Option<String> {
-    for name in ["list-id", "list-unsubscribe", "list-post", "list-help", "mailing-list", "x-mailing-list", "x-loop"] {
+    for name in ["list-id", "list-unsubscribe", "list-post", "list-help", "mailing-list", "x-mailing-list"] {
         if let Some(value) = message.field(name) {
             return Some(shown(name, value));
         }

@@ -253,7 +253,7 @@ fn text_part(kind: ContentType, text: &str) -> SinglePart {
     let other = text.bytes().filter(|b| !b.is_ascii()).count();
     let encoding =
         if other > text.len() / 3 { ContentTransferEncoding::Base64 } else { ContentTransferEncoding::QuotedPrintable };
-    let body = Body::new_with_encoding(text, encoding).unwrap_or_else(|text| Body::new(text));
+    let body = Body::new_with_encoding(text, encoding).unwrap_or_else(Body::new);
     SinglePart::builder().header(kind).body(body)
 }
 
@@ -264,8 +264,7 @@ fn file_part(file: &OutgoingFile) -> SinglePart {
         .filter(|_| !file.content_type.to_ascii_lowercase().starts_with("message/"))
         .or_else(|| ContentType::parse("application/octet-stream").ok())
         .unwrap_or(ContentType::TEXT_PLAIN);
-    let body = Body::new_with_encoding(file.bytes.clone(), ContentTransferEncoding::Base64)
-        .unwrap_or_else(|bytes| Body::new(bytes));
+    let body = Body::new_with_encoding(file.bytes.clone(), ContentTransferEncoding::Base64).unwrap_or_else(Body::new);
     let name = clean::file_name(&file.name, &file.content_type);
     let attachment = match file.content_id.as_deref().and_then(MsgId::parse) {
         Some(id) if id.as_str().is_ascii() => Attachment::new_inline_with_name(id.as_str().to_owned(), name),

@@ -49,6 +49,10 @@ pub const HTML_NODES_MAX: usize = 20_000;
 pub const HTML_DEPTH_MAX: usize = 256;
 /// Links (EML-51).
 pub const HTML_LINKS_MAX: usize = 5_000;
+/// Character references in text; a parser's time for many in a row is quadratic.
+pub const HTML_REFERENCES_MAX: usize = 30_000;
+/// Character references in one element's attributes.
+pub const HTML_TAG_REFERENCES_MAX: usize = 2_000;
 /// Attributes of one element.
 pub const HTML_ATTRIBUTES_MAX: usize = 200;
 

@@ -160,7 +160,7 @@ impl Structure {
     fn kind(&mut self, walk: &mut HeaderWalk<'_>) -> Result<Kind, Fault> {
         let in_digest = matches!(self.levels.last(), Some(Level::Multipart(_, true)));
         let mut kind = if in_digest { Kind::Message } else { Kind::Leaf };
-        let mut is_encoded = false;
+        let (mut encodings, mut transfer_fields) = (0, 0);
         let mut count = 0;
         for item in walk.by_ref() {
             count += 1;
@@ -173,8 +173,13 @@ impl Structure {
                 self.count_type_line()?;
                 kind = kind_of(&field);
             }
-            is_encoded |= field.is("content-transfer-encoding") && is_encoding(field.value);
+            if field.is("content-transfer-encoding") {
+                transfer_fields += 1;
+                encodings += usize::from(is_encoding(field.value));
+            }
         }
+        // Of contradicting fields a parser may take either: only what all of them encode is no message to walk into.
+        let is_encoded = transfer_fields > 0 && encodings == transfer_fields;
         Ok(if is_encoded && matches!(kind, Kind::Message) { Kind::Leaf } else { kind })
     }
 
@@ -209,7 +214,7 @@ fn is_encoding(value: &[u8]) -> bool {
 }
 
 fn kind_of(field: &RawField<'_>) -> Kind {
-    let parsed = fields::parsed(field.value, |stream| stream.parse_content_type().into_content_type().map(owned_type));
+    let parsed = fields::parsed(field.value, |stream| stream.parse_content_type().as_content_type().map(owned_type));
     match parsed {
         Some((kind, subtype, Some(boundary))) if kind == "multipart" => {
             Kind::Multipart(boundary.into_bytes(), subtype == "digest")
@@ -221,7 +226,7 @@ fn kind_of(field: &RawField<'_>) -> Kind {
     }
 }
 
-fn owned_type(content_type: mail_parser::ContentType<'_>) -> (String, String, Option<String>) {
+fn owned_type(content_type: &mail_parser::ContentType<'_>) -> (String, String, Option<String>) {
     let boundary = content_type.attribute("boundary").map(str::to_owned);
     (content_type.ctype().to_ascii_lowercase(), content_type.subtype().unwrap_or("").to_ascii_lowercase(), boundary)
 }
@@ -249,7 +254,7 @@ mod tests {
     #[test]
     fn mails_within_the_limits_pass() {
         for mail in ["A: b\n\nc", "no header at all", &nested(32), &messages(32), &parts(1_000)] {
-            assert_eq!(prescan(mail.as_bytes()), Ok(()), "{:.60}", mail);
+            assert_eq!(prescan(mail.as_bytes()), Ok(()), "{mail:.60}");
         }
     }
 

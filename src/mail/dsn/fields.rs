@@ -23,17 +23,17 @@ pub(super) fn complaint(message: &Message) -> Option<Report> {
         let told = all_values(&part.text, "original-rcpt-to");
         let kind = header_value(&part.text, "feedback-type").map(|kind| kind.to_lowercase());
         let evidence = "content-type: message/feedback-report";
-        return Some(abuse(told, kind.unwrap_or_else(|| "abuse".to_owned()), evidence));
+        return Some(abuse(told, kind.as_deref().unwrap_or("abuse"), evidence));
     }
     if message.content_type.ends_with("; feedback-report") {
-        return Some(abuse(Vec::new(), "abuse".to_owned(), "content-type: report-type=feedback-report"));
+        return Some(abuse(Vec::new(), "abuse", "content-type: report-type=feedback-report"));
     }
     let returned = message.notices.iter().find(|notice| notice.content_type == "message/rfc822")?;
     let marked = header_value(&returned.text, "x-hmxmroriginalrecipient")?;
-    Some(abuse(vec![marked], "abuse".to_owned(), "x-hmxmroriginalrecipient"))
+    Some(abuse(vec![marked], "abuse", "x-hmxmroriginalrecipient"))
 }
 
-fn abuse(told: Vec<String>, feedback_type: String, evidence: &'static str) -> Report {
+fn abuse(told: Vec<String>, feedback_type: &str, evidence: &'static str) -> Report {
     let recipients = told.into_iter().take(REPORTED_MAX).map(|text| ReportedRecipient {
         address: Address::parse(text.trim_matches(['<', '>', ' '])),
         status: None,
@@ -47,7 +47,7 @@ fn abuse(told: Vec<String>, feedback_type: String, evidence: &'static str) -> Re
         kind: ReportKind::Complaint,
         recipients: recipients.collect(),
         original_id: None,
-        feedback_type: Some(clean::line(&feedback_type, 100)),
+        feedback_type: Some(clean::line(feedback_type, 100)),
         evidence,
     }
 }

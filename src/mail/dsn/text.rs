@@ -13,7 +13,8 @@ use crate::mail::message::Message;
 /// Lines of a server's words taken for one recipient.
 const WORDS_LINES_MAX: usize = 12;
 
-/// A bounce that is in no standard form: it must come from a machine and say that something was not delivered.
+/// A bounce that is in no standard form: it must come from a machine and say that something was not delivered; with a
+/// reverse-path that can be answered, in subject and text both, since a postmaster is a person at times.
 pub(super) fn report(message: &Message, reverse_path: Option<&str>) -> Option<Report> {
     let is_null = reverse_path.or(message.return_path.as_deref()) == Some("");
     let from_machine = is_from_machine(message);
@@ -21,12 +22,15 @@ pub(super) fn report(message: &Message, reverse_path: Option<&str>) -> Option<Re
     if let Some(report) = notification(message, own) {
         return Some(report);
     }
-    let says = words::says_undelivered(&message.subject, own);
+    let in_subject = words::says_undelivered(&message.subject, "");
+    let in_text = words::says_undelivered("", own);
+    let is_known_sender = !is_null && reverse_path.or(message.return_path.as_deref()).is_some();
+    let says = if is_known_sender { in_subject && in_text } else { in_subject || in_text };
     let failed = message.field("x-failed-recipients");
     let evidence = match (failed, from_machine, is_null) {
         (Some(_), _, _) => "x-failed-recipients",
         (None, true, _) if says => "from a mail system, and its words",
-        (None, false, true) if says && !is_answer(message) => "null return-path, and its words",
+        (None, false, true) if in_subject => "null return-path, and its words",
         _ if says_at_once(message, own) => "its words",
         _ => return None,
     };
@@ -66,12 +70,6 @@ pub(super) fn is_from_machine(message: &Message) -> bool {
     let written = message.field("from").unwrap_or("").to_lowercase();
     message.from.iter().any(|author| has_machine_name(author.address.without_tag().0.local()))
         || words::MACHINE_NAMES.iter().any(|name| written.contains(name))
-}
-
-/// An automatic answer of a person's mailbox, which also has a null return-path at times.
-fn is_answer(message: &Message) -> bool {
-    message.field("auto-submitted").is_some_and(|value| value.starts_with("auto-replied"))
-        && !words::says_undelivered(&message.subject, "")
 }
 
 /// No machine's name, but subject and first words are those of a bounce, and it is nobody's answer.

@@ -3,20 +3,16 @@
 pub(super) use crate::mail::dsn::Reason;
 
 /// In the From field of mail systems, beside the usual addresses.
-pub(super) const MACHINE_NAMES: [&str; 10] = [
+pub(super) const MACHINE_NAMES: &[&str] = &[
     "mailer-daemon",
     "mail delivery s",
     "mail deliver system",
     "delivery subsystem",
-    "mail system",
     "mailer daemon",
-    "system administrator",
-    "postmaster",
-    "mail administrator",
     "ndr administrator",
 ];
 
-const SUBJECTS: [&str; 33] = [
+const SUBJECTS: &[&str] = &[
     "undeliver",
     "undelivered",
     "delivery status",
@@ -52,7 +48,7 @@ const SUBJECTS: [&str; 33] = [
     "bounce notification",
 ];
 
-const TEXTS: [&str; 51] = [
+const TEXTS: &[&str] = &[
     "could not be delivered",
     "couldn't be delivered",
     "was not delivered",
@@ -91,14 +87,10 @@ const TEXTS: [&str; 51] = [
     "mailbox full",
     "invalid user",
     "delivery failure",
-    "not found",
     "mailbox unavailable",
-    "does not exist",
-    "your message to",
     "problem delivering",
     "message was rejected",
     "mail rejected",
-    "this message has been",
     "message could not",
     "duplicated message-id",
     "trouble delivering",
@@ -106,7 +98,7 @@ const TEXTS: [&str; 51] = [
     "no valid recipients",
 ];
 
-const DELAYED: [&str; 9] = [
+const DELAYED: &[&str] = &[
     "has been delayed",
     "warning message only",
     "do not need to resend",
@@ -118,7 +110,7 @@ const DELAYED: [&str; 9] = [
     "still being retried",
 ];
 
-const USER_UNKNOWN: [&str; 64] = [
+const USER_UNKNOWN: &[&str] = &[
     "user unknown",
     "unknown user",
     "no such user",
@@ -186,14 +178,14 @@ const USER_UNKNOWN: [&str; 64] = [
 ];
 
 /// Sentences that can only be about the account.
-const ABOUT_ACCOUNT: [&str; 4] = [
+const ABOUT_ACCOUNT: &[&str] = &[
     "doesn't have a",
     "does not have an account",
     "no account by that name",
     "account that you tried to reach does not exist",
 ];
 
-const HOST_UNKNOWN: [&str; 34] = [
+const HOST_UNKNOWN: &[&str] = &[
     "host unknown",
     "unknown host",
     "domain does not exist",
@@ -230,13 +222,13 @@ const HOST_UNKNOWN: [&str; 34] = [
     "domain nonexistent",
 ];
 
-const FILTERED: [&str; 4] =
-    ["recipient preferences", "message filtered", "rejected-by-the-domain-filter", "domain-filter"];
+const FILTERED: &[&str] =
+    &["recipient preferences", "message filtered", "rejected-by-the-domain-filter", "domain-filter"];
 
-const MOVED: [&str; 5] =
-    ["has moved", "user moved", "address has changed", "no longer works here", "has changed address"];
+const MOVED: &[&str] =
+    &["has moved", "user moved", "address has changed", "no longer works here", "has changed address"];
 
-const SUSPENDED: [&str; 20] = [
+const SUSPENDED: &[&str] = &[
     "is disabled",
     "account disabled",
     "disabled recipient",
@@ -259,7 +251,7 @@ const SUSPENDED: [&str; 20] = [
     "invalid/inactive",
 ];
 
-const MAILBOX_FULL: [&str; 24] = [
+const MAILBOX_FULL: &[&str] = &[
     "mailbox full",
     "mailbox is full",
     "over quota",
@@ -286,7 +278,7 @@ const MAILBOX_FULL: [&str; 24] = [
     "boite du destinataire pleine",
 ];
 
-const TOO_LARGE: [&str; 8] = [
+const TOO_LARGE: &[&str] = &[
     "message too large",
     "too big",
     "size exceeds",
@@ -297,7 +289,7 @@ const TOO_LARGE: [&str; 8] = [
     "larger than",
 ];
 
-const AUTHENTICATION: [&str; 14] = [
+const AUTHENTICATION: &[&str] = &[
     "dmarc",
     "dkim",
     "spf check",
@@ -314,7 +306,7 @@ const AUTHENTICATION: [&str; 14] = [
     "purported",
 ];
 
-const SENDER_REJECTED: [&str; 18] = [
+const SENDER_REJECTED: &[&str] = &[
     "sender address rejected",
     "sender was rejected",
     "sender rejected",
@@ -335,7 +327,7 @@ const SENDER_REJECTED: [&str; 18] = [
     "server rejected mail from",
 ];
 
-const POLICY: [&str; 45] = [
+const POLICY: &[&str] = &[
     "spam",
     "virus",
     "blocked",
@@ -383,7 +375,7 @@ const POLICY: [&str; 45] = [
     "security",
 ];
 
-const TOO_MANY: [&str; 11] = [
+const TOO_MANY: &[&str] = &[
     "too many",
     "rate limit",
     "rate that",
@@ -397,7 +389,7 @@ const TOO_MANY: [&str; 11] = [
     "too much",
 ];
 
-const NETWORK: [&str; 23] = [
+const NETWORK: &[&str] = &[
     "timed out",
     "timeout",
     "time out",
@@ -423,7 +415,7 @@ const NETWORK: [&str; 23] = [
     "expired",
 ];
 
-const SYSTEM: [&str; 12] = [
+const SYSTEM: &[&str] = &[
     "local configuration",
     "configuration error",
     "system resources",
@@ -442,7 +434,7 @@ const SYSTEM: [&str; 12] = [
 pub(super) fn says_undelivered(subject: &str, text: &str) -> bool {
     let subject = subject.to_lowercase();
     let text = text.to_lowercase();
-    has_any(&subject, &SUBJECTS) || has_any(&text, &TEXTS)
+    has_any(&subject, SUBJECTS) || has_any(&text, TEXTS)
 }
 
 /// Whether a subject begins as those of bounces do.
@@ -454,7 +446,7 @@ pub(super) fn subject_begins_undelivered(subject: &str) -> bool {
 /// Whether nothing failed yet.
 pub(super) fn says_delayed(subject: &str, text: &str) -> bool {
     let all = format!("{subject}\n{text}").to_lowercase();
-    has_any(&all, &DELAYED)
+    has_any(&all, DELAYED)
 }
 
 /// A line at which the returned message begins.
@@ -505,25 +497,25 @@ fn is_backed(words: &str, status: Option<&str>, answered: Option<&str>) -> bool 
     let code = status.and_then(|code| code.get(2..)).unwrap_or("");
     let is_address = code.starts_with("1.") || code == "2.1";
     let is_other = code.starts_with("7.") || code.starts_with("2.") || code.starts_with("6.");
-    is_address || (!is_other && (answered != Some("data") || has_any(words, &ABOUT_ACCOUNT)))
+    is_address || (!is_other && (answered != Some("data") || has_any(words, ABOUT_ACCOUNT)))
 }
 
 fn by_words(words: &str, status: Option<&str>, answered: Option<&str>) -> Reason {
     let is_sender = answered == Some("mail from") || status == Some("5.1.8") || status == Some("5.1.7");
     let table: [(&[&str], Reason); 13] = [
-        (&FILTERED, Reason::Filtered),
-        (&MAILBOX_FULL, Reason::MailboxFull),
-        (&AUTHENTICATION, Reason::Authentication),
-        (&SUSPENDED, Reason::Suspended),
-        (&MOVED, Reason::Moved),
-        (&HOST_UNKNOWN, Reason::HostUnknown),
-        (&USER_UNKNOWN, Reason::UserUnknown),
-        (&TOO_LARGE, Reason::TooLarge),
-        (&TOO_MANY, Reason::TooMany),
-        (&SENDER_REJECTED, Reason::SenderRejected),
-        (&SYSTEM, Reason::System),
-        (&NETWORK, Reason::Network),
-        (&POLICY, Reason::Policy),
+        (FILTERED, Reason::Filtered),
+        (MAILBOX_FULL, Reason::MailboxFull),
+        (AUTHENTICATION, Reason::Authentication),
+        (SUSPENDED, Reason::Suspended),
+        (MOVED, Reason::Moved),
+        (HOST_UNKNOWN, Reason::HostUnknown),
+        (USER_UNKNOWN, Reason::UserUnknown),
+        (TOO_LARGE, Reason::TooLarge),
+        (TOO_MANY, Reason::TooMany),
+        (SENDER_REJECTED, Reason::SenderRejected),
+        (SYSTEM, Reason::System),
+        (NETWORK, Reason::Network),
+        (POLICY, Reason::Policy),
     ];
     let found =
         table.iter().find(|(phrases, _)| has_any(words, phrases)).map_or(Reason::Unknown, |(_, reason)| *reason);

@@ -123,3 +123,25 @@ pub(in crate::mail) fn type_of(part: &MessagePart<'_>) -> String {
     };
     declared.map(|text| text.to_ascii_lowercase()).filter(legal).unwrap_or_else(|| fallback.to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn trap_mail_parser_nested_messages_up_to_the_second_bound_are_dropped_without_harm() {
+        let raw = "Content-Type: message/rfc822\n\n".repeat(2_000) + "Subject: in\n\ntext";
+        assert_eq!(with_parsed(raw.as_bytes(), |parsed| parsed.parts.len()), Some(1));
+    }
+
+    #[test]
+    fn bytes_are_those_of_the_sender_in_any_charset() {
+        let raw = b"Content-Type: multipart/mixed; boundary=b\n\n--b\n\nx\n--b\nContent-Type: text/csv; charset=iso-8859-1; name=a.csv\n\
+            Content-Disposition: attachment\nContent-Transfer-Encoding: base64\n\n5PYNCg==\n--b--\n";
+        let message = crate::mail::message::read(raw);
+        let attachment = &message.attachments[0];
+        assert_eq!((attachment.file_name.as_str(), attachment.content_type.as_str()), ("a.csv", "text/csv"));
+        assert_eq!(attachment_bytes(raw, attachment.part_index).unwrap(), b"\xe4\xf6\r\n");
+        assert_eq!(attachment_bytes(raw, 99), None);
+    }
+}

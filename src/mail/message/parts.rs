@@ -50,16 +50,16 @@ fn bodies(message: &mut Message, parsed: &Parsed<'_>) {
     let html_parts = parts(&parsed.html_body);
     let has_html = html_parts.iter().any(|part| matches!(part.body, PartType::Html(_)));
     let (html, html_cut) = joined(&html_parts, |part| match &part.body {
-        PartType::Html(html) => Some(html.to_string()),
-        PartType::Text(text) if has_html => Some(text_to_html(text)),
+        PartType::Html(html) => Some(cut(html)),
+        PartType::Text(text) if has_html => Some(text_to_html(&cut(text))),
         _ => None,
     });
     let mut from_html = false;
     let (text, text_cut) = joined(&text_parts, |part| match &part.body {
-        PartType::Text(text) => Some(text.to_string()),
+        PartType::Text(text) => Some(cut(text)),
         PartType::Html(html) => {
             from_html = true;
-            Some(html_to_text(html))
+            Some(html_to_text(&cut(html)))
         }
         _ => None,
     });
@@ -80,11 +80,18 @@ fn bodies(message: &mut Message, parsed: &Parsed<'_>) {
 
 /// Of a multipart whose parts cannot be told apart everything is text: better read with its boundaries than not at all.
 fn unreadable_multipart(parsed: &Parsed<'_>) -> String {
-    let broken = parsed.parts.iter().find_map(|part| match &part.body {
-        PartType::Text(text) if attachment::type_of(part).starts_with("multipart/") => Some(text),
+    let is_multipart = |part: &&MessagePart<'_>| attachment::type_of(part).starts_with("multipart/");
+    let broken = parsed.parts.iter().filter(is_multipart).find_map(|part| match &part.body {
+        PartType::Text(text) => Some(cut(text)),
+        PartType::Binary(bytes) => Some(cut(&fields::to_utf8(bytes))),
         _ => None,
     });
-    broken.map(|text| clean::body(text, BODY_BYTES_MAX).0).unwrap_or_default()
+    broken.map(|text| clean::body(&text, BODY_BYTES_MAX).0).unwrap_or_default()
+}
+
+/// At most one octet more than is kept of a body, so that what comes after costs no more and still sees that it was cut.
+fn cut(text: &str) -> String {
+    clean::body(text, BODY_BYTES_MAX + 1).0
 }
 
 /// Texts of several parts, one after the other, within the limit.

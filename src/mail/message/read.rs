@@ -177,10 +177,10 @@ fn envelope_to(message: &Message) -> Vec<Address> {
     let mut found: Vec<Address> = Vec::new();
     for name in ["delivered-to", "x-original-to", "envelope-to"] {
         for value in message.fields_named(name).take(ENVELOPE_FIELDS_MAX) {
-            if let Some(address) = Address::parse(value.trim_matches(['<', '>', ' '])) {
-                if !found.contains(&address) {
-                    found.push(address);
-                }
+            if let Some(address) = Address::parse(value.trim_matches(['<', '>', ' ']))
+                && !found.contains(&address)
+            {
+                found.push(address);
             }
         }
     }

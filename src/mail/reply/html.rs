@@ -58,7 +58,7 @@ struct Scan<'a> {
     cuts: Vec<Cut>,
     text_outside: bool,
     text_since_quote: bool,
-    seen_quote: bool,
+    quotes: usize,
     is_interleaved: bool,
     /// What followed a rule right away is looked at for "From:".
     rule_at: Option<usize>,
@@ -105,8 +105,8 @@ impl<'a> Scan<'a> {
 
     fn begin(&mut self, cut: Cut, depth: Option<usize>) {
         if cut.is_quote {
-            self.is_interleaved |= self.seen_quote && self.text_since_quote;
-            self.seen_quote = true;
+            self.is_interleaved |= self.quotes > 0 && self.text_since_quote;
+            self.quotes += 1;
             self.text_since_quote = false;
         }
         self.cutting = Some((cut, depth));
@@ -115,11 +115,11 @@ impl<'a> Scan<'a> {
     fn close(&mut self, end: usize, name: &str) {
         let Some(at) = self.open.iter().rposition(|open| open.eq_ignore_ascii_case(name)) else { return };
         self.open.truncate(at);
-        if let Some((cut, Some(depth))) = self.cutting {
-            if self.open.len() < depth {
-                self.cuts.push(Cut { end, ..cut });
-                self.cutting = None;
-            }
+        if let Some((cut, Some(depth))) = self.cutting
+            && self.open.len() < depth
+        {
+            self.cuts.push(Cut { end, ..cut });
+            self.cutting = None;
         }
     }
 
@@ -127,11 +127,12 @@ impl<'a> Scan<'a> {
         if self.cutting.is_some() || !has_ink(text) {
             return;
         }
-        if let Some(start) = self.rule_at.take() {
-            if words::is_header_line(unescape(text).trim()) && self.text_outside {
-                self.begin(Cut { start, end: start, is_quote: true }, None);
-                return;
-            }
+        if let Some(start) = self.rule_at.take()
+            && self.text_outside
+            && words::is_header_line(unescape(text).trim())
+        {
+            self.begin(Cut { start, end: start, is_quote: true }, None);
+            return;
         }
         self.text_outside = true;
         self.text_since_quote = true;

@@ -3,7 +3,7 @@
 //! A new language is a few entries here. Everything is compared in lower case.
 
 /// Beginnings of a "wrote" line that is followed by a date.
-const OPENERS: [&str; 29] = [
+const OPENERS: &[&str] = &[
     "on ",
     "at ",
     "am ",
@@ -36,7 +36,7 @@ const OPENERS: [&str; 29] = [
 ];
 
 /// Endings of a "wrote" line, without the colon.
-const VERBS: [&str; 29] = [
+const VERBS: &[&str] = &[
     "wrote",
     "writes",
     "said",
@@ -69,9 +69,9 @@ const VERBS: [&str; 29] = [
 ];
 
 /// Verbs that stand before the name; the line then ends with the name.
-const VERBS_INSIDE: [&str; 6] = [" schrieb ", " schreef ", " skrev ", " napsal ", " odes\u{ed}latel ", " heeft "];
+const VERBS_INSIDE: &[&str] = &[" schrieb ", " schreef ", " skrev ", " napsal ", " odes\u{ed}latel ", " heeft "];
 
-const HEADER_NAMES: [&str; 92] = [
+const HEADER_NAMES: &[&str] = &[
     "from",
     "sent",
     "to",
@@ -166,7 +166,7 @@ const HEADER_NAMES: [&str; 92] = [
     "konu",
 ];
 
-const ORIGINAL_MESSAGE: [&str; 21] = [
+const ORIGINAL_MESSAGE: &[&str] = &[
     "original message",
     "original appointment",
     "reply message",
@@ -190,7 +190,7 @@ const ORIGINAL_MESSAGE: [&str; 21] = [
     "\u{539f}\u{59cb}\u{90ae}\u{4ef6}",
 ];
 
-const MOBILE_SIGNATURES: [&str; 33] = [
+const MOBILE_SIGNATURES: &[&str] = &[
     "sent from my ",
     "sent from mail for ",
     "sent from outlook",

@@ -12,6 +12,8 @@ use crate::mail::limits::HTML_BYTES_MAX;
 use crate::mail::limits::HTML_DEPTH_MAX;
 use crate::mail::limits::HTML_LINKS_MAX;
 use crate::mail::limits::HTML_NODES_MAX;
+use crate::mail::limits::HTML_REFERENCES_MAX;
+use crate::mail::limits::HTML_TAG_REFERENCES_MAX;
 use crate::mail::sanitize::OverBudget;
 use std::collections::HashMap;
 
@@ -41,6 +43,7 @@ pub(super) fn check(html: &str) -> Result<(), OverBudget> {
 struct Count<'a> {
     nodes: usize,
     links: usize,
+    references: usize,
     /// Elements that a parser opens again because their block ended before they did.
     reopened: usize,
     open: Vec<(&'a str, &'a str)>,
@@ -56,6 +59,9 @@ impl<'a> Count<'a> {
         }
         if attributes(tag).take(HTML_ATTRIBUTES_MAX + 1).count() > HTML_ATTRIBUTES_MAX {
             return Err(OverBudget::Attributes);
+        }
+        if references(tag) > HTML_TAG_REFERENCES_MAX {
+            return Err(OverBudget::References);
         }
         if name.eq_ignore_ascii_case("a") || name.eq_ignore_ascii_case("area") {
             self.links += 1;
@@ -75,6 +81,10 @@ impl<'a> Count<'a> {
     }
 
     fn text(&mut self, text: &str) -> Result<(), OverBudget> {
+        self.references += references(text);
+        if self.references > HTML_REFERENCES_MAX {
+            return Err(OverBudget::References);
+        }
         if text.trim().is_empty() { Ok(()) } else { self.reopen() }
     }
 
@@ -124,6 +134,10 @@ impl<'a> Count<'a> {
             self.cut(at, name);
         }
     }
+}
+
+fn references(text: &str) -> usize {
+    text.bytes().filter(|b| *b == b'&').count()
 }
 
 fn is_one_of(name: &str, names: &[&str]) -> bool {
@@ -185,6 +199,8 @@ mod tests {
         check_all(&[
             ("links", "<a href=http://x>x</a>".repeat(5_001), Some(OverBudget::Links)),
             ("nodes", "<br>".repeat(20_001), Some(OverBudget::Nodes)),
+            ("references", "&amp;".repeat(30_001), Some(OverBudget::References)),
+            ("references in a tag", format!("<p title='{}'>", "&amp;".repeat(2_001)), Some(OverBudget::References)),
             ("nodes within", "<p>a</p>".repeat(20_000), None),
             ("bytes", "a".repeat(1_024 * 1_024 + 1), Some(OverBudget::Bytes)),
             ("attributes", format!("<p {}>", "a ".repeat(300)), Some(OverBudget::Attributes)),
@@ -192,6 +208,23 @@ mod tests {
             ("open items", format!("<ul>{}", "<li>a".repeat(5_000)), None),
             ("open cells", format!("<table>{}", "<tr><td>a<td>b".repeat(3_000)), None),
             ("equal open formats", "<p><font color=red>a</p>".repeat(3_000), None),
+        ]);
+    }
+
+    #[test]
+    fn what_is_within_the_budgets_is_cleaned_in_time() {
+        check_all(&[
+            ("foster parents", format!("<table>{}", "<tr>x<b>y</b>".repeat(6_000)), None),
+            ("adoption", format!("{}{}", "<b><p>".repeat(100), "</b>x".repeat(9_000)), None),
+            ("links in links", "<a href=http://x><p>x".repeat(120), None),
+            (
+                "attributes",
+                format!("<p {}>x", (0..150).map(|n| format!("a{n}=1 ")).collect::<String>()).repeat(1_000),
+                None,
+            ),
+            ("lists", "<ul><li>x</ul>".repeat(9_000), None),
+            ("references", "&amp;&#106;".repeat(7_500), None),
+            ("deep tables", "<table><tr><td>".repeat(80), None),
         ]);
     }
 

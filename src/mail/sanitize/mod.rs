@@ -51,6 +51,9 @@ pub enum OverBudget {
     /// Above [`crate::mail::limits::HTML_LINKS_MAX`].
     #[error("html_too_many_links")]
     Links,
+    /// Above [`crate::mail::limits::HTML_REFERENCES_MAX`] or [`crate::mail::limits::HTML_TAG_REFERENCES_MAX`].
+    #[error("html_too_many_references")]
+    References,
     /// An element above [`crate::mail::limits::HTML_ATTRIBUTES_MAX`].
     #[error("html_too_many_attributes")]
     Attributes,
@@ -229,12 +232,11 @@ fn settle_images(html: &str) -> CleanHtml {
 pub fn remote_image_urls(clean_html: &str) -> Vec<String> {
     let mut urls: Vec<String> = Vec::new();
     for token in Tokens::new(clean_html) {
-        if let TokenKind::Open("img", attributes) = token.kind {
-            if let Some(url) = attribute(attributes, REMOTE_ATTRIBUTE).map(unescape) {
-                if !urls.contains(&url) {
-                    urls.push(url);
-                }
-            }
+        if let TokenKind::Open("img", attributes) = token.kind
+            && let Some(url) = attribute(attributes, REMOTE_ATTRIBUTE).map(unescape)
+            && !urls.contains(&url)
+        {
+            urls.push(url);
         }
     }
     urls
