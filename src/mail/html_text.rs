@@ -316,6 +316,13 @@ mod tests {
 
     proptest! {
         #[test]
+        fn any_html_is_survived(html in any::<String>(), pieces in "(<|>|/|&|;|#|x|p|blockquote|pre|br|&#|99999999|\u{e9}| ){0,60}") {
+            let _text = html_to_text(&html);
+            let _text = html_to_text(&pieces);
+            let _html = text_to_html(&html);
+        }
+
+        #[test]
         fn text_survives_the_way_to_html_and_back(text in "[a-z<>&\"' ]{0,40}") {
             let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
             prop_assert_eq!(words(&html_to_text(&text_to_html(&text))), words(&text));

@@ -7,6 +7,8 @@ use mail_parser::HeaderValue;
 use mail_parser::decoders::charsets::map::charset_decoder;
 use mail_parser::parsers::MessageStream;
 use std::borrow::Cow;
+use std::panic::AssertUnwindSafe;
+use std::panic::catch_unwind;
 
 /// One field as it stands in the message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,11 +123,11 @@ pub(in crate::mail) fn unstructured(value: &[u8]) -> String {
     parsed(value, |stream| stream.parse_unstructured().into_text().map(Cow::into_owned)).unwrap_or_default()
 }
 
-/// Runs one of the parser's field readers over a value.
+/// Runs one of the parser's field readers over a value, under a guard: a panic is the same as a value it cannot read.
 pub(in crate::mail) fn parsed<T>(value: &[u8], read: impl FnOnce(&mut MessageStream<'_>) -> Option<T>) -> Option<T> {
     let mut line = to_utf8(value).trim().as_bytes().to_vec();
     line.push(b'\n');
-    read(&mut MessageStream::new(&line))
+    catch_unwind(AssertUnwindSafe(|| read(&mut MessageStream::new(&line)))).ok().flatten()
 }
 
 /// An address field as the parser reads it.
