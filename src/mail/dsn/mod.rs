@@ -4,8 +4,8 @@
 //! the addresses it names (P16). In doubt an address is not hard: a wrong suppression loses a customer, a missed one
 //! costs one more bounce.
 //!
-//! The standard form is read from its fields ([`fields`]); every other from the words of the text part ([`text`]). Both
-//! give the server's words to [`words`], which knows kinds of phrases and no single mail.
+//! The standard form is read from its fields (`fields`); every other from the words of the text part (`text`). Both
+//! give the server's words to `words`, which knows kinds of phrases and no single mail.
 
 mod fields;
 mod status;

@@ -3,8 +3,8 @@
 //! **Invariant:** nothing is lost: what is cut stands in `quoted`; where the rules are in doubt the text stays; where
 //! nothing would be left everything is shown. Linear time: each line is looked at a fixed number of times.
 //!
-//! Text is separated by kinds of lines ([`lines`]) and by the lines mail programs write above a quote in many languages
-//! ([`words`]); HTML by the containers mail programs put a quote in ([`html`]).
+//! Text is separated by kinds of lines (`lines`) and by the lines mail programs write above a quote in many languages
+//! (`words`); HTML by the containers mail programs put a quote in (`html`).
 
 mod html;
 mod lines;

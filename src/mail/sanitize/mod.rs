@@ -3,7 +3,7 @@
 //! **Invariant:** what comes out holds only the elements and attributes listed here, no script, style, form or frame, no
 //! URL but http, https, mailto and tel, and loads nothing from anywhere: pictures of the mail itself stand at addresses
 //! the caller gave, all others are kept by name only. The parser never sees HTML beyond the budgets: nesting costs it
-//! quadratic time (FAULTS 0.3), so everything is counted first in one linear pass ([`budget`]).
+//! quadratic time (FAULTS 0.3), so everything is counted first in one linear pass (`budget`).
 
 mod budget;
 
