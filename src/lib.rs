@@ -61,6 +61,7 @@
 
 pub mod channel;
 pub mod clock;
+pub mod config;
 pub mod desk;
 pub mod domain;
 pub mod mail;

@@ -1,0 +1,80 @@
+//! `[limits]` and `[log]`.
+
+use crate::config::reader::Section;
+use crate::config::value::shown;
+use tracing_subscriber::EnvFilter;
+
+/// `[limits]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Largest mail taken in, in bytes (EML-9).
+    pub message_bytes_max: u64,
+    /// Recipients of one SMTP or LMTP transaction.
+    pub recipients_max: usize,
+    /// Open connections of each of `[smtp]` and `[lmtp]`.
+    pub mail_connections_max: usize,
+    /// Of these, from one address.
+    pub mail_connections_per_ip_max: usize,
+    /// Memory for mails that are coming in, in bytes.
+    pub inflight_bytes_max: u64,
+    /// Open connections of `[http]`, sockets included.
+    pub http_connections_max: usize,
+    /// Less free space than this counts as a full disk, in bytes.
+    pub disk_reserve_bytes: u64,
+}
+
+/// How log lines are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One object per line.
+    Json,
+}
+
+/// `[log]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Log {
+    /// A level (`info`), or directives per module (`info,deskgate::channel=debug`).
+    pub level: String,
+    /// Form of the lines.
+    pub format: LogFormat,
+}
+
+pub(crate) fn limits(section: Section<'_>) -> Limits {
+    const MIB: u64 = 1 << 20;
+    let count = |key, max, default| usize::try_from(section.number(key, 1..=max, default)).unwrap_or(1);
+    let limits = Limits {
+        message_bytes_max: section.number("message_bytes_max", 65_536..=512 * MIB, 50 * MIB),
+        recipients_max: count("recipients_max", 10_000, 100),
+        mail_connections_max: count("mail_connections_max", 10_000, 200),
+        mail_connections_per_ip_max: count("mail_connections_per_ip_max", 10_000, 50),
+        inflight_bytes_max: section.number("inflight_bytes_max", MIB..=64 * 1024 * MIB, 256 * MIB),
+        http_connections_max: count("http_connections_max", 1_000_000, 12_000),
+        disk_reserve_bytes: section.number("disk_reserve_bytes", 0..=1024 * 1024 * MIB, 64 * MIB),
+    };
+    if limits.inflight_bytes_max < limits.message_bytes_max {
+        section.fault("inflight_bytes_max", "is smaller than message_bytes_max: no such mail could ever come in");
+    }
+    section.end();
+    limits
+}
+
+pub(crate) fn log(section: Section<'_>) -> Log {
+    let is_filter = |text: &str| EnvFilter::builder().parse(text).is_ok().then(|| text.to_owned());
+    let level = section.parsed(
+        "level",
+        "a level (error, warn, info, debug, trace) or directives such as info,deskgate::channel=debug",
+        is_filter,
+    );
+    let format = section.choice("format", &[("text", LogFormat::Text), ("json", LogFormat::Json)], LogFormat::Text);
+    if let Some(level) = &level
+        && !level.contains('=')
+        && level.parse::<tracing::Level>().is_err()
+        && level != "off"
+    {
+        section.fault("level", format!("{} is not a level: error, warn, info, debug, trace", shown(level)));
+    }
+    section.end();
+    Log { level: level.unwrap_or_else(|| "info".to_owned()), format }
+}

@@ -1,0 +1,149 @@
+//! `[[mailbox]]`: mailboxes read by IMAP.
+
+use crate::config::listen::is_host;
+use crate::config::reader::Section;
+use crate::config::secret::Secret;
+use crate::domain::address::Address;
+
+/// How a connection to a mail server is protected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tls {
+    /// From the first byte (RFC 8314 §3).
+    Implicit,
+    /// Begun by STARTTLS; without it there is no sign-in.
+    StartTls,
+    /// Not at all: only for a server on the same machine.
+    None,
+}
+
+/// The words of [`Tls`].
+pub(crate) const TLS_WORDS: [(&str, Tls); 3] =
+    [("implicit", Tls::Implicit), ("starttls", Tls::StartTls), ("none", Tls::None)];
+
+/// What becomes of a mail in the mailbox once it is stored here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum After {
+    /// Nothing.
+    Keep,
+    /// It is marked as read.
+    Seen,
+    /// It is moved to this folder.
+    Move(String),
+    /// It is deleted.
+    Delete,
+}
+
+/// One mailbox.
+#[derive(Clone, Debug)]
+pub struct Mailbox {
+    /// Unique; progress is kept under it.
+    pub name: String,
+    /// The server.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// Protection of the connection.
+    pub tls: Tls,
+    /// Who signs in.
+    pub user: String,
+    /// With what.
+    pub password: Secret,
+    /// The folder that is read.
+    pub folder: String,
+    /// What becomes of read mail.
+    pub after: After,
+    /// For mail that names none of our addresses (EML-10).
+    pub default_address: Option<Address>,
+    /// Whether mail from before the first poll is taken, too.
+    pub import_existing: bool,
+}
+
+pub(crate) fn mailboxes(sections: Vec<Section<'_>>, support: &[Address]) -> Vec<Mailbox> {
+    let mut mailboxes: Vec<Mailbox> = Vec::new();
+    for section in sections {
+        let read = mailbox(&section, support);
+        if let Some(mailbox) = read {
+            if mailboxes.iter().any(|other| other.name == mailbox.name) {
+                section.fault("name", format!("{:?} is the name of two mailboxes", mailbox.name));
+            }
+            mailboxes.push(mailbox);
+        }
+        section.end();
+    }
+    mailboxes
+}
+
+fn mailbox(section: &Section<'_>, support: &[Address]) -> Option<Mailbox> {
+    let name = section.required("name", "a name of your choice");
+    let host = host(section);
+    let tls = section.choice("tls", &TLS_WORDS, Tls::Implicit);
+    let port = section.number("port", 1..=65_535, if tls == Tls::Implicit { 993 } else { 143 });
+    let user = section.required("user", "who signs in, often the address");
+    let password = password(section, true);
+    let folder = section.text("folder").unwrap_or_else(|| "INBOX".to_owned());
+    let after = section.parsed("after", "keep, seen, move:FOLDER or delete", after).unwrap_or(After::Keep);
+    let default_address = section.parsed("default_address", "an email address", Address::parse);
+    if default_address.as_ref().is_some_and(|address| !support.contains(address)) {
+        section.fault("default_address", "is not the address of any [[support]]");
+    }
+    let import_existing = section.flag("import_existing", false);
+    Some(Mailbox {
+        name,
+        host,
+        port: u16::try_from(port).unwrap_or(u16::MAX),
+        tls,
+        user,
+        password: password?,
+        folder,
+        after,
+        default_address,
+        import_existing,
+    })
+}
+
+/// `host`, which must be there.
+pub(crate) fn host(section: &Section<'_>) -> String {
+    let host = section.required("host", "a host name");
+    if !host.is_empty() && !is_host(&host) && host.parse::<std::net::IpAddr>().is_err() {
+        section.fault("host", format!("{} is not a host name", crate::config::value::shown(&host)));
+    }
+    host
+}
+
+/// `password_file`, as text.
+pub(crate) fn password(section: &Section<'_>, required: bool) -> Option<Secret> {
+    if required && !section.has("password_file") {
+        section.fault(
+            "password_file",
+            "is missing; expected a file with the password, or the name of a systemd credential",
+        );
+    }
+    let secret = section.secret("password_file")?;
+    if secret.reveal_text().is_none_or(|text| text.chars().any(char::is_control)) {
+        section.fault("password_file", "the password must be one line of UTF-8");
+    }
+    Some(secret)
+}
+
+fn after(text: &str) -> Option<After> {
+    match text {
+        "keep" => Some(After::Keep),
+        "seen" => Some(After::Seen),
+        "delete" => Some(After::Delete),
+        _ => {
+            let folder = text.strip_prefix("move:")?.trim();
+            (!folder.is_empty()).then(|| After::Move(folder.to_owned()))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn after_is_one_of_four() {
+        assert_eq!(after("move:Done"), Some(After::Move("Done".to_owned())));
+        assert_eq!((after("seen"), after("move:"), after("burn")), (Some(After::Seen), None, None));
+    }
+}

@@ -1,0 +1,154 @@
+//! `[workspace]`, `[[support]]`, `[messenger]`, `[notify]`, `[templates]`: what the desk is told of the house.
+
+use crate::config::listen::is_origin;
+use crate::config::reader::Reader;
+use crate::config::reader::Section;
+use crate::config::relay::Relay;
+use crate::config::secret::Secret;
+use crate::config::value::shown;
+use crate::domain::address::Address;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// `[workspace]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Workspace {
+    /// Its name; also the brand in mails.
+    pub name: String,
+    /// Language where a contact's is unknown.
+    pub default_locale: String,
+    /// IANA time zone of times in texts.
+    pub time_zone: String,
+}
+
+/// A `[[support]]` address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Support {
+    /// Where customers write to.
+    pub address: Address,
+    /// Shown beside it.
+    pub name: String,
+}
+
+/// Which pages may carry the messenger.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origins {
+    /// Every page.
+    Any,
+    /// Pages of these origins (RFC 6454 §6.1), lower case.
+    Listed(Vec<String>),
+}
+
+/// `[messenger]`.
+#[derive(Clone, Debug)]
+pub struct Messenger {
+    /// Pages that may connect.
+    pub allowed_origins: Origins,
+    /// Whether a session without proof is refused (MSG-12).
+    pub identity_enforced: bool,
+    /// Secret of `user_hash` and HS256 tokens (MSG-10, MSG-11).
+    pub secret: Option<Secret>,
+}
+
+/// `[notify]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Notify {
+    /// A reply is mailed when not seen for so long (EML-71).
+    pub unseen_delay: Duration,
+    /// State mails wait so long for further changes (NTF-11).
+    pub state_mail_settle: Duration,
+}
+
+pub(crate) fn workspace(section: Section<'_>) -> Workspace {
+    let name = section.text("name").unwrap_or_else(|| "Deskgate".to_owned());
+    let is_locale = |text: &str| {
+        let parts = |part: &str| !part.is_empty() && part.len() <= 8 && part.bytes().all(|b| b.is_ascii_alphanumeric());
+        (text.len() <= 35 && text.split('-').all(parts)).then(|| text.to_owned())
+    };
+    let default_locale = section.parsed("default_locale", "a language tag such as en or pt-BR", is_locale);
+    let is_zone = |text: &str| jiff::tz::TimeZone::get(text).is_ok().then(|| text.to_owned());
+    let time_zone = section.parsed("time_zone", "a time zone of this system such as Europe/Berlin", is_zone);
+    section.end();
+    Workspace {
+        name,
+        default_locale: default_locale.unwrap_or_else(|| "en".to_owned()),
+        time_zone: time_zone.unwrap_or_else(|| "UTC".to_owned()),
+    }
+}
+
+pub(crate) fn support(reader: &Reader<'_>, workspace: &Workspace, relays: &[Relay]) -> Vec<Support> {
+    let mut support: Vec<Support> = Vec::new();
+    let sections = reader.list("support");
+    if sections.is_empty() {
+        reader.fault(reader.whole(), "support", "no support address; add [[support]] with address = \"support@…\"");
+    }
+    for section in sections {
+        let text = section.required("address", "where customers write to");
+        let address = Address::parse(&text);
+        let name = section.text("name").unwrap_or_else(|| workspace.name.clone());
+        check_relay(&section, relays);
+        match address {
+            _ if text.is_empty() => {}
+            None => section.fault("address", format!("{} is not an email address", shown(&text))),
+            Some(address) if address.without_tag().1.is_some() => {
+                section.fault("address", format!("{address} has a plus-tag; those are used for replies"));
+            }
+            Some(address) if support.iter().any(|other| other.address == address) => {
+                section.fault("address", format!("{address} is here twice"));
+            }
+            Some(address) => support.push(Support { address, name }),
+        }
+        section.end();
+    }
+    support
+}
+
+/// All mail goes through the first relay; naming another one must not pass unseen.
+fn check_relay(section: &Section<'_>, relays: &[Relay]) {
+    let Some(name) = section.text("relay") else { return };
+    match relays.iter().position(|relay| relay.name == name) {
+        Some(0) => {}
+        Some(_) => section.fault("relay", "only the first [[relay]] is used; put this one first or leave the key out"),
+        None => section.fault("relay", format!("{} is not the name of any [[relay]]", shown(&name))),
+    }
+}
+
+pub(crate) fn messenger(section: Section<'_>) -> Messenger {
+    let origins = section.texts("allowed_origins");
+    let allowed_origins = if origins.iter().any(|origin| origin == "*") {
+        Origins::Any
+    } else {
+        for origin in origins.iter().filter(|origin| !is_origin(origin)) {
+            let what = format!("{} is not an origin such as https://www.example.com, and not *", shown(origin));
+            section.fault("allowed_origins", what);
+        }
+        Origins::Listed(origins.iter().map(|origin| origin.to_lowercase()).collect())
+    };
+    let identity_enforced = section.choice("identity", &[("optional", false), ("enforced", true)], false);
+    let secret = section.secret("secret_file");
+    if identity_enforced && !section.has("secret_file") {
+        section.fault("identity", "\"enforced\" needs secret_file: nobody could prove who they are");
+    }
+    section.end();
+    Messenger { allowed_origins, identity_enforced, secret }
+}
+
+pub(crate) fn notify(section: Section<'_>) -> Notify {
+    const DAY_S: u64 = 86_400;
+    let unseen_delay = Duration::from_secs(section.number("unseen_delay_s", 0..=DAY_S, 120));
+    let state_mail_settle = Duration::from_secs(section.number("state_mail_settle_s", 0..=DAY_S, 60));
+    section.end();
+    Notify { unseen_delay, state_mail_settle }
+}
+
+/// `[templates]`: the directory whose files go before the embedded ones.
+pub(crate) fn templates(section: Section<'_>) -> Option<PathBuf> {
+    let dir = section.path("dir");
+    if let Some(dir) = &dir
+        && !dir.is_dir()
+    {
+        section.fault("dir", format!("{} is not a directory", dir.display()));
+    }
+    section.end();
+    dir
+}
