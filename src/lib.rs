@@ -60,10 +60,13 @@
 //! 11. A setting in both the configuration file and the store.
 
 pub mod channel;
+pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod daemon;
 pub mod desk;
 pub mod domain;
+pub mod http;
 pub mod mail;
 pub mod store;
 pub mod template;

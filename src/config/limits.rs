@@ -17,8 +17,6 @@ pub struct Limits {
     pub mail_connections_per_ip_max: usize,
     /// Memory for mails that are coming in, in bytes.
     pub inflight_bytes_max: u64,
-    /// Open connections of `[http]`, sockets included.
-    pub http_connections_max: usize,
     /// Less free space than this counts as a full disk, in bytes.
     pub disk_reserve_bytes: u64,
 }
@@ -50,7 +48,6 @@ pub(crate) fn limits(section: Section<'_>) -> Limits {
         mail_connections_max: count("mail_connections_max", 10_000, 200),
         mail_connections_per_ip_max: count("mail_connections_per_ip_max", 10_000, 50),
         inflight_bytes_max: section.number("inflight_bytes_max", MIB..=64 * 1024 * MIB, 256 * MIB),
-        http_connections_max: count("http_connections_max", 1_000_000, 12_000),
         disk_reserve_bytes: section.number("disk_reserve_bytes", 0..=1024 * 1024 * MIB, 64 * MIB),
     };
     if limits.inflight_bytes_max < limits.message_bytes_max {

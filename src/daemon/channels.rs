@@ -1,0 +1,76 @@
+//! From the configuration to the options of each channel.
+
+use crate::channel::imap;
+use crate::channel::imap::MailboxOptions;
+use crate::channel::imap::Password;
+use crate::channel::smtp_in::ListenerOptions;
+use crate::channel::smtp_in::Protocol;
+use crate::config::Config;
+use crate::config::listen::TlsFiles;
+use crate::config::mailbox::After;
+use crate::config::mailbox::Mailbox;
+use crate::config::mailbox::Tls;
+use crate::daemon::exit::Exit;
+use crate::daemon::exit::Failure;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::PrivateKeyDer;
+use rustls::pki_types::pem::PemObject;
+use std::sync::Arc;
+
+/// Options of a mail listener.
+///
+/// # Errors
+/// [`Exit::Config`] when certificate and key do not work (fault 95).
+pub(crate) fn listener(config: &Config, protocol: Protocol) -> Result<ListenerOptions, Failure> {
+    let mut options = ListenerOptions::new(protocol, &config.smtp.hostname);
+    options.message_bytes_max = usize::try_from(config.limits.message_bytes_max).unwrap_or(usize::MAX);
+    options.recipients_max = config.limits.recipients_max;
+    options.connections_max = config.limits.mail_connections_max;
+    options.connections_per_ip_max = config.limits.mail_connections_per_ip_max;
+    options.inflight_bytes_max = config.limits.inflight_bytes_max;
+    if protocol == Protocol::Smtp {
+        options.tls = config.smtp.tls.as_ref().map(tls).transpose()?.map(Arc::new);
+    }
+    Ok(options)
+}
+
+fn tls(files: &TlsFiles) -> Result<rustls::ServerConfig, Failure> {
+    let refused = |what: String| Failure::new(Exit::Config, format!("smtp.tls_certificate_file: {what}"));
+    let shown = files.certificate.display();
+    let chain: Result<Vec<_>, _> =
+        CertificateDer::pem_file_iter(&files.certificate).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    let chain = chain.map_err(|error| refused(format!("{shown}: {error}")))?;
+    if chain.is_empty() {
+        return Err(refused(format!("{shown} holds no certificate")));
+    }
+    let key = PrivateKeyDer::from_pem_slice(files.key.reveal());
+    let key = key.map_err(|error| Failure::new(Exit::Config, format!("smtp.tls_key_file: {error}")))?;
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, key))
+        .map_err(|error| refused(error.to_string()))
+}
+
+/// Options of a mailbox.
+pub(crate) fn mailbox(mailbox: &Mailbox, config: &Config) -> MailboxOptions {
+    let password = Password::new(mailbox.password.reveal_text().unwrap_or_default());
+    let mut options = MailboxOptions::new(&mailbox.name, &mailbox.host, &mailbox.user, password);
+    options.port = mailbox.port;
+    options.tls = match mailbox.tls {
+        Tls::Implicit => imap::TlsMode::Implicit,
+        Tls::StartTls => imap::TlsMode::StartTls,
+        Tls::None => imap::TlsMode::None,
+    };
+    options.folder.clone_from(&mailbox.folder);
+    options.after = match &mailbox.after {
+        After::Keep => imap::After::Keep,
+        After::Seen => imap::After::Seen,
+        After::Move(folder) => imap::After::Move(folder.clone()),
+        After::Delete => imap::After::Delete,
+    };
+    options.default_address.clone_from(&mailbox.default_address);
+    options.import_existing = mailbox.import_existing;
+    options.message_bytes_max = config.limits.message_bytes_max;
+    options
+}

@@ -1,0 +1,225 @@
+//! Acting on requests.
+
+use crate::daemon::control::Control;
+use crate::daemon::control::answer::Answer;
+use crate::daemon::control::answer::AttemptRow;
+use crate::daemon::control::answer::DeliveryRow;
+use crate::daemon::control::answer::DeliveryView;
+use crate::daemon::control::answer::MailboxRow;
+use crate::daemon::control::answer::NewToken;
+use crate::daemon::control::answer::QuarantineView;
+use crate::daemon::control::answer::StatusView;
+use crate::daemon::control::answer::TakenIn;
+use crate::daemon::control::answer::TraceRow;
+use crate::daemon::control::request::Request;
+use crate::daemon::counted_door::result_word;
+use crate::daemon::exit::Exit;
+use crate::daemon::exit::Failure;
+use crate::desk::access::NewAgent;
+use crate::desk::arrival::Arrival;
+use crate::desk::arrival::ArrivalSource;
+use crate::desk::arrival::MailDoor;
+use crate::desk::arrival::NotAccepted;
+use crate::domain::address::Address;
+use crate::domain::agent::AgentRole;
+use crate::domain::agent::Scope;
+use crate::domain::id::DeliveryId;
+use crate::domain::id::IntakeId;
+use crate::domain::id::TokenId;
+use crate::http::ops::health::phase_word;
+use crate::store::backup;
+use std::io;
+use std::io::Write;
+use tokio::sync::mpsc;
+
+/// Rows of a list at most.
+const ROWS_MAX: usize = 10_000;
+/// A note of progress after so many blobs.
+const NOTE_EVERY: u64 = 500;
+
+/// What comes before an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Out {
+    /// A line on how far the work is.
+    Note(String),
+    /// Octets of a file.
+    Bytes(Vec<u8>),
+}
+
+/// Does what `request` asks; `body` are the octets that came with it.
+///
+/// # Errors
+/// The sentence and exit code the command ends with.
+pub(crate) async fn act(
+    control: &Control,
+    request: Request,
+    body: Vec<u8>,
+    out: mpsc::Sender<Out>,
+) -> Result<Answer, Failure> {
+    let desk = &control.desk;
+    match request {
+        Request::AddAgent { email, name, admin, password } => {
+            let role = if admin { AgentRole::Admin } else { AgentRole::Agent };
+            let agent = desk.add_agent(NewAgent { email: address(&email)?, name, role, password }).await?;
+            Ok(Answer::Agents(vec![agent.into()]))
+        }
+        Request::Agents => Ok(Answer::Agents(desk.agents()?.into_iter().map(Into::into).collect())),
+        Request::DisableAgent { email } => Ok(Answer::Agents(vec![desk.disable_agent(&address(&email)?).await?.into()])),
+        Request::CreateToken { agent, name, scopes } => {
+            let (token, secret) = desk.create_token(&address(&agent)?, &name, scopes_of(&scopes)?).await?;
+            Ok(Answer::Token(NewToken { id: token.id.0, token: secret }))
+        }
+        Request::Tokens => Ok(Answer::Tokens(desk.tokens()?.into_iter().map(Into::into).collect())),
+        Request::RevokeToken { id } => Ok(Answer::Tokens(vec![desk.revoke_token(TokenId(id)).await?.into()])),
+        Request::TakeIn { origin, support, .. } => take_in(control, origin, &support, body).await,
+        Request::Status => status(control).map(|view| Answer::Status(Box::new(view))),
+        Request::Trace { of } => {
+            let steps = desk.trace(&of)?;
+            Ok(Answer::Trace(steps.into_iter().map(|step| TraceRow { at_ms: step.at.0, what: step.what }).collect()))
+        }
+        Request::Deliveries { limit } => {
+            let deliveries = desk.deliveries(limit.min(ROWS_MAX))?;
+            Ok(Answer::Deliveries(deliveries.iter().map(Into::into).collect()))
+        }
+        Request::Delivery { id } => delivery(control, DeliveryId(id)),
+        Request::RetryDelivery { id } => {
+            Ok(Answer::Deliveries(vec![DeliveryRow::from(&desk.retry_delivery(DeliveryId(id)).await?)]))
+        }
+        Request::CancelDelivery { id } => {
+            Ok(Answer::Deliveries(vec![DeliveryRow::from(&desk.cancel_delivery(DeliveryId(id)).await?)]))
+        }
+        Request::Quarantine { limit } => {
+            let rows = desk.quarantine(limit.min(ROWS_MAX))?;
+            Ok(Answer::Quarantine(rows.into_iter().map(Into::into).collect()))
+        }
+        Request::Quarantined { id } => {
+            let (row, raw) = desk.quarantined(IntakeId(id))?;
+            let raw = String::from_utf8_lossy(&raw).into_owned();
+            Ok(Answer::Quarantined(Box::new(QuarantineView { row: row.into(), raw })))
+        }
+        Request::RetryQuarantined { id } => {
+            Ok(Answer::Quarantine(vec![desk.retry_quarantined(IntakeId(id)).await?.into()]))
+        }
+        Request::Backup => blocking(control, move |control| back_up(control, &out)).await,
+        Request::Verify => blocking(control, |control| Ok(Answer::Faults(control.desk.verify()?))).await,
+        Request::Compact => blocking(control, compact).await,
+    }
+}
+
+fn address(text: &str) -> Result<Address, Failure> {
+    Address::parse(text).ok_or_else(|| Failure::new(Exit::Usage, format!("{text:?} is not an email address")))
+}
+
+fn scopes_of(words: &[String]) -> Result<Vec<Scope>, Failure> {
+    let scope = |word: &String| {
+        Scope::parse(word).ok_or_else(|| {
+            let known = Scope::ALL.map(Scope::as_str).join(", ");
+            Failure::new(Exit::Usage, format!("{word:?} is not a scope; known are {known}"))
+        })
+    };
+    words.iter().map(scope).collect()
+}
+
+async fn take_in(control: &Control, origin: String, support: &str, raw: Vec<u8>) -> Result<Answer, Failure> {
+    let source = ArrivalSource::Import { origin, support: address(support)? };
+    let arrival = Arrival { source, reverse_path: None, recipients: Vec::new(), raw };
+    let outcome = control.door.accept(arrival).await;
+    let why = match &outcome {
+        Ok(_) => None,
+        Err(NotAccepted::Policy(why)) => Some(why.clone()),
+        Err(error @ (NotAccepted::TryAgain(_) | NotAccepted::Full)) => {
+            return Err(Failure::new(Exit::TryAgain, error.to_string()));
+        }
+    };
+    Ok(Answer::TakenIn(TakenIn { result: result_word(&outcome).to_owned(), why }))
+}
+
+fn delivery(control: &Control, id: DeliveryId) -> Result<Answer, Failure> {
+    let delivery = control.desk.delivery(id)?;
+    let attempt = |attempt: &crate::domain::delivery::Attempt| AttemptRow {
+        at_ms: attempt.at.0,
+        stage: attempt.stage.as_str().to_owned(),
+        answer: attempt.answer.clone(),
+    };
+    let captured = control.desk.captured_bytes(id)?;
+    Ok(Answer::Delivery(Box::new(DeliveryView {
+        delivery: DeliveryRow::from(&delivery),
+        attempts: delivery.attempts.iter().map(attempt).collect(),
+        captured: captured.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()),
+    })))
+}
+
+fn status(control: &Control) -> Result<StatusView, Failure> {
+    let status = control.desk.status()?;
+    let now = control.desk.clock().now();
+    let mut view = StatusView {
+        running: control.health.is_some(),
+        deliveries: status.deliveries.iter().map(|(state, count)| ((*state).to_owned(), *count)).collect(),
+        oldest_due_s: status.oldest_due.map(|due| now.since(due).as_secs()),
+        quarantined: status.quarantined,
+        broadcasts_running: status.broadcasts_running,
+        log_seq: status.log_seq,
+        store_bytes: status.store_bytes,
+        commits: status.commits,
+        last_commit_ms: status.last_commit.map(|took| took.as_secs_f64() * 1_000.0),
+        ..StatusView::default()
+    };
+    if let Some(health) = &control.health {
+        view.reasons = health.not_ready_because();
+        view.ready = view.reasons.is_empty();
+        view.restarts = health.restarts();
+        view.last_errors = health.errors();
+        let row = |(name, state): (String, crate::channel::imap::MailboxState)| MailboxRow {
+            name,
+            phase: phase_word(state.phase).to_owned(),
+            last_success_s: state.last_success_at.map(|at| now.since(at).as_secs()),
+            waiting: state.lag,
+            last_error: state.last_error,
+        };
+        view.mailboxes = health.mailboxes().into_iter().map(row).collect();
+    }
+    Ok(view)
+}
+
+async fn blocking(
+    control: &Control,
+    work: impl FnOnce(&Control) -> Result<Answer, Failure> + Send + 'static,
+) -> Result<Answer, Failure> {
+    let control = control.clone();
+    let done = tokio::task::spawn_blocking(move || work(&control)).await;
+    done.map_err(|error| Failure::doing("work", error))?
+}
+
+fn back_up(control: &Control, out: &mpsc::Sender<Out>) -> Result<Answer, Failure> {
+    let mut note = |amount: backup::Amount| {
+        if amount.blobs.is_multiple_of(NOTE_EVERY) {
+            // Only a note: when nobody reads as fast, it is left out.
+            drop(out.try_send(Out::Note(format!("{} blobs", amount.blobs))));
+        }
+    };
+    let mut octets = Octets(out);
+    let amount = backup::write(&control.store, &control.blobs, &control.data_dir, &mut octets, &mut note);
+    let amount = amount.map_err(|error| Failure::doing("backup", error))?;
+    Ok(Answer::Amount { store_bytes: amount.store_bytes, blobs: amount.blobs })
+}
+
+/// Passes octets on to whoever asked, at their pace.
+struct Octets<'a>(&'a mpsc::Sender<Out>);
+
+impl Write for Octets<'_> {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        let gone = |_| io::Error::new(io::ErrorKind::BrokenPipe, "nobody reads the backup any more");
+        self.0.blocking_send(Out::Bytes(octets.to_vec())).map_err(gone)?;
+        Ok(octets.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn compact(control: &Control) -> Result<Answer, Failure> {
+    let before_bytes = control.store.stats().engine.file_bytes;
+    control.store.compact().map_err(|error| Failure::new(Exit::TryAgain, format!("compact: {error}")))?;
+    Ok(Answer::Compacted { before_bytes, after_bytes: control.store.stats().engine.file_bytes })
+}

@@ -1,0 +1,41 @@
+//! Requests of commands.
+
+use serde::Deserialize;
+use serde::Serialize;
+
+/// One request; ids are numbers, addresses and scopes texts that are checked where they are acted on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "op", rename_all = "snake_case")]
+pub(crate) enum Request {
+    AddAgent { email: String, name: String, admin: bool, password: Option<String> },
+    Agents,
+    DisableAgent { email: String },
+    CreateToken { agent: String, name: String, scopes: Vec<String> },
+    Tokens,
+    RevokeToken { id: u64 },
+    /// `raw_bytes` octets of one mail follow the line.
+    TakeIn { origin: String, support: String, raw_bytes: u64 },
+    Status,
+    Trace { of: String },
+    Deliveries { limit: usize },
+    Delivery { id: u64 },
+    RetryDelivery { id: u64 },
+    CancelDelivery { id: u64 },
+    Quarantine { limit: usize },
+    Quarantined { id: u64 },
+    RetryQuarantined { id: u64 },
+    /// The answer is preceded by the octets of the file.
+    Backup,
+    Verify,
+    Compact,
+}
+
+impl Request {
+    /// Octets that follow the line.
+    pub(crate) fn body_bytes(&self) -> u64 {
+        match self {
+            Self::TakeIn { raw_bytes, .. } => *raw_bytes,
+            _ => 0,
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! The desk's door for mail, with what goes through it counted.
+
+use crate::desk::Desk;
+use crate::desk::arrival::Accepted;
+use crate::desk::arrival::Arrival;
+use crate::desk::arrival::ArrivalSource;
+use crate::desk::arrival::MailDoor;
+use crate::desk::arrival::MailboxCursor;
+use crate::desk::arrival::NotAccepted;
+use crate::domain::address::Address;
+use crate::http::ops::health::Health;
+
+/// Passes everything on to the desk.
+#[derive(Clone, Debug)]
+pub(crate) struct CountedDoor {
+    pub(crate) desk: Desk,
+    pub(crate) health: Health,
+}
+
+impl MailDoor for CountedDoor {
+    fn knows_recipient(&self, address: &Address) -> bool {
+        self.desk.knows_recipient(address)
+    }
+
+    async fn accept(&self, arrival: Arrival) -> Result<Accepted, NotAccepted> {
+        let channel = channel_word(&arrival.source);
+        let outcome = self.desk.accept(arrival).await;
+        self.health.took_in(channel, result_word(&outcome));
+        outcome
+    }
+
+    async fn mailbox_cursor(&self, mailbox: &str) -> Result<MailboxCursor, NotAccepted> {
+        self.desk.mailbox_cursor(mailbox).await
+    }
+
+    async fn set_mailbox_cursor(&self, mailbox: &str, cursor: MailboxCursor) -> Result<(), NotAccepted> {
+        self.desk.set_mailbox_cursor(mailbox, cursor).await
+    }
+}
+
+fn channel_word(source: &ArrivalSource) -> &'static str {
+    match source {
+        ArrivalSource::Smtp { .. } => "smtp",
+        ArrivalSource::Lmtp { .. } => "lmtp",
+        ArrivalSource::Imap { .. } => "imap",
+        ArrivalSource::Import { .. } => "import",
+    }
+}
+
+/// What became of an arrival, in one word.
+pub(crate) fn result_word(outcome: &Result<Accepted, NotAccepted>) -> &'static str {
+    match outcome {
+        Ok(Accepted::Part { new_thread: true, .. }) => "new_conversation",
+        Ok(Accepted::Part { .. }) => "part",
+        Ok(Accepted::Duplicate(_)) => "duplicate",
+        Ok(Accepted::Own) => "own",
+        Ok(Accepted::Tombstoned) => "tombstoned",
+        Ok(Accepted::Quarantined(_)) => "quarantined",
+        Err(NotAccepted::TryAgain(_)) => "try_again",
+        Err(NotAccepted::Full) => "full",
+        Err(NotAccepted::Policy(_)) => "refused",
+    }
+}

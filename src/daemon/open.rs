@@ -1,0 +1,79 @@
+//! Opening the house: data directory, store, templates, desk; for the daemon and for commands while none runs.
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::daemon::data_dir::DataDir;
+use crate::daemon::exit::Exit;
+use crate::daemon::exit::Failure;
+use crate::desk::Desk;
+use crate::desk::IdentitySettings;
+use crate::desk::Settings;
+use crate::desk::SupportAddress;
+use crate::store::Store;
+use crate::store::backup::STORE_FILE;
+use crate::store::blobs::Blobs;
+use crate::template::TemplateSet;
+use crate::template::Templates;
+
+/// Everything that is open. The directory's lock goes last.
+#[derive(Debug)]
+pub(crate) struct House {
+    pub(crate) desk: Desk,
+    pub(crate) store: Store,
+    pub(crate) blobs: Blobs,
+    pub(crate) data_dir: DataDir,
+}
+
+/// Opens what the configuration names.
+///
+/// # Errors
+/// [`Exit::Config`] for templates, [`Exit::Store`] for a store that cannot be read or is newer, [`Exit::TryAgain`] when
+/// another process has it or the disk is full.
+pub(crate) async fn open(config: &Config) -> Result<House, Failure> {
+    let templates = templates(config)?;
+    let data_dir = DataDir::lock(&config.data_dir)?;
+    let path = data_dir.path().to_owned();
+    let clock = Clock::default();
+    let clock_of_blobs = clock.clone();
+    let opened = tokio::task::spawn_blocking(move || {
+        let store = Store::open_or_create(&path.join(STORE_FILE))?;
+        let blobs = Blobs::open(&path, clock_of_blobs)?;
+        Ok((store, blobs))
+    });
+    let opened = opened.await.map_err(|error| Failure::doing("open the store", error))?;
+    let (store, blobs) = opened.map_err(|error| Failure::opening(&error))?;
+    let desk = Desk::open(store.clone(), blobs.clone(), clock, templates, settings(config)).await;
+    let desk = desk.map_err(|error| match error {
+        crate::desk::Error::Full => Failure::from(error),
+        other => Failure::new(Exit::Store, other.to_string()),
+    })?;
+    Ok(House { desk, store, blobs, data_dir })
+}
+
+/// The checked templates of the configuration.
+pub(crate) fn templates(config: &Config) -> Result<TemplateSet, Failure> {
+    let loaded = Templates::load(config.templates_dir.as_deref());
+    loaded.map(TemplateSet::new).map_err(|error| Failure::new(Exit::Config, format!("template {error}")))
+}
+
+/// What of the configuration the desk needs.
+fn settings(config: &Config) -> Settings {
+    let address = |support: &crate::config::workspace::Support| SupportAddress {
+        address: support.address.clone(),
+        name: support.name.clone(),
+    };
+    Settings {
+        workspace_name: config.workspace.name.clone(),
+        default_locale: config.workspace.default_locale.clone(),
+        time_zone: config.workspace.time_zone.clone(),
+        public_url: config.http.public_url.clone(),
+        support: config.support.iter().map(address).collect(),
+        unseen_delay: config.notify.unseen_delay,
+        state_mail_settle: config.notify.state_mail_settle,
+        identity: IdentitySettings {
+            enforced: config.messenger.identity_enforced,
+            secret: config.messenger.secret.as_ref().map(|secret| secret.reveal().to_vec()),
+        },
+        disk_reserve_bytes: config.limits.disk_reserve_bytes,
+    }
+}

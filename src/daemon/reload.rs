@@ -1,0 +1,86 @@
+//! SIGHUP: new templates and a new log level, without a restart.
+//!
+//! **Invariant:** nothing changes unless all of it is sound (P25); what cannot change while running is named in the log,
+//! not half applied.
+
+use crate::config::Config;
+use crate::config::env::Environment;
+use crate::daemon::logging::LevelHandle;
+use crate::template::TemplateSet;
+use crate::template::overrides;
+
+/// What a reload works on.
+#[derive(Debug)]
+pub(crate) struct Reload<'a> {
+    pub(crate) environment: &'a Environment,
+    pub(crate) templates: &'a TemplateSet,
+    pub(crate) level: &'a LevelHandle,
+}
+
+impl Reload<'_> {
+    /// Reads configuration and templates again and takes what can change; `running` is what holds until then.
+    ///
+    /// # Errors
+    /// What is wrong, and that the old ones are kept.
+    pub(crate) fn run(&self, running: &mut Config) -> Result<(), String> {
+        let data_dir = running.data_dir.clone();
+        let new = Config::load(running.file.as_deref(), Some(&data_dir), self.environment)
+            .map_err(|faults| format!("configuration kept as it was: {faults}"))?;
+        let files = new.templates_dir.as_deref().map(overrides).transpose();
+        let files = files.map_err(|error| format!("templates kept as they were: {error}"))?.unwrap_or_default();
+        self.templates.reload(&files).map_err(|error| format!("templates kept as they were: {error}"))?;
+        self.level.set(&new.log.level)?;
+        let waiting = needs_restart(running, &new);
+        if !waiting.is_empty() {
+            tracing::warn!(sections = waiting.join(", "), "changed, but these sections need a restart");
+        }
+        running.log.level.clone_from(&new.log.level);
+        running.templates_dir.clone_from(&new.templates_dir);
+        tracing::info!(level = running.log.level, "templates and log level are reloaded");
+        Ok(())
+    }
+}
+
+/// Sections that differ and are read at the start alone. Secrets compare by what is in their files.
+fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
+    let pair = |old: &dyn std::fmt::Debug, new: &dyn std::fmt::Debug| format!("{old:?}") != format!("{new:?}");
+    let changed = [
+        ("workspace", pair(&old.workspace, &new.workspace)),
+        ("http", pair(&old.http, &new.http)),
+        ("ops", pair(&old.ops, &new.ops)),
+        ("smtp", old.smtp != new.smtp),
+        ("lmtp", pair(&old.lmtp, &new.lmtp)),
+        ("mailbox", pair(&old.mailboxes, &new.mailboxes) || passwords(old) != passwords(new)),
+        ("support", pair(&old.support, &new.support)),
+        ("relay", pair(&old.relays, &new.relays)),
+        ("dkim", pair(&old.dkim, &new.dkim)),
+        ("messenger", pair(&old.messenger, &new.messenger) || old.messenger.secret != new.messenger.secret),
+        ("notify", pair(&old.notify, &new.notify)),
+        ("limits", pair(&old.limits, &new.limits)),
+        ("log.format", old.log.format != new.log.format),
+    ];
+    changed.into_iter().filter(|(_, differs)| *differs).map(|(section, _)| section).collect()
+}
+
+fn passwords(config: &Config) -> Vec<&crate::config::secret::Secret> {
+    let of_relays = config.relays.iter().filter_map(|relay| relay.sign_in.as_ref().map(|(_, password)| password));
+    config.mailboxes.iter().map(|mailbox| &mailbox.password).chain(of_relays).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    #[test]
+    fn what_needs_a_restart_is_named() {
+        let config = |text: &str| {
+            let text = format!("{text}\n[[support]]\naddress = \"a@example.com\"\n");
+            Config::parse(&text, "t", Path::new("/"), &Environment::default()).unwrap()
+        };
+        let old = config("");
+        assert!(needs_restart(&old, &config("[log]\nlevel = \"debug\"")).is_empty());
+        let new = config("[http]\nlisten = \"127.0.0.1:1\"\n[log]\nformat = \"json\"");
+        assert_eq!(needs_restart(&old, &new), ["http", "log.format"]);
+    }
+}

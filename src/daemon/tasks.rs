@@ -1,0 +1,166 @@
+//! The list of tasks, and what each is started with.
+
+use crate::channel::imap;
+use crate::channel::imap::MailboxState;
+use crate::channel::smtp_in;
+use crate::channel::smtp_in::ListenerOptions;
+use crate::channel::smtp_in::Protocol;
+use crate::channel::smtp_in::SmtpListener;
+use crate::config::Config;
+use crate::daemon::channels;
+use crate::daemon::control::Control;
+use crate::daemon::control::server;
+use crate::daemon::counted_door::CountedDoor;
+use crate::daemon::door;
+use crate::daemon::exit::Failure;
+use crate::daemon::listeners::Bound;
+use crate::daemon::listeners::Listeners;
+use crate::daemon::open::House;
+use crate::daemon::store_watch;
+use crate::daemon::store_watch::StoreWatch;
+use crate::daemon::supervise::Supervisor;
+use crate::daemon::systemd;
+use crate::daemon::workers;
+use crate::daemon::workers::Work;
+use crate::http::ops;
+use crate::http::ops::Ops;
+use crate::http::ops::health::Health;
+use std::io;
+use std::os::unix::net::UnixListener;
+use std::sync::Arc;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+/// What tasks are made of.
+pub(super) struct Parts<'a> {
+    pub(super) config: &'a Config,
+    pub(super) house: &'a House,
+    pub(super) health: &'a Health,
+    pub(super) supervisor: &'a Supervisor,
+    pub(super) drain: &'a CancellationToken,
+    pub(super) fatal: &'a CancellationToken,
+}
+
+/// Starts every task but the control socket.
+///
+/// # Errors
+/// A certificate that does not work.
+pub(super) fn start(parts: &Parts<'_>, listeners: Listeners) -> Result<(), Failure> {
+    watch_store(parts);
+    start_workers(parts);
+    if let Some(bound) = listeners.smtp {
+        mail_listener(parts, "smtp", bound, channels::listener(parts.config, Protocol::Smtp)?);
+    }
+    if let Some(bound) = listeners.lmtp {
+        mail_listener(parts, "lmtp", bound, channels::listener(parts.config, Protocol::Lmtp)?);
+    }
+    mailboxes(parts);
+    if let Some(bound) = listeners.ops {
+        operations(parts, bound);
+    }
+    Ok(())
+}
+
+fn watch_store(parts: &Parts<'_>) {
+    let watch = StoreWatch {
+        store: parts.house.store.clone(),
+        desk: parts.house.desk.clone(),
+        health: parts.health.clone(),
+        data_dir: parts.house.data_dir.path().to_owned(),
+        reserve_bytes: parts.config.limits.disk_reserve_bytes,
+        drain: parts.drain.clone(),
+        fatal: parts.fatal.clone(),
+    };
+    parts.supervisor.keep("store watch", move || store_watch::watch(watch.clone()));
+    let (health, desk, drain) = (parts.health.clone(), parts.house.desk.clone(), parts.drain.clone());
+    parts.supervisor.keep("watchdog", move || systemd::watchdog(health.clone(), desk.clone(), drain.clone()));
+}
+
+fn start_workers(parts: &Parts<'_>) {
+    let work = Work { desk: parts.house.desk.clone(), health: parts.health.clone(), drain: parts.drain.clone() };
+    let (broadcasts, snoozes, sweeps) = (work.clone(), work.clone(), work);
+    parts.supervisor.keep("broadcasts", move || workers::broadcasts(broadcasts.clone()));
+    parts.supervisor.keep("snoozes", move || workers::snoozes(snoozes.clone()));
+    parts.supervisor.keep("sweeps", move || workers::sweeps(sweeps.clone()));
+}
+
+fn mail_listener(parts: &Parts<'_>, name: &'static str, bound: Bound, options: ListenerOptions) {
+    let (door, drain) = (door(parts.house, parts.health), parts.drain.clone());
+    parts.supervisor.keep(name, move || {
+        let listener = mail_socket(&bound);
+        let (options, door, drain) = (options.clone(), Arc::clone(&door), drain.clone());
+        async move {
+            match listener {
+                Ok(listener) => smtp_in::serve::<CountedDoor>(listener, options, door, drain).await,
+                Err(error) => tracing::error!(name, %error, "listener cannot be used"),
+            }
+        }
+    });
+}
+
+fn mail_socket(bound: &Bound) -> io::Result<SmtpListener> {
+    match bound.again()? {
+        Bound::Tcp(listener) => tokio::net::TcpListener::from_std(listener).map(SmtpListener::Tcp),
+        Bound::Unix(listener, _) => tokio::net::UnixListener::from_std(listener).map(SmtpListener::Unix),
+    }
+}
+
+fn mailboxes(parts: &Parts<'_>) {
+    for mailbox in &parts.config.mailboxes {
+        let (sender, state) = watch::channel(MailboxState::default());
+        parts.health.watch_mailbox(&mailbox.name, state);
+        let options = channels::mailbox(mailbox, parts.config);
+        let (door, drain) = (door(parts.house, parts.health), parts.drain.clone());
+        let clock = parts.house.desk.clock().clone();
+        parts.supervisor.keep(&format!("mailbox {}", mailbox.name), move || {
+            imap::run(options.clone(), Arc::clone(&door), clock.clone(), drain.clone(), sender.clone())
+        });
+    }
+}
+
+fn operations(parts: &Parts<'_>, bound: Bound) {
+    let router = ops::router(Ops { health: parts.health.clone(), desk: parts.house.desk.clone() });
+    let drain = parts.drain.clone();
+    parts.supervisor.keep("ops", move || {
+        let (listener, router, drain) = (tcp_socket(&bound), router.clone(), drain.clone());
+        async move {
+            let served = match listener {
+                Ok(listener) => {
+                    axum::serve(listener, router).with_graceful_shutdown(drain.cancelled_owned()).await
+                }
+                Err(error) => Err(error),
+            };
+            if let Err(error) = served {
+                tracing::error!(%error, "operations listener failed");
+            }
+        }
+    });
+}
+
+fn tcp_socket(bound: &Bound) -> io::Result<tokio::net::TcpListener> {
+    match bound.again()? {
+        Bound::Tcp(listener) => tokio::net::TcpListener::from_std(listener),
+        Bound::Unix(..) => Err(io::Error::from(io::ErrorKind::Unsupported)),
+    }
+}
+
+/// Starts the control socket.
+pub(super) fn control(
+    supervisor: &Supervisor,
+    control: Control,
+    socket: UnixListener,
+    owner: u32,
+    drain: &CancellationToken,
+) {
+    let drain = drain.clone();
+    supervisor.keep("control", move || {
+        let listener = socket.try_clone().and_then(tokio::net::UnixListener::from_std);
+        let (control, drain) = (control.clone(), drain.clone());
+        async move {
+            match listener {
+                Ok(listener) => server::serve(listener, control, owner, drain).await,
+                Err(error) => tracing::error!(%error, "control socket cannot be used"),
+            }
+        }
+    });
+}

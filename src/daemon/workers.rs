@@ -1,0 +1,118 @@
+//! Workers over the store: broadcasts, snoozes, sweeping.
+//!
+//! Each is woken by commits and by a timer, reads the store and acts; killed at any instruction it loses nothing, since
+//! what it does is a transaction each.
+
+use crate::desk;
+use crate::desk::Desk;
+use crate::http::ops::health::Health;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// Longest rest of a worker; also how often it shows the watchdog that it lives.
+const REST_MAX: Duration = Duration::from_secs(5);
+/// Rest after a fault of the store.
+const REST_AFTER_FAULT: Duration = Duration::from_secs(2);
+/// Between two sweeps.
+const SWEEP_EVERY: Duration = Duration::from_hours(1);
+/// After the start, sweeping waits until the first rush is over.
+const SWEEP_FIRST: Duration = Duration::from_mins(5);
+
+/// What a worker needs.
+#[derive(Clone, Debug)]
+pub(crate) struct Work {
+    pub(crate) desk: Desk,
+    pub(crate) health: Health,
+    pub(crate) drain: CancellationToken,
+}
+
+/// Tells broadcasts, batch by batch (DESIGN §5).
+pub(crate) async fn broadcasts(work: Work) {
+    let mut committed = work.desk.committed();
+    let mut faults = Faults::new("broadcasts");
+    while !work.drain.is_cancelled() {
+        work.health.beat("broadcasts");
+        committed.mark_unchanged();
+        let rest = match work.desk.broadcast_batch().await {
+            Ok(true) => {
+                faults.over();
+                continue;
+            }
+            Ok(false) => {
+                faults.over();
+                REST_MAX
+            }
+            Err(error) => faults.rest_after(&error),
+        };
+        tokio::select! {
+            () = work.drain.cancelled() => {}
+            () = tokio::time::sleep(rest) => {}
+            _ = committed.changed(), if rest == REST_MAX => {}
+        }
+    }
+}
+
+/// Wakes snoozed threads when their time comes.
+pub(crate) async fn snoozes(work: Work) {
+    let mut faults = Faults::new("snoozes");
+    while !work.drain.is_cancelled() {
+        work.health.beat("snoozes");
+        let rest = match work.desk.wake_snoozed().await {
+            Ok(woken) => {
+                faults.over();
+                if woken > 0 {
+                    tracing::info!(woken, "snoozed conversations woke");
+                    continue;
+                }
+                REST_MAX
+            }
+            Err(error) => faults.rest_after(&error),
+        };
+        rest_for(rest, &work.drain).await;
+    }
+}
+
+/// Drops what nobody needs any more.
+pub(crate) async fn sweeps(work: Work) {
+    rest_for(SWEEP_FIRST, &work.drain).await;
+    while !work.drain.is_cancelled() {
+        if let Err(error) = work.desk.sweep().await {
+            tracing::warn!(%error, "sweep failed; the next one follows");
+        }
+        rest_for(SWEEP_EVERY, &work.drain).await;
+    }
+}
+
+async fn rest_for(rest: Duration, drain: &CancellationToken) {
+    tokio::select! {
+        () = drain.cancelled() => {}
+        () = tokio::time::sleep(rest) => {}
+    }
+}
+
+/// Says once that a worker cannot work, and once that it can again.
+struct Faults {
+    worker: &'static str,
+    lasting: bool,
+}
+
+impl Faults {
+    fn new(worker: &'static str) -> Self {
+        Self { worker, lasting: false }
+    }
+
+    fn rest_after(&mut self, error: &desk::Error) -> Duration {
+        if !self.lasting {
+            tracing::warn!(worker = self.worker, %error, "worker waits for the store");
+        }
+        self.lasting = true;
+        REST_AFTER_FAULT
+    }
+
+    fn over(&mut self) {
+        if self.lasting {
+            tracing::info!(worker = self.worker, "worker goes on");
+        }
+        self.lasting = false;
+    }
+}

@@ -1,0 +1,149 @@
+//! `/metrics` in the OpenMetrics text format (OPS-6).
+//!
+//! Made anew at each scrape from [`Health`] and the desk's [`Status`]: what is counted lives where it happens, and a
+//! scrape can never show a value that was forgotten to be set.
+
+use crate::desk::journal::Status;
+use crate::domain::id::Millis;
+use crate::http::ops::health::Health;
+use crate::http::ops::health::StoreCondition;
+use crate::http::ops::health::phase_word;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+use std::sync::atomic::AtomicU64;
+
+type Labels = Vec<(&'static str, String)>;
+type Counters = Family<Labels, Counter>;
+type Gauges = Family<Labels, Gauge>;
+type Seconds = Gauge<f64, AtomicU64>;
+
+/// The page of metrics as of `now`.
+///
+/// # Errors
+/// Never in practice: writing to a string.
+pub(crate) fn page(health: &Health, status: &Status, now: Millis) -> Result<String, std::fmt::Error> {
+    let mut registry = Registry::with_prefix("deskgate");
+    deliveries(&mut registry, status, now);
+    store(&mut registry, health, status);
+    intake(&mut registry, health, status);
+    mailboxes(&mut registry, health, now);
+    tasks(&mut registry, health);
+    let mut page = String::new();
+    encode(&mut page, &registry)?;
+    Ok(page)
+}
+
+fn deliveries(registry: &mut Registry, status: &Status, now: Millis) {
+    let by_state = Gauges::default();
+    for (state, count) in &status.deliveries {
+        by_state.get_or_create(&vec![("state", (*state).to_owned())]).set(signed(*count));
+    }
+    registry.register("deliveries", "Deliveries by state", by_state);
+    let oldest = Seconds::default();
+    oldest.set(status.oldest_due.map_or(0.0, |due| now.since(due).as_secs_f64()));
+    registry.register("delivery_oldest_due_seconds", "How long the oldest due delivery waits", oldest);
+    let running = gauge(status.broadcasts_running);
+    registry.register("broadcasts_running", "Broadcasts that are being told", running);
+}
+
+fn store(registry: &mut Registry, health: &Health, status: &Status) {
+    let sound = gauge(u64::from(health.store() == StoreCondition::Sound));
+    registry.register("store_sound", "1 when the store takes commits", sound);
+    registry.register("store_bytes", "Size of the store's file", gauge(status.store_bytes));
+    registry.register("commits", "Durable commits since the start", counter(status.commits));
+    let last = Seconds::default();
+    last.set(status.last_commit.map_or(0.0, |took| took.as_secs_f64()));
+    registry.register("commit_last_seconds", "How long the last commit took", last);
+    registry.register("log_seq", "Position of the event log", gauge(status.log_seq));
+}
+
+fn intake(registry: &mut Registry, health: &Health, status: &Status) {
+    let taken = Counters::default();
+    for ((channel, result), count) in health.intake() {
+        let labels = vec![("channel", channel.to_owned()), ("result", result.to_owned())];
+        taken.get_or_create(&labels).inc_by(count);
+    }
+    registry.register("intake", "Mails that arrived, by channel and what became of them", taken);
+    registry.register("quarantine", "Mails that could not be taken in", gauge(status.quarantined));
+}
+
+fn mailboxes(registry: &mut Registry, health: &Health, now: Millis) {
+    let phases = Gauges::default();
+    let ages = Family::<Labels, Seconds>::default();
+    let waiting = Gauges::default();
+    let unfetchable = Gauges::default();
+    for (name, state) in health.mailboxes() {
+        let labels = vec![("mailbox", name.clone())];
+        phases.get_or_create(&vec![("mailbox", name), ("phase", phase_word(state.phase).to_owned())]).set(1);
+        if let Some(at) = state.last_success_at {
+            ages.get_or_create(&labels).set(now.since(at).as_secs_f64());
+        }
+        waiting.get_or_create(&labels).set(i64::try_from(state.lag).unwrap_or(i64::MAX));
+        unfetchable.get_or_create(&labels).set(i64::try_from(state.unfetchable).unwrap_or(i64::MAX));
+    }
+    registry.register("mailbox_phase", "1 for the phase each mailbox is in", phases);
+    registry.register("mailbox_last_success_seconds", "Age of the last successful look into each mailbox", ages);
+    registry.register("mailbox_waiting", "Mails seen and not yet taken", waiting);
+    registry.register("mailbox_unfetchable", "Mails that could not be fetched", unfetchable);
+}
+
+fn tasks(registry: &mut Registry, health: &Health) {
+    let restarts = Counters::default();
+    for (task, count) in health.restarts() {
+        restarts.get_or_create(&vec![("task", task)]).inc_by(count);
+    }
+    registry.register("task_restarts", "Tasks that ended unexpectedly and were started again", restarts);
+}
+
+fn gauge(value: u64) -> Gauge {
+    let gauge = Gauge::default();
+    gauge.set(signed(value));
+    gauge
+}
+
+fn counter(value: u64) -> Counter {
+    let counter = Counter::default();
+    counter.inc_by(value);
+    counter
+}
+
+fn signed(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::channel::imap::MailboxState;
+    use std::collections::BTreeMap;
+
+    #[test]
+    fn ops_6_the_page_names_what_operators_watch() {
+        let health = Health::new();
+        health.took_in("lmtp", "part");
+        health.restarted("snooze");
+        let state = MailboxState { last_success_at: Some(Millis(40_000)), ..MailboxState::default() };
+        health.watch_mailbox("support", tokio::sync::watch::channel(state).1);
+        let status = Status {
+            deliveries: BTreeMap::from([("queued", 3)]),
+            oldest_due: Some(Millis(90_000)),
+            ..Status::default()
+        };
+        let page = page(&health, &status, Millis(100_000)).unwrap();
+        for line in [
+            "deskgate_deliveries{state=\"queued\"} 3",
+            "deskgate_delivery_oldest_due_seconds 10.0",
+            "deskgate_intake_total{channel=\"lmtp\",result=\"part\"} 1",
+            "deskgate_mailbox_last_success_seconds{mailbox=\"support\"} 60.0",
+            "deskgate_mailbox_phase{mailbox=\"support\",phase=\"connecting\"} 1",
+            "deskgate_task_restarts_total{task=\"snooze\"} 1",
+            "deskgate_store_sound 1",
+            "# EOF",
+        ] {
+            assert!(page.lines().any(|written| written == line), "{line} is not in\n{page}");
+        }
+    }
+}
