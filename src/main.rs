@@ -1,3 +1,7 @@
 //! The `deskgate` command.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    deskgate::cli::main()
+}

@@ -2,16 +2,20 @@
 
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::config::workspace::Support;
 use crate::daemon::data_dir::DataDir;
 use crate::daemon::exit::Exit;
 use crate::daemon::exit::Failure;
 use crate::desk::Desk;
+use crate::desk::Files;
 use crate::desk::IdentitySettings;
 use crate::desk::Settings;
 use crate::desk::SupportAddress;
 use crate::store::Store;
+use crate::store::attempts::Attempts;
 use crate::store::backup::STORE_FILE;
 use crate::store::blobs::Blobs;
+use crate::store::migrate;
 use crate::template::TemplateSet;
 use crate::template::Templates;
 
@@ -32,17 +36,18 @@ pub(crate) struct House {
 pub(crate) async fn open(config: &Config) -> Result<House, Failure> {
     let templates = templates(config)?;
     let data_dir = DataDir::lock(&config.data_dir)?;
-    let path = data_dir.path().to_owned();
     let clock = Clock::default();
-    let clock_of_blobs = clock.clone();
+    let (path, clock_of_files) = (data_dir.path().to_owned(), clock.clone());
     let opened = tokio::task::spawn_blocking(move || {
         let store = Store::open_or_create(&path.join(STORE_FILE))?;
-        let blobs = Blobs::open(&path, clock_of_blobs)?;
-        Ok((store, blobs))
+        migrate::run(&store)?;
+        let blobs = Blobs::open(&path, clock_of_files)?;
+        Ok((store, Files { blobs, attempts: Attempts::open(&path)? }))
     });
     let opened = opened.await.map_err(|error| Failure::doing("open the store", error))?;
-    let (store, blobs) = opened.map_err(|error| Failure::opening(&error))?;
-    let desk = Desk::open(store.clone(), blobs.clone(), clock, templates, settings(config)).await;
+    let (store, files) = opened.map_err(|error| Failure::opening(&error))?;
+    let blobs = files.blobs.clone();
+    let desk = Desk::open(store.clone(), files, clock, templates, settings(config)?).await;
     let desk = desk.map_err(|error| match error {
         crate::desk::Error::Full => Failure::from(error),
         other => Failure::new(Exit::Store, other.to_string()),
@@ -57,16 +62,16 @@ pub(crate) fn templates(config: &Config) -> Result<TemplateSet, Failure> {
 }
 
 /// What of the configuration the desk needs.
-fn settings(config: &Config) -> Settings {
-    let address = |support: &crate::config::workspace::Support| SupportAddress {
-        address: support.address.clone(),
-        name: support.name.clone(),
-    };
-    Settings {
+fn settings(config: &Config) -> Result<Settings, Failure> {
+    let address =
+        |support: &Support| SupportAddress { address: support.address.clone(), name: support.name.clone() };
+    let main = config.support.first().ok_or_else(|| Failure::new(Exit::Config, "no support address"))?;
+    Ok(Settings {
         workspace_name: config.workspace.name.clone(),
         default_locale: config.workspace.default_locale.clone(),
         time_zone: config.workspace.time_zone.clone(),
         public_url: config.http.public_url.clone(),
+        main_address: address(main),
         support: config.support.iter().map(address).collect(),
         unseen_delay: config.notify.unseen_delay,
         state_mail_settle: config.notify.state_mail_settle,
@@ -75,5 +80,5 @@ fn settings(config: &Config) -> Settings {
             secret: config.messenger.secret.as_ref().map(|secret| secret.reveal().to_vec()),
         },
         disk_reserve_bytes: config.limits.disk_reserve_bytes,
-    }
+    })
 }

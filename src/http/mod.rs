@@ -1,1 +1,3 @@
-//! http
+//! The HTTP side.
+
+pub mod ops;

@@ -12,8 +12,8 @@
 //! checksum of the whole file was right; what is cut or damaged leaves no store behind.
 
 use crate::clock::Clock;
+use crate::domain::attachment::BlobHash;
 use crate::store::Store;
-use crate::store::blobs::BlobHash;
 use crate::store::blobs::Blobs;
 use crate::store::durable::make_dir;
 use crate::store::durable::sync_dir;

@@ -17,6 +17,7 @@
 
 pub mod agents;
 pub mod attempts;
+pub mod backup;
 pub mod blob_refs;
 pub mod blobs;
 pub mod broadcasts;

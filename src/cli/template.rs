@@ -1,0 +1,95 @@
+//! `deskgate template`.
+
+use crate::cli::Context;
+use crate::daemon::exit::Exit;
+use crate::daemon::exit::Failure;
+use crate::daemon::open;
+use crate::template::Preview;
+use serde_json::json;
+use std::fs;
+use std::path::Path;
+use std::path::PathBuf;
+
+/// Largest file of preview data in bytes.
+const DATA_BYTES_MAX: u64 = 1 << 20;
+
+/// Templates.
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Template {
+    /// All of them, and which are replaced by files of yours
+    List,
+    /// The source of one
+    Show {
+        /// Its path as in the list
+        name: String,
+    },
+    /// One with sample data
+    Preview {
+        /// Such as agent_reply, or messenger/part_created
+        name: String,
+        /// Data instead of the sample, in JSON
+        #[arg(long, value_name = "FILE")]
+        data_file: Option<PathBuf>,
+        /// Write the HTML part there
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
+}
+
+pub(crate) fn run(command: Template, context: &Context) -> Result<(), Failure> {
+    let templates = open::templates(&context.config()?)?.current();
+    match command {
+        Template::List if context.screen.is_json() => {
+            let row = |it: crate::template::Listed<'_>| {
+                json!({ "path": it.path, "overridden": it.overridden, "source_bytes": it.source_bytes })
+            };
+            context.screen.json(&templates.list().map(row).collect::<Vec<_>>())
+        }
+        Template::List => {
+            let row = |it: crate::template::Listed<'_>| {
+                let from = if it.overridden { "yours" } else { "embedded" };
+                vec![it.path.to_owned(), from.to_owned(), it.source_bytes.to_string()]
+            };
+            context.screen.table(&["PATH", "FROM", "BYTES"], &templates.list().map(row).collect::<Vec<_>>())
+        }
+        Template::Show { name } => match templates.source(&name) {
+            Some(source) => context.screen.line(source.trim_end_matches('\n')),
+            None => Err(Failure::new(Exit::Usage, format!("no template {name:?}; see deskgate template list"))),
+        },
+        Template::Preview { name, data_file, out } => {
+            let data = data_file.as_deref().map(read_data).transpose()?;
+            let preview = templates.preview(&name, data.as_ref());
+            let preview = preview.map_err(|error| Failure::new(Exit::Config, format!("template {error}")))?;
+            show(context, &preview, out.as_deref())
+        }
+    }
+}
+
+fn read_data(path: &Path) -> Result<serde_json::Value, Failure> {
+    let unread = |error: &dyn std::fmt::Display| Failure::new(Exit::Usage, format!("{}: {error}", path.display()));
+    let metadata = fs::metadata(path).map_err(|error| unread(&error))?;
+    if metadata.len() > DATA_BYTES_MAX {
+        return Err(unread(&"larger than 1 MiB"));
+    }
+    let text = fs::read(path).map_err(|error| unread(&error))?;
+    serde_json::from_slice(&text).map_err(|error| unread(&error))
+}
+
+fn show(context: &Context, preview: &Preview, out: Option<&Path>) -> Result<(), Failure> {
+    let mail = match preview {
+        Preview::Frame(line) if context.screen.is_json() => return context.screen.json(&json!({ "line": line })),
+        Preview::Frame(line) => return context.screen.line(line),
+        Preview::Email(mail) => mail,
+    };
+    if let Some(out) = out {
+        fs::write(out, &mail.html).map_err(|error| Failure::doing(&format!("write {}", out.display()), error))?;
+    }
+    if context.screen.is_json() {
+        return context.screen.json(&json!({ "subject": mail.subject, "text": mail.text, "html": mail.html }));
+    }
+    context.screen.line(&format!("Subject: {}\n\n{}", mail.subject, mail.text.trim_end()))?;
+    match out {
+        Some(out) => context.screen.line(&format!("\nHTML: {}", out.display())),
+        None => context.screen.line(&format!("\n{}", mail.html.trim_end())),
+    }
+}
