@@ -28,7 +28,6 @@ mod tasks;
 mod workers;
 
 pub(crate) use crate::daemon::channels::mailbox as mailbox_options;
-pub(crate) use crate::daemon::counted_door::result_word;
 
 use crate::config::Config;
 use crate::config::env::Environment;
