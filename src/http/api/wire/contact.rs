@@ -1,0 +1,110 @@
+//! Contacts (OBJ-14).
+
+use crate::domain::contact::Contact;
+use crate::domain::contact::ContactRole;
+use crate::http::api::wire::Wire;
+use crate::http::api::wire::seconds;
+use crate::http::api::wire::value;
+use crate::http::api::wire::with;
+use serde_json::Map;
+use serde_json::Value;
+use serde_json::json;
+
+/// Facts of the compatible shape that are not recorded; they are there and empty, as clients expect.
+const UNRECORDED: [&str; 22] = [
+    "owner_id",
+    "signed_up_at",
+    "last_email_opened_at",
+    "last_email_clicked_at",
+    "browser",
+    "browser_version",
+    "browser_language",
+    "os",
+    "android_app_name",
+    "android_app_version",
+    "android_device",
+    "android_os_version",
+    "android_sdk_version",
+    "android_last_seen_at",
+    "ios_app_name",
+    "ios_app_version",
+    "ios_device",
+    "ios_os_version",
+    "ios_sdk_version",
+    "ios_last_seen_at",
+    "utm_source",
+    "referrer",
+];
+
+impl Wire {
+    /// A contact in full.
+    pub(crate) fn contact(&self, contact: &Contact) -> Value {
+        let custom: Map<String, Value> =
+            contact.custom_attributes.iter().map(|(name, kept)| (name.clone(), value(kept))).collect();
+        let known = json!({
+            "type": "contact",
+            "id": contact.id.to_string(),
+            "workspace_id": self.workspace_id,
+            "external_id": contact.external_id,
+            "role": compatible_role(contact.role),
+            "email": contact.email.as_ref().map(ToString::to_string),
+            "email_domain": contact.email.as_ref().map(|email| email.domain().to_owned()),
+            "phone": contact.phone,
+            "name": contact.name,
+            "avatar": contact.avatar.as_ref().map(|url| json!({"type": "avatar", "image_url": url})),
+            "has_hard_bounced": contact.has_hard_bounced,
+            "marked_email_as_spam": contact.marked_email_as_spam,
+            "unsubscribed_from_emails": contact.unsubscribed_from_emails,
+            "created_at": contact.created_at.seconds(),
+            "updated_at": contact.updated_at.seconds(),
+            "last_seen_at": seconds(contact.last_seen_at),
+            "last_replied_at": seconds(contact.last_replied_at),
+            "last_contacted_at": seconds(contact.last_contacted_at),
+            "language_override": contact.language_override,
+            "custom_attributes": custom,
+        });
+        let empty: Map<String, Value> = UNRECORDED.iter().map(|name| ((*name).to_owned(), Value::Null)).collect();
+        with(with(known, Value::Object(empty)), beside(contact))
+    }
+}
+
+/// Lists and additions.
+fn beside(contact: &Contact) -> Value {
+    let listed = |noun: &str| {
+        let url = format!("/contacts/{}/{noun}", contact.id);
+        json!({"type": "list", "data": [], "url": url, "total_count": 0, "has_more": false})
+    };
+    json!({
+        "tags": listed("tags"),
+        "notes": listed("notes"),
+        "companies": listed("companies"),
+        "location": {"type": "location", "country": null, "region": null, "city": null},
+        "social_profiles": {"type": "list", "data": []},
+        "deskgate": {
+            "role": contact.role.as_str(),
+            "email_verified": contact.email_verified,
+            "blocked": contact.blocked,
+            "display_name": contact.display_name(),
+            "created_at_ms": contact.created_at.0,
+            "updated_at_ms": contact.updated_at.0,
+        },
+    })
+}
+
+/// The compatible shape knows users and leads; a visitor is a lead that has not written yet.
+fn compatible_role(role: ContactRole) -> &'static str {
+    match role {
+        ContactRole::User => "user",
+        ContactRole::Lead | ContactRole::Visitor => "lead",
+    }
+}
+
+/// A contact as others refer to it.
+pub(crate) fn reference(contact: &Contact) -> Value {
+    json!({"type": "contact", "id": contact.id.to_string(), "external_id": contact.external_id})
+}
+
+/// Contacts inside conversations and tickets.
+pub(crate) fn references(contacts: &[Contact]) -> Value {
+    json!({"type": "contact.list", "contacts": contacts.iter().map(reference).collect::<Vec<_>>()})
+}

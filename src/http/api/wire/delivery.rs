@@ -1,0 +1,115 @@
+//! Deliveries: in full (SHP-7), and as they ride along with the part they carry (INTERFACES §6).
+
+use crate::domain::broadcast::LedgerKey;
+use crate::domain::delivery::Delivery;
+use crate::domain::delivery::DeliveryKind;
+use crate::domain::delivery::DeliveryState;
+use crate::domain::id::PartId;
+use crate::domain::part::Part;
+use crate::domain::part::PartKind;
+use serde_json::Value;
+use serde_json::json;
+
+/// A delivery in full.
+pub(crate) fn delivery(delivery: &Delivery) -> Value {
+    let parts = parts_of(&delivery.kind);
+    let broadcast_id = match &delivery.kind {
+        DeliveryKind::Broadcast { broadcast, .. } => Some(broadcast.to_string()),
+        DeliveryKind::Reply { .. } | DeliveryKind::TicketSubmitted | DeliveryKind::TicketStateChanged { .. } => None,
+    };
+    json!({
+        "type": "delivery",
+        "id": delivery.id.to_string(),
+        "kind": delivery.kind.as_str(),
+        "part_id": parts.first().map(ToString::to_string),
+        "part_ids": parts.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "broadcast_id": broadcast_id,
+        "thread_id": delivery.thread.to_string(),
+        "contact_id": delivery.contact.to_string(),
+        "agent_id": delivery.agent.map(|agent| agent.to_string()),
+        "channel": delivery.channel.as_str(),
+        "address": delivery.address.as_ref().map(ToString::to_string),
+        "state": delivery.state.as_str(),
+        "reason": reason(&delivery.state),
+        "message_id": bracketed(&delivery.message_id),
+        "attempt_count": delivery.attempt_count,
+        "attempts": attempts(delivery),
+        "created_at": delivery.created_at.seconds(),
+        "due_at": due_at_s(delivery),
+        "deskgate": {"created_at_ms": delivery.created_at.0, "due_at_ms": delivery.due_at.0},
+    })
+}
+
+/// What was tried (SHP-6).
+pub(crate) fn attempts(delivery: &Delivery) -> Vec<Value> {
+    let tried = delivery.attempts.iter();
+    tried.map(|one| json!({"at_ms": one.at.0, "stage": one.stage.as_str(), "answer": one.answer})).collect()
+}
+
+/// When it will be made; null once nothing more happens by itself.
+pub(crate) fn due_at_s(delivery: &Delivery) -> Option<u64> {
+    delivery.wakes_at().is_some().then(|| delivery.due_at.seconds())
+}
+
+/// Why it was not made.
+pub(crate) fn reason(state: &DeliveryState) -> Option<String> {
+    match state {
+        DeliveryState::Failed(reason) => Some(reason.clone()),
+        DeliveryState::Skipped(reason) => Some(reason.as_str().to_owned()),
+        DeliveryState::Queued | DeliveryState::Deferred | DeliveryState::Sent | DeliveryState::Uncertain => None,
+    }
+}
+
+/// A Message-ID as it stands in its header field (RFC 5322 §3.6.4).
+pub(crate) fn bracketed(message_id: &str) -> String {
+    format!("<{message_id}>")
+}
+
+/// What is owed for a part, shortened.
+pub(crate) fn of_part(part: &Part, deliveries: &[Delivery]) -> Vec<Value> {
+    deliveries.iter().filter(|delivery| carries(delivery, part)).map(short).collect()
+}
+
+fn short(delivery: &Delivery) -> Value {
+    json!({
+        "id": delivery.id.to_string(),
+        "kind": delivery.kind.as_str(),
+        "channel": delivery.channel.as_str(),
+        "contact_id": delivery.contact.to_string(),
+        "recipient": delivery.address.as_ref().map(ToString::to_string),
+        "state": delivery.state.as_str(),
+        "reason": reason(&delivery.state),
+        "attempts": delivery.attempt_count,
+        "last_reply": delivery.attempts.last().map(|last| last.answer.clone()),
+        "message_id": bracketed(&delivery.message_id),
+        "due_at": due_at_s(delivery),
+    })
+}
+
+/// Whether a delivery tells of this part. The mail that says a ticket was made belongs to the part that made it one.
+fn carries(delivery: &Delivery, part: &Part) -> bool {
+    let makes_ticket = matches!(part.kind, PartKind::ConvertedToTicket { .. })
+        || matches!(&part.kind, PartKind::TicketStateUpdated { from, to, .. } if part.seq == 1 && from == to);
+    match &delivery.kind {
+        DeliveryKind::TicketSubmitted => makes_ticket,
+        kind @ (DeliveryKind::Reply { .. }
+        | DeliveryKind::TicketStateChanged { .. }
+        | DeliveryKind::Broadcast { .. }) => parts_of(kind).contains(&part.id),
+    }
+}
+
+fn parts_of(kind: &DeliveryKind) -> Vec<PartId> {
+    match kind {
+        DeliveryKind::Reply { parts } => parts.clone(),
+        DeliveryKind::TicketStateChanged { part } | DeliveryKind::Broadcast { part, .. } => vec![*part],
+        DeliveryKind::TicketSubmitted => Vec::new(),
+    }
+}
+
+/// The id of a ledger row; unique within its broadcast.
+pub(crate) fn row_id(key: &LedgerKey) -> String {
+    match key {
+        LedgerKey::Thread(thread) => format!("thread-{thread}"),
+        LedgerKey::Email(contact) => format!("email-{contact}"),
+    }
+}

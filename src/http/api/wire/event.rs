@@ -1,0 +1,59 @@
+//! Entries of the event log for integrators (API-50).
+
+use crate::domain::event::BroadcastStep;
+use crate::domain::event::EventKind;
+use crate::domain::event::LogEntry;
+use crate::domain::part::Cause;
+use crate::domain::state::StateCategory;
+use crate::domain::thread::ThreadState;
+use crate::http::api::wire::with;
+use serde_json::Value;
+use serde_json::json;
+
+/// One entry; both axes are in it (OBJ-4).
+pub(crate) fn entry(entry: &LogEntry) -> Value {
+    let event = &entry.event;
+    let (name, facts) = named(&event.kind);
+    let common = json!({
+        "type": "event",
+        "log_seq": entry.seq.0,
+        "event": name,
+        "thread_id": event.thread.map(|thread| thread.to_string()),
+        "created_at": event.at.seconds(),
+        "created_at_ms": event.at.0,
+        "state": event.thread_state.map(ThreadState::as_str),
+        "ticket_state": event.ticket_state.map(StateCategory::as_str),
+        "cause": event.cause.map(Cause::as_str),
+    });
+    with(common, facts)
+}
+
+fn named(kind: &EventKind) -> (&'static str, Value) {
+    match kind {
+        EventKind::PartCreated { part, part_seq } => {
+            ("part.created", json!({"part_id": part.to_string(), "part_seq": part_seq}))
+        }
+        EventKind::ConversationCreated => ("conversation.created", json!({})),
+        EventKind::ConversationUpdated => ("conversation.updated", json!({})),
+        EventKind::TicketCreated => ("ticket.created", json!({})),
+        EventKind::TicketUpdated => ("ticket.updated", json!({})),
+        EventKind::TicketStateChanged { part, part_seq } => {
+            ("ticket.state_changed", json!({"part_id": part.to_string(), "part_seq": part_seq}))
+        }
+        EventKind::Linked { other } => ("ticket.linked", json!({"other_id": other.to_string()})),
+        EventKind::Unlinked { other } => ("ticket.unlinked", json!({"other_id": other.to_string()})),
+        EventKind::ContactUpdated(contact) => ("contact.updated", json!({"contact_id": contact.to_string()})),
+        EventKind::Seen { contact, up_to_seq } => {
+            ("conversation.seen", json!({"contact_id": contact.to_string(), "up_to_seq": up_to_seq}))
+        }
+        EventKind::Broadcast { broadcast, step } => {
+            let name = match step {
+                BroadcastStep::Started => "broadcast.started",
+                BroadcastStep::Finished => "broadcast.finished",
+            };
+            (name, json!({"broadcast_id": broadcast.to_string()}))
+        }
+        EventKind::DeliverySettled(delivery) => ("delivery.settled", json!({"delivery_id": delivery.to_string()})),
+        EventKind::Quarantined(intake) => ("intake.quarantined", json!({"intake_id": intake.to_string()})),
+    }
+}

@@ -1,0 +1,109 @@
+//! The JSON forms of the compatible API (Appendix A of the product rules), made by hand.
+//!
+//! **Invariant:** fields of the compatible shapes keep their names, types and nullability in both versions; everything
+//! of ours stands in one key `deskgate` (API-40), except on objects that are ours altogether.
+
+pub(crate) mod broadcast;
+pub(crate) mod contact;
+pub(crate) mod conversation;
+pub(crate) mod delivery;
+pub(crate) mod event;
+pub(crate) mod intake;
+pub(crate) mod part;
+pub(crate) mod people;
+pub(crate) mod ticket;
+pub(crate) mod ticket_type;
+
+use crate::desk::Settings;
+use crate::domain::agent::Agent;
+use crate::domain::attachment::Attachment;
+use crate::domain::attribute::Value as Kept;
+use crate::domain::id::AgentId;
+use crate::domain::id::Millis;
+use crate::domain::id::PartId;
+use crate::http::Shared;
+use crate::http::shape::Shape;
+use serde_json::Value;
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// What forms need beside the object they are made of.
+#[derive(Clone, Debug)]
+pub(crate) struct Wire {
+    pub(crate) shape: Shape,
+    /// Bodies as text instead of HTML (`display_as=plaintext`).
+    pub(crate) plaintext: bool,
+    pub(crate) workspace_name: String,
+    pub(crate) time_zone: String,
+    shared: Arc<Shared>,
+    agents: BTreeMap<AgentId, Agent>,
+    now: Millis,
+}
+
+impl Wire {
+    pub(crate) fn new(
+        settings: &Settings,
+        shared: &Arc<Shared>,
+        agents: Vec<Agent>,
+        shape: Shape,
+        plaintext: bool,
+        now: Millis,
+    ) -> Self {
+        Self {
+            shape,
+            plaintext,
+            workspace_name: settings.workspace_name.clone(),
+            time_zone: settings.time_zone.clone(),
+            shared: Arc::clone(shared),
+            agents: agents.into_iter().map(|agent| (agent.id, agent)).collect(),
+            now,
+        }
+    }
+
+    /// An agent's address, for authors.
+    fn agent_email(&self, id: AgentId) -> String {
+        self.agents.get(&id).map(|agent| agent.email.to_string()).unwrap_or_default()
+    }
+
+    /// A file of a part, with a link that is good for an hour (OBJ-44).
+    fn attachment(&self, part: PartId, file: &Attachment) -> Value {
+        json!({
+            "type": "upload",
+            "id": file.id.to_string(),
+            "name": file.name,
+            "url": self.shared.links.link(part, file.id, self.now),
+            "content_type": file.content_type,
+            "filesize": file.size,
+        })
+    }
+}
+
+/// Lists that are not one of the named ones (API-9).
+pub(crate) fn list(data: Vec<Value>) -> Value {
+    json!({"type": "list", "data": data})
+}
+
+/// Puts the fields of `more` beside those of `object`.
+pub(crate) fn with(mut object: Value, more: Value) -> Value {
+    if let (Some(object), Value::Object(more)) = (object.as_object_mut(), more) {
+        object.extend(more);
+    }
+    object
+}
+
+/// Unix seconds of a moment that may not have been (API-3).
+fn seconds(at: Option<Millis>) -> Option<u64> {
+    at.map(Millis::seconds)
+}
+
+/// A value as JSON. Decimals have at most 15 significant digits (ATT-3), which a double holds exactly.
+fn value(kept: &Kept) -> Value {
+    match kept {
+        Kept::Text(text) => json!(text),
+        Kept::Integer(number) => json!(number),
+        Kept::Decimal(text) => text.parse::<f64>().map_or_else(|_| json!(text), |number| json!(number)),
+        Kept::Boolean(yes) => json!(yes),
+        Kept::Files(ids) => json!(ids),
+    }
+}

@@ -1,0 +1,225 @@
+//! Parts of conversations and tickets (SHP-2, OBJ-40 to OBJ-43), with what a mail tells beside its text (INTERFACES §6).
+
+use crate::domain::channel_kind::ChannelKind;
+use crate::domain::delivery::Delivery;
+use crate::domain::id::AgentId;
+use crate::domain::id::TeamId;
+use crate::domain::part::BounceFacts;
+use crate::domain::part::Cause;
+use crate::domain::part::EmailFacts;
+use crate::domain::part::LinkedEntity;
+use crate::domain::part::Part;
+use crate::domain::part::PartKind;
+use crate::domain::state::StateCategory;
+use crate::domain::ticket_type::Category;
+use crate::domain::ticket_type::TicketType;
+use crate::http::api::wire::Wire;
+use crate::http::api::wire::delivery::bracketed;
+use crate::http::api::wire::delivery::of_part;
+use crate::http::api::wire::with;
+use serde_json::Value;
+use serde_json::json;
+
+/// `app_package_code` of what was written through the API.
+const APP_PACKAGE_CODE: &str = "api";
+
+impl Wire {
+    /// A part of a conversation.
+    pub(crate) fn conversation_part(&self, part: &Part, deliveries: &[Delivery]) -> Value {
+        let own = json!({
+            "type": "conversation_part",
+            "notified_at": part.created_at.seconds(),
+            "state": part.thread_state.as_str(),
+            "tags": [],
+            "metadata": null,
+            "event_details": null,
+            "email_message_metadata": part.email.as_ref().map(email_message_metadata),
+            "app_package_code": app_package_code(part),
+        });
+        with(self.part(part, deliveries), own)
+    }
+
+    /// A part of a ticket. `app_package_code` is absent when it was not written through the API.
+    pub(crate) fn ticket_part(&self, part: &Part, ticket_type: Option<&TicketType>, deliveries: &[Delivery]) -> Value {
+        let (before, after) = match &part.kind {
+            PartKind::TicketStateUpdated { from, to, .. } => (Some(from.1), Some(to.1)),
+            _ => (None, part.ticket_state),
+        };
+        let mut own = json!({
+            "type": "ticket_part",
+            "ticket_state": after.map(StateCategory::as_str),
+            "previous_ticket_state": before.map(StateCategory::as_str),
+        });
+        if let Some(code) = app_package_code(part) {
+            own = with(own, json!({"app_package_code": code}));
+        }
+        if let PartKind::TicketAttributeUpdated { name, .. } = &part.kind {
+            own = with(own, json!({"updated_attribute_data": updated_attribute(name, ticket_type)}));
+        }
+        if let Some(email) = &part.email {
+            own = with(own, json!({"email_message_metadata": email_message_metadata(email)}));
+        }
+        with(self.part(part, deliveries), own)
+    }
+
+    /// What parts of both kinds have.
+    fn part(&self, part: &Part, deliveries: &[Delivery]) -> Value {
+        json!({
+            "id": part.id.to_string(),
+            "part_type": part.kind.as_str(&part.author),
+            "body": self.body(part),
+            "created_at": part.created_at.seconds(),
+            "updated_at": part.updated_at.seconds(),
+            "assigned_to": assigned_to(&part.kind),
+            "author": self.author(&part.author),
+            "attachments": self.attachments(part),
+            "external_id": null,
+            "redacted": part.redacted,
+            "deskgate": self.part_additions(part, deliveries),
+        })
+    }
+
+    /// The body, or null for what has none.
+    pub(crate) fn body(&self, part: &Part) -> Option<String> {
+        let body = if self.plaintext { &part.body_text } else { &part.body_html };
+        (part.kind.is_message() || !body.is_empty()).then(|| body.clone())
+    }
+
+    /// The files of a part.
+    pub(crate) fn attachments(&self, part: &Part) -> Vec<Value> {
+        part.attachments.iter().map(|file| self.attachment(part.id, file)).collect()
+    }
+
+    /// Our additions (API-40).
+    pub(crate) fn part_additions(&self, part: &Part, deliveries: &[Delivery]) -> Value {
+        let mut additions = json!({
+            "seq": part.seq,
+            "created_at_ms": part.created_at.0,
+            "updated_at_ms": part.updated_at.0,
+            "channel": part.channel.as_str(),
+            "state": part.thread_state.as_str(),
+            "ticket_state": part.ticket_state.map(StateCategory::as_str),
+            "cause": part.cause.map(Cause::as_str),
+            "client_id": part.client_id,
+            "external_sender": part.external_sender,
+            "broadcast_id": part.broadcast.map(|broadcast| broadcast.to_string()),
+            "skip_notifications": part.skip_notifications,
+            "deliveries": of_part(part, deliveries),
+        });
+        if let Some((ticket, origin)) = part.cross_posted_from {
+            let from = json!({"ticket_id": ticket.to_string(), "part_id": origin.to_string()});
+            additions = with(additions, json!({"cross_posted_from": from}));
+        }
+        if let Some(email) = &part.email {
+            additions = with(additions, email_additions(email));
+        }
+        match details(&part.kind) {
+            Value::Null => additions,
+            details => with(additions, json!({"details": details})),
+        }
+    }
+}
+
+/// Header facts of a mail, in the compatible form.
+pub(crate) fn email_message_metadata(email: &EmailFacts) -> Value {
+    let headers = email.addresses.iter().map(|(field, name, address)| {
+        json!({"type": field.as_str(), "email_address": address, "name": name})
+    });
+    json!({
+        "message_id": bracketed(&email.message_id),
+        "subject": email.subject.as_deref().unwrap_or_default(),
+        "email_address_headers": headers.collect::<Vec<_>>(),
+        "history": email.quoted,
+    })
+}
+
+/// What we add about a mail.
+fn email_additions(email: &EmailFacts) -> Value {
+    json!({
+        "delivery_class": email.class.as_str(),
+        "delivery_class_reason": email.class_reason,
+        "placed_by": email.placed_by.as_str(),
+        "faults": email.faults,
+        "bounce": email.bounce.as_ref().map(bounce),
+        "may_answer_automatically": email.may_answer_automatically,
+    })
+}
+
+fn bounce(bounce: &BounceFacts) -> Value {
+    json!({
+        "status": bounce.status,
+        "smtp_reply": bounce.smtp_reply,
+        "recipient": bounce.recipient,
+        "hard": bounce.hard,
+        "reason": bounce.reason,
+        "delivery_id": bounce.delivery.map(|delivery| delivery.to_string()),
+    })
+}
+
+fn app_package_code(part: &Part) -> Option<&'static str> {
+    match part.channel {
+        ChannelKind::Api => Some(APP_PACKAGE_CODE),
+        ChannelKind::Messenger | ChannelKind::Email => None,
+    }
+}
+
+fn assigned_to(kind: &PartKind) -> Value {
+    let PartKind::Assignment { agent, team } = kind else {
+        return Value::Null;
+    };
+    let reference = |kind: &str, id: String| json!({"type": kind, "id": id});
+    match (agent, team) {
+        (Some(AgentId(id)), _) => reference("admin", id.to_string()),
+        (None, Some(TeamId(id))) => reference("team", id.to_string()),
+        (None, None) => Value::Null,
+    }
+}
+
+fn updated_attribute(name: &str, ticket_type: Option<&TicketType>) -> Value {
+    let attribute = ticket_type.and_then(|one| one.attributes.iter().find(|attribute| attribute.name == name));
+    let id = attribute.map(|attribute| attribute.id.to_string());
+    json!({"attribute": {"type": "attribute", "id": id, "label": name}, "value": null})
+}
+
+/// What only this kind of event carries.
+fn details(kind: &PartKind) -> Value {
+    match kind {
+        PartKind::ConvertedToTicket { number } => json!({"ticket_id": number.to_string()}),
+        PartKind::TicketStateUpdated { from, to, external_label } => json!({
+            "from_state_id": from.0.to_string(),
+            "to_state_id": to.0.to_string(),
+            "external_label": external_label,
+        }),
+        PartKind::TicketAttributeUpdated { name, visible } => json!({"attribute": name, "visible": visible}),
+        PartKind::EntityLinked(entity) | PartKind::EntityUnlinked(entity) => linked_entity(entity),
+        PartKind::LinkedTicketStateUpdated { ticket, number, title, from_label, to_label } => json!({
+            "id": ticket.to_string(),
+            "ticket_id": number.to_string(),
+            "title": title,
+            "from_label": from_label,
+            "to_label": to_label,
+        }),
+        PartKind::ParticipantAdded(contact) => json!({"contact_id": contact.to_string()}),
+        PartKind::Assignment { agent, team } => json!({
+            "admin_id": agent.map(|agent| agent.to_string()),
+            "team_id": team.map(|team| team.to_string()),
+        }),
+        PartKind::Comment
+        | PartKind::Note
+        | PartKind::AutomaticEmail
+        | PartKind::Open
+        | PartKind::Close
+        | PartKind::Snoozed
+        | PartKind::Unsnoozed
+        | PartKind::TicketShared => Value::Null,
+    }
+}
+
+fn linked_entity(entity: &LinkedEntity) -> Value {
+    json!({
+        "id": entity.thread.to_string(),
+        "category": entity.category.map(Category::as_str),
+        "ticket_id": entity.number.map(|number| number.to_string()),
+        "kind": entity.kind.as_str(),
+    })
+}

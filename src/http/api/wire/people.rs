@@ -1,0 +1,60 @@
+//! Agents ("admins" on the wire) and authors.
+
+use crate::domain::agent::Agent;
+use crate::domain::part::Author;
+use crate::http::api::wire::Wire;
+use crate::http::api::wire::with;
+use serde_json::Value;
+use serde_json::json;
+
+/// The id of the one bot (OBJ-8).
+const BOT_ID: &str = "0";
+
+impl Wire {
+    /// An agent (OBJ-12).
+    pub(crate) fn admin(&self, agent: &Agent) -> Value {
+        json!({
+            "type": "admin",
+            "id": agent.id.to_string(),
+            "name": agent.name,
+            "email": agent.email.to_string(),
+            "job_title": "",
+            "away_mode_enabled": false,
+            "away_mode_reassign": false,
+            "away_status_reason_id": null,
+            "has_inbox_seat": !agent.disabled,
+            "team_ids": [],
+            "avatar": null,
+            "team_priority_level": {"primary_team_ids": [], "secondary_team_ids": []},
+            "role": {"type": "role", "id": agent.role.as_str(), "name": agent.role.as_str()},
+        })
+    }
+
+    /// The agent a token acts for, with the workspace (`GET /me`).
+    pub(crate) fn me(&self, agent: &Agent, identity_verification: bool) -> Value {
+        let app = json!({
+            "type": "app",
+            "id_code": self.workspace_id,
+            "name": self.workspace_name,
+            "region": null,
+            "timezone": self.time_zone,
+            "identity_verification": identity_verification,
+        });
+        let own = json!({"avatar": {"type": "avatar", "image_url": null}, "email_verified": true, "app": app});
+        with(self.admin(agent), own)
+    }
+
+    /// Who wrote something (OBJ-8).
+    pub(crate) fn author(&self, author: &Author) -> Value {
+        match author {
+            Author::Agent { id, name } => {
+                json!({"type": "admin", "id": id.to_string(), "name": name, "email": self.agent_email(*id)})
+            }
+            Author::Contact { id, name, email, user } => {
+                let role = if *user { "user" } else { "lead" };
+                json!({"type": role, "id": id.to_string(), "name": name, "email": email})
+            }
+            Author::Bot => json!({"type": "bot", "id": BOT_ID, "name": self.workspace_name, "email": ""}),
+        }
+    }
+}

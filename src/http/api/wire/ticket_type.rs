@@ -1,0 +1,111 @@
+//! Ticket types, their attributes and states (SHP-3).
+
+use crate::domain::attribute::Attribute;
+use crate::domain::attribute::DataType;
+use crate::domain::state::TicketState;
+use crate::domain::ticket_type::TicketType;
+use crate::http::api::wire::Wire;
+use crate::http::api::wire::list;
+use crate::http::api::wire::with;
+use serde_json::Map;
+use serde_json::Value;
+use serde_json::json;
+
+impl Wire {
+    /// A type as it stands inside a ticket: without its states.
+    pub(crate) fn ticket_type(&self, ticket_type: &TicketType) -> Value {
+        let mut attributes: Vec<&Attribute> = ticket_type.attributes.iter().collect();
+        attributes.sort_by_key(|attribute| attribute.order);
+        let attributes =
+            attributes.into_iter().map(|one| self.attribute(ticket_type, one)).collect::<Vec<_>>();
+        let own = json!({
+            "workspace_id": self.workspace_id,
+            "created_at": ticket_type.created_at.seconds(),
+            "updated_at": ticket_type.updated_at.seconds(),
+            "ticket_type_attributes": list(attributes),
+        });
+        with(short(ticket_type), own)
+    }
+
+    /// A type with its states in order, as the type endpoints answer it.
+    pub(crate) fn ticket_type_in_full(&self, ticket_type: &TicketType, states: &[TicketState]) -> Value {
+        let own = ticket_type.states.iter().filter_map(|id| states.iter().find(|state| state.id == *id));
+        let own = own.map(|state| with(ticket_state(state), json!({"archived": state.archived}))).collect();
+        with(self.ticket_type(ticket_type), json!({"ticket_states": list(own)}))
+    }
+
+    /// An attribute of a type.
+    pub(crate) fn attribute(&self, ticket_type: &TicketType, attribute: &Attribute) -> Value {
+        json!({
+            "type": "ticket_type_attribute",
+            "id": attribute.id.to_string(),
+            "workspace_id": self.workspace_id,
+            "name": attribute.name,
+            "description": attribute.description,
+            "data_type": attribute.data_type.as_str(),
+            "input_options": input_options(attribute),
+            "order": attribute.order,
+            "required_to_create": attribute.required_to_create,
+            "required_to_create_for_contacts": attribute.required_to_create_for_contacts,
+            "visible_on_create": attribute.visible_on_create,
+            "visible_to_contacts": attribute.visible_to_contacts,
+            "default": attribute.default,
+            "ticket_type_id": ticket_type.id.0,
+            "archived": attribute.archived,
+            "created_at": ticket_type.created_at.seconds(),
+            "updated_at": ticket_type.updated_at.seconds(),
+            "deskgate": {"required_to_close": attribute.required_to_close},
+        })
+    }
+}
+
+
+fn input_options(attribute: &Attribute) -> Value {
+    let mut options = Map::new();
+    match attribute.data_type {
+        DataType::String => {
+            options.insert("multiline".to_owned(), json!(attribute.multiline));
+        }
+        DataType::List => {
+            let current = attribute.options.iter().filter(|option| !option.removed);
+            let listed = current.map(|option| json!({"id": option.id, "label": option.label})).collect::<Vec<_>>();
+            options.insert("list_options".to_owned(), json!(listed));
+        }
+        DataType::Files => {
+            options.insert("allow_multiple_values".to_owned(), json!(attribute.allow_multiple_values));
+        }
+        DataType::Integer | DataType::Decimal | DataType::Boolean | DataType::Datetime => {}
+    }
+    Value::Object(options)
+}
+
+/// What every form of a type has.
+fn short(ticket_type: &TicketType) -> Value {
+    json!({
+        "type": "ticket_type",
+        "id": ticket_type.id.to_string(),
+        "name": ticket_type.name,
+        "description": ticket_type.description,
+        "icon": ticket_type.icon,
+        "category": ticket_type.category.as_str(),
+        "is_internal": ticket_type.is_internal,
+        "archived": ticket_type.archived,
+    })
+}
+
+/// A state as it stands inside a ticket.
+pub(crate) fn ticket_state(state: &TicketState) -> Value {
+    json!({
+        "type": "ticket_state",
+        "id": state.id.to_string(),
+        "category": state.category.as_str(),
+        "internal_label": state.internal_label,
+        "external_label": state.external_label,
+    })
+}
+
+/// A state with the types it serves.
+pub(crate) fn ticket_state_in_full(state: &TicketState, types: &[TicketType]) -> Value {
+    let serves = types.iter().filter(|ticket_type| ticket_type.states.contains(&state.id)).map(short).collect();
+    with(ticket_state(state), json!({"archived": state.archived, "ticket_types": list(serves)}))
+}

@@ -1,0 +1,96 @@
+//! Links to attachments (OBJ-44): signed, and good for one hour.
+//!
+//! A token is `part ++ attachment ++ expiry` (64-bit big-endian each) and 16 octets of HMAC-SHA256 (RFC 2104 §5) over a
+//! label and those, in base64url without padding.
+//!
+//! **Invariant:** a token says which file, never who asks; whoever has it may read that one file until it expires.
+
+use crate::domain::id::AttachmentId;
+use crate::domain::id::Millis;
+use crate::domain::id::PartId;
+use data_encoding::BASE64URL_NOPAD;
+use ring::constant_time;
+use ring::hmac;
+use std::fmt;
+
+/// How long a link is good, in seconds (OBJ-44).
+const GOOD_FOR_S: u64 = 3_600;
+const CLAIMS_BYTES: usize = 24;
+const MAC_BYTES: usize = 16;
+const LABEL: &[u8] = b"deskgate 1 file\0";
+
+/// Makes and reads the links.
+pub(crate) struct FileLinks {
+    base: String,
+    key: hmac::Key,
+}
+
+impl fmt::Debug for FileLinks {
+    /// Never shows key material.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FileLinks").field("base", &self.base).finish_non_exhaustive()
+    }
+}
+
+impl FileLinks {
+    /// Links below `public_url`, signed with `key`.
+    pub(crate) fn new(public_url: &str, key: &[u8; 32]) -> Self {
+        let base = format!("{}/files/", public_url.trim_end_matches('/'));
+        Self { base, key: hmac::Key::new(hmac::HMAC_SHA256, key) }
+    }
+
+    /// A link to a file of a part, good for an hour from `now`.
+    pub(crate) fn link(&self, part: PartId, attachment: AttachmentId, now: Millis) -> String {
+        let expires_at_s = now.seconds().saturating_add(GOOD_FOR_S);
+        let mut token = Vec::with_capacity(CLAIMS_BYTES + MAC_BYTES);
+        for number in [part.0, attachment.0, expires_at_s] {
+            token.extend_from_slice(&number.to_be_bytes());
+        }
+        let mac = self.mac(&token);
+        token.extend_from_slice(&mac);
+        format!("{}{}", self.base, BASE64URL_NOPAD.encode(&token))
+    }
+
+    /// What a token stands for; `None` when it is forged, broken or expired.
+    pub(crate) fn read(&self, token: &str, now: Millis) -> Option<(PartId, AttachmentId)> {
+        let bytes = BASE64URL_NOPAD.decode(token.as_bytes()).ok()?;
+        let (claims, mac) = bytes.split_at_checked(CLAIMS_BYTES)?;
+        constant_time::verify_slices_are_equal(&self.mac(claims), mac).ok()?;
+        let mut numbers = claims.chunks_exact(8).filter_map(|chunk| chunk.try_into().ok().map(u64::from_be_bytes));
+        let (part, attachment, expires_at_s) = (numbers.next()?, numbers.next()?, numbers.next()?);
+        (now.seconds() < expires_at_s).then_some((PartId(part), AttachmentId(attachment)))
+    }
+
+    fn mac(&self, claims: &[u8]) -> Vec<u8> {
+        let mut context = hmac::Context::with_key(&self.key);
+        context.update(LABEL);
+        context.update(claims);
+        context.sign().as_ref().iter().take(MAC_BYTES).copied().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Millis = Millis(1_767_225_600_000);
+
+    #[test]
+    fn obj_44_a_link_opens_its_file_for_an_hour_and_nothing_else() {
+        let links = FileLinks::new("https://desk.example.com/", &[7; 32]);
+        let link = links.link(PartId(3), AttachmentId(4), NOW);
+        let token = link.strip_prefix("https://desk.example.com/files/").unwrap();
+        assert_eq!(links.read(token, NOW), Some((PartId(3), AttachmentId(4))));
+        assert_eq!(links.read(token, Millis(NOW.0 + 3_599_999)), Some((PartId(3), AttachmentId(4))));
+        assert_eq!(links.read(token, Millis(NOW.0 + 3_600_000)), None, "expired");
+        assert_eq!(FileLinks::new("", &[8; 32]).read(token, NOW), None, "another key");
+        for at in 0..token.len() {
+            let mut forged = token.as_bytes().to_vec();
+            forged[at] = if forged[at] == b'A' { b'B' } else { b'A' };
+            assert_eq!(links.read(std::str::from_utf8(&forged).unwrap(), NOW), None, "character {at} changed");
+        }
+        for broken in ["", "A", &token[1..], &format!("{token}AAAA"), "../../etc/passwd"] {
+            assert_eq!(links.read(broken, NOW), None, "{broken:?}");
+        }
+    }
+}
