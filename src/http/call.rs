@@ -59,7 +59,7 @@ impl Call {
         if self.caller.scopes.contains(&scope) {
             return Ok(());
         }
-        Err(ApiError::forbidden(format!("the token lacks the scope '{}'", scope.as_str())))
+        Err(ApiError::forbidden(format!("the token lacks the scope {}", scope.as_str())))
     }
 
     /// The caller under the name of another agent (`admin_id` of the compatible API). Rights stay the token's.

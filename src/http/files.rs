@@ -52,7 +52,10 @@ pub(crate) fn download_headers(media_type: &'static str, name: &str) -> HeaderMa
         (header::CONTENT_TYPE, HeaderValue::from_static(media_type)),
         (header::CONTENT_DISPOSITION, disposition(name)),
         (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
-        (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("sandbox; default-src 'none'; frame-ancestors 'none'")),
+        (
+            header::CONTENT_SECURITY_POLICY,
+            HeaderValue::from_static("sandbox; default-src 'none'; frame-ancestors 'none'"),
+        ),
         (header::CACHE_CONTROL, HeaderValue::from_static("private, no-store")),
     ];
     fields.into_iter().collect()

@@ -27,6 +27,7 @@ mod shape;
 pub use serve::serve;
 
 use crate::desk::Desk;
+use crate::desk::workspace::Workspace;
 use data_encoding::BASE32_NOPAD;
 use ring::rand::SecureRandom;
 use ring::rand::SystemRandom;
@@ -49,16 +50,25 @@ struct Shared {
     links: file_links::FileLinks,
     body_room: Arc<Semaphore>,
     random: SystemRandom,
+    /// The workspace's id, as objects show it.
+    workspace_id: String,
 }
 
 impl Api {
-    /// The API on a desk. `file_key` signs the links of attachments; links signed with another key are not found.
-    #[must_use]
-    pub fn new(desk: Desk, file_key: &[u8; 32]) -> Self {
-        let links = file_links::FileLinks::new(&desk.settings().public_url, file_key);
-        let body_room = Arc::new(Semaphore::new(BODIES_KIB_MAX));
-        let shared = Shared { rates: rate::Rates::default(), links, body_room, random: SystemRandom::new() };
-        Self { desk, shared: Arc::new(shared) }
+    /// The API on a desk.
+    ///
+    /// # Errors
+    /// When the store cannot be read or, at the first start, written.
+    pub async fn open(desk: Desk) -> crate::desk::Result<Self> {
+        let Workspace { id, file_key } = desk.workspace().await?;
+        let shared = Shared {
+            rates: rate::Rates::default(),
+            links: file_links::FileLinks::new(&desk.settings().public_url, &file_key),
+            body_room: Arc::new(Semaphore::new(BODIES_KIB_MAX)),
+            random: SystemRandom::new(),
+            workspace_id: id,
+        };
+        Ok(Self { desk, shared: Arc::new(shared) })
     }
 
     /// An id for one request, to find it in the log; empty if the system gives no randomness.

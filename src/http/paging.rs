@@ -42,7 +42,8 @@ impl PageAsked {
         let (number, after) = match starting_after {
             None | Some("") => (1, None),
             Some(cursor) => {
-                let bad = || ApiError::field("client_error", "starting_after", "'starting_after' is not a cursor of ours");
+                let bad =
+                    || ApiError::field("client_error", "starting_after", "'starting_after' is not a cursor of ours");
                 let (number, after) = read_cursor(cursor).ok_or_else(bad)?;
                 (number, Some(after))
             }

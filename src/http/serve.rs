@@ -87,8 +87,8 @@ async fn next_connection(
 }
 
 async fn serve_connection(stream: TcpStream, peer: SocketAddr, router: Router, drain: CancellationToken) {
-    // Small answers must not wait for the peer's acknowledgement.
-    let _ = stream.set_nodelay(true);
+    // Small answers must not wait for the peer's acknowledgement. If this fails, the connection is dead and says so.
+    stream.set_nodelay(true).ok();
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(ConnectInfo(peer));
         router.clone().call(request)

@@ -76,4 +76,3 @@ pub(crate) fn ledger_row(broadcast: BroadcastId, row: &LedgerRow) -> Value {
         "due_at": delivery.and_then(due_at_s),
     })
 }
-

@@ -64,12 +64,12 @@ impl Wire {
             "custom_attributes": custom,
         });
         let empty: Map<String, Value> = UNRECORDED.iter().map(|name| ((*name).to_owned(), Value::Null)).collect();
-        with(with(known, Value::Object(empty)), beside(contact))
+        with(with(known, Value::Object(empty)), further(contact))
     }
 }
 
 /// Lists and additions.
-fn beside(contact: &Contact) -> Value {
+fn further(contact: &Contact) -> Value {
     let listed = |noun: &str| {
         let url = format!("/contacts/{}/{noun}", contact.id);
         json!({"type": "list", "data": [], "url": url, "total_count": 0, "has_more": false})

@@ -2,21 +2,24 @@
 
 use crate::desk::views::LinkedObject;
 use crate::desk::views::ThreadView;
+use crate::domain::channel_kind::ChannelKind;
 use crate::domain::id::Millis;
 use crate::domain::link::LISTED_MAX;
+use crate::domain::part::AddressField;
 use crate::domain::part::Author;
 use crate::domain::part::EmailFacts;
 use crate::domain::part::Part;
-use crate::domain::part::AddressField;
-use crate::domain::channel_kind::ChannelKind;
 use crate::domain::thread::Participant;
 use crate::domain::thread::Priority;
 use crate::domain::thread::Thread;
 use crate::domain::thread::ThreadState;
 use crate::domain::ticket_type::Category;
 use crate::http::api::wire::Wire;
+use crate::http::api::wire::beside;
 use crate::http::api::wire::contact::references;
+use crate::http::api::wire::listed;
 use crate::http::api::wire::part::email_message_metadata;
+use crate::http::api::wire::part::part_additions;
 use crate::http::api::wire::seconds;
 use crate::http::api::wire::ticket_type::ticket_state;
 use crate::http::api::wire::with;
@@ -50,7 +53,7 @@ impl Wire {
             "contacts": references(&view.contacts),
             "teammates": teammates(thread),
         });
-        let beside = json!({
+        let further = json!({
             "company": null,
             "tags": {"type": "tag.list", "tags": []},
             "conversation_rating": null,
@@ -61,13 +64,14 @@ impl Wire {
             "linked_objects": linked_objects(&view.linked, view.linked_total),
             "deskgate": additions(view),
         });
-        let mut conversation = with(common, beside);
+        let mut conversation = with(common, further);
         if self.shape == Shape::V2_16 {
-            let channel = json!({"initial": thread.initial_channel.as_str(), "current": thread.current_channel.as_str()});
+            let channel =
+                json!({"initial": thread.initial_channel.as_str(), "current": thread.current_channel.as_str()});
             conversation = with(conversation, json!({"channel": channel}));
         }
         if with_parts {
-            conversation = with(conversation, json!({"conversation_parts": self.conversation_parts(view)}));
+            conversation = beside(conversation, "conversation_parts", self.conversation_parts(view));
         }
         conversation
     }
@@ -75,12 +79,9 @@ impl Wire {
     /// The parts behind the source, which is never repeated among them (OBJ-33).
     fn conversation_parts(&self, view: &ThreadView) -> Value {
         let parts = view.parts.iter().filter(|part| part.seq > 1);
-        json!({
-            "type": "conversation_part.list",
-            "conversation_parts":
-                parts.map(|part| self.conversation_part(part, &view.deliveries)).collect::<Vec<_>>(),
-            "total_count": view.thread.last_seq.saturating_sub(1),
-        })
+        let parts = parts.map(|part| self.conversation_part(part, &view.deliveries)).collect();
+        let list = listed("conversation_part.list", "conversation_parts", parts);
+        with(list, json!({"total_count": view.thread.last_seq.saturating_sub(1)}))
     }
 
     /// The first message.
@@ -97,7 +98,7 @@ impl Wire {
             "attachments": self.attachments(source),
             "url": null,
             "redacted": source.redacted,
-            "deskgate": self.part_additions(source, &view.deliveries),
+            "deskgate": part_additions(source, &view.deliveries),
         });
         if let Some(email) = email {
             let facts = json!({

@@ -14,6 +14,9 @@ pub(crate) mod people;
 pub(crate) mod ticket;
 pub(crate) mod ticket_type;
 
+#[cfg(test)]
+mod tests;
+
 use crate::desk::Settings;
 use crate::domain::agent::Agent;
 use crate::domain::attachment::Attachment;
@@ -34,6 +37,7 @@ pub(crate) struct Wire {
     pub(crate) shape: Shape,
     /// Bodies as text instead of HTML (`display_as=plaintext`).
     pub(crate) plaintext: bool,
+    pub(crate) workspace_id: String,
     pub(crate) workspace_name: String,
     pub(crate) time_zone: String,
     shared: Arc<Shared>,
@@ -53,6 +57,7 @@ impl Wire {
         Self {
             shape,
             plaintext,
+            workspace_id: shared.workspace_id.clone(),
             workspace_name: settings.workspace_name.clone(),
             time_zone: settings.time_zone.clone(),
             shared: Arc::clone(shared),
@@ -81,7 +86,20 @@ impl Wire {
 
 /// Lists that are not one of the named ones (API-9).
 pub(crate) fn list(data: Vec<Value>) -> Value {
-    json!({"type": "list", "data": data})
+    listed("list", "data", data)
+}
+
+/// A list with its own type word and key (API-9).
+pub(crate) fn listed(type_word: &str, key: &str, data: Vec<Value>) -> Value {
+    beside(json!({"type": type_word}), key, Value::Array(data))
+}
+
+/// Puts one field beside those of `object`; moves it, since lists can be long.
+pub(crate) fn beside(mut object: Value, key: &str, value: Value) -> Value {
+    if let Some(object) = object.as_object_mut() {
+        object.insert(key.to_owned(), value);
+    }
+    object
 }
 
 /// Puts the fields of `more` beside those of `object`.

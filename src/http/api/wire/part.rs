@@ -75,7 +75,7 @@ impl Wire {
             "attachments": self.attachments(part),
             "external_id": null,
             "redacted": part.redacted,
-            "deskgate": self.part_additions(part, deliveries),
+            "deskgate": part_additions(part, deliveries),
         })
     }
 
@@ -89,42 +89,43 @@ impl Wire {
     pub(crate) fn attachments(&self, part: &Part) -> Vec<Value> {
         part.attachments.iter().map(|file| self.attachment(part.id, file)).collect()
     }
+}
 
-    /// Our additions (API-40).
-    pub(crate) fn part_additions(&self, part: &Part, deliveries: &[Delivery]) -> Value {
-        let mut additions = json!({
-            "seq": part.seq,
-            "created_at_ms": part.created_at.0,
-            "updated_at_ms": part.updated_at.0,
-            "channel": part.channel.as_str(),
-            "state": part.thread_state.as_str(),
-            "ticket_state": part.ticket_state.map(StateCategory::as_str),
-            "cause": part.cause.map(Cause::as_str),
-            "client_id": part.client_id,
-            "external_sender": part.external_sender,
-            "broadcast_id": part.broadcast.map(|broadcast| broadcast.to_string()),
-            "skip_notifications": part.skip_notifications,
-            "deliveries": of_part(part, deliveries),
-        });
-        if let Some((ticket, origin)) = part.cross_posted_from {
-            let from = json!({"ticket_id": ticket.to_string(), "part_id": origin.to_string()});
-            additions = with(additions, json!({"cross_posted_from": from}));
-        }
-        if let Some(email) = &part.email {
-            additions = with(additions, email_additions(email));
-        }
-        match details(&part.kind) {
-            Value::Null => additions,
-            details => with(additions, json!({"details": details})),
-        }
+/// Our additions (API-40).
+pub(crate) fn part_additions(part: &Part, deliveries: &[Delivery]) -> Value {
+    let mut additions = json!({
+        "seq": part.seq,
+        "created_at_ms": part.created_at.0,
+        "updated_at_ms": part.updated_at.0,
+        "channel": part.channel.as_str(),
+        "state": part.thread_state.as_str(),
+        "ticket_state": part.ticket_state.map(StateCategory::as_str),
+        "cause": part.cause.map(Cause::as_str),
+        "client_id": part.client_id,
+        "external_sender": part.external_sender,
+        "broadcast_id": part.broadcast.map(|broadcast| broadcast.to_string()),
+        "skip_notifications": part.skip_notifications,
+        "deliveries": of_part(part, deliveries),
+    });
+    if let Some((ticket, origin)) = part.cross_posted_from {
+        let from = json!({"ticket_id": ticket.to_string(), "part_id": origin.to_string()});
+        additions = with(additions, json!({"cross_posted_from": from}));
+    }
+    if let Some(email) = &part.email {
+        additions = with(additions, email_additions(email));
+    }
+    match details(&part.kind) {
+        Value::Null => additions,
+        details => with(additions, json!({"details": details})),
     }
 }
 
 /// Header facts of a mail, in the compatible form.
 pub(crate) fn email_message_metadata(email: &EmailFacts) -> Value {
-    let headers = email.addresses.iter().map(|(field, name, address)| {
-        json!({"type": field.as_str(), "email_address": address, "name": name})
-    });
+    let headers = email
+        .addresses
+        .iter()
+        .map(|(field, name, address)| json!({"type": field.as_str(), "email_address": address, "name": name}));
     json!({
         "message_id": bracketed(&email.message_id),
         "subject": email.subject.as_deref().unwrap_or_default(),

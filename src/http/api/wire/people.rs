@@ -10,26 +10,26 @@ use serde_json::json;
 /// The id of the one bot (OBJ-8).
 const BOT_ID: &str = "0";
 
-impl Wire {
-    /// An agent (OBJ-12).
-    pub(crate) fn admin(&self, agent: &Agent) -> Value {
-        json!({
-            "type": "admin",
-            "id": agent.id.to_string(),
-            "name": agent.name,
-            "email": agent.email.to_string(),
-            "job_title": "",
-            "away_mode_enabled": false,
-            "away_mode_reassign": false,
-            "away_status_reason_id": null,
-            "has_inbox_seat": !agent.disabled,
-            "team_ids": [],
-            "avatar": null,
-            "team_priority_level": {"primary_team_ids": [], "secondary_team_ids": []},
-            "role": {"type": "role", "id": agent.role.as_str(), "name": agent.role.as_str()},
-        })
-    }
+/// An agent (OBJ-12).
+pub(crate) fn admin(agent: &Agent) -> Value {
+    json!({
+        "type": "admin",
+        "id": agent.id.to_string(),
+        "name": agent.name,
+        "email": agent.email.to_string(),
+        "job_title": "",
+        "away_mode_enabled": false,
+        "away_mode_reassign": false,
+        "away_status_reason_id": null,
+        "has_inbox_seat": !agent.disabled,
+        "team_ids": [],
+        "avatar": null,
+        "team_priority_level": {"primary_team_ids": [], "secondary_team_ids": []},
+        "role": {"type": "role", "id": agent.role.as_str(), "name": agent.role.as_str()},
+    })
+}
 
+impl Wire {
     /// The agent a token acts for, with the workspace (`GET /me`).
     pub(crate) fn me(&self, agent: &Agent, identity_verification: bool) -> Value {
         let app = json!({
@@ -41,7 +41,7 @@ impl Wire {
             "identity_verification": identity_verification,
         });
         let own = json!({"avatar": {"type": "avatar", "image_url": null}, "email_verified": true, "app": app});
-        with(self.admin(agent), own)
+        with(admin(agent), own)
     }
 
     /// Who wrote something (OBJ-8).

@@ -9,10 +9,12 @@ use crate::domain::id::StateId;
 use crate::domain::thread::ThreadState;
 use crate::domain::ticket::Ticket;
 use crate::http::api::wire::Wire;
+use crate::http::api::wire::beside;
 use crate::http::api::wire::contact::references;
 use crate::http::api::wire::conversation::linked_objects;
 use crate::http::api::wire::conversation::participants;
 use crate::http::api::wire::conversation::snoozed_until;
+use crate::http::api::wire::listed;
 use crate::http::api::wire::seconds;
 use crate::http::api::wire::ticket_type::ticket_state;
 use crate::http::api::wire::value;
@@ -52,12 +54,8 @@ impl Wire {
         }
         let parts = view.parts.iter();
         let parts = parts.map(|part| self.ticket_part(part, Some(&facts.ticket_type), &view.deliveries));
-        let listed = json!({
-            "type": "ticket_part.list",
-            "ticket_parts": parts.collect::<Vec<_>>(),
-            "total_count": thread.last_seq,
-        });
-        Some(with(form, json!({"ticket_parts": listed})))
+        let list = listed("ticket_part.list", "ticket_parts", parts.collect());
+        Some(beside(form, "ticket_parts", with(list, json!({"total_count": thread.last_seq}))))
     }
 
     /// What differs between the shapes (API-2).
@@ -79,9 +77,8 @@ impl Wire {
 fn attributes(ticket: &Ticket, facts: &TicketView) -> Map<String, Value> {
     let shown = facts.ticket_type.attributes.iter().filter_map(|attribute| {
         let kept = ticket.attributes.get(&attribute.id);
-        (kept.is_some() || !attribute.archived).then(|| {
-            (attribute.name.clone(), kept.map_or(Value::Null, |kept| attribute_value(attribute, kept)))
-        })
+        (kept.is_some() || !attribute.archived)
+            .then(|| (attribute.name.clone(), kept.map_or(Value::Null, |kept| attribute_value(attribute, kept))))
     });
     shown.collect()
 }

@@ -16,8 +16,7 @@ impl Wire {
     pub(crate) fn ticket_type(&self, ticket_type: &TicketType) -> Value {
         let mut attributes: Vec<&Attribute> = ticket_type.attributes.iter().collect();
         attributes.sort_by_key(|attribute| attribute.order);
-        let attributes =
-            attributes.into_iter().map(|one| self.attribute(ticket_type, one)).collect::<Vec<_>>();
+        let attributes = attributes.into_iter().map(|one| self.attribute(ticket_type, one)).collect::<Vec<_>>();
         let own = json!({
             "workspace_id": self.workspace_id,
             "created_at": ticket_type.created_at.seconds(),
@@ -58,7 +57,6 @@ impl Wire {
         })
     }
 }
-
 
 fn input_options(attribute: &Attribute) -> Value {
     let mut options = Map::new();

@@ -1,0 +1,58 @@
+//! The routes below `/api`, one file per noun.
+//!
+//! **Invariant:** what is not listed here answers 404 `not_found` (API-11); a listed path answers other methods with 405.
+
+mod admins;
+mod broadcasts;
+mod contact_search;
+mod contacts;
+mod conversations;
+mod deliveries;
+mod events;
+mod message;
+mod quarantine;
+mod ticket_links;
+mod ticket_types;
+mod tickets;
+pub(crate) mod wire;
+
+use crate::http::Api;
+use crate::http::frame;
+use crate::http::input::BODY_BYTES_MAX;
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::StatusCode;
+use axum::middleware;
+use axum::response::Json;
+use serde_json::Value;
+use std::time::Duration;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::limit::RequestBodyLimitLayer;
+use tower_http::timeout::TimeoutLayer;
+
+/// Longest time for one request, its body included.
+const REQUEST_WITHIN: Duration = Duration::from_secs(120);
+
+/// What a handler answers.
+pub(crate) type Answer = crate::http::error::Result<Json<Value>>;
+
+/// Every route of the API.
+pub(crate) fn routes(api: &Api) -> Router<Api> {
+    Router::new()
+        .merge(admins::routes())
+        .merge(broadcasts::routes())
+        .merge(contacts::routes())
+        .merge(conversations::routes())
+        .merge(deliveries::routes())
+        .merge(events::routes())
+        .merge(quarantine::routes())
+        .merge(ticket_links::routes())
+        .merge(ticket_types::routes())
+        .merge(tickets::routes())
+        .fallback(|| async { StatusCode::NOT_FOUND })
+        .layer(DefaultBodyLimit::disable())
+        .layer(RequestBodyLimitLayer::new(BODY_BYTES_MAX))
+        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_WITHIN))
+        .layer(CatchPanicLayer::custom(frame::after_panic))
+        .layer(middleware::from_fn_with_state(api.clone(), frame::around_api))
+}

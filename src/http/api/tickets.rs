@@ -1,0 +1,174 @@
+//! `/tickets`: create, read, change, reply (API-15 to API-17, API-41).
+
+use crate::desk::conversations::Assignment;
+use crate::desk::tickets::NewTicket;
+use crate::desk::tickets::TicketChange;
+use crate::desk::views::ThreadView;
+use crate::domain::id::AgentId;
+use crate::domain::id::TeamId;
+use crate::domain::id::ThreadId;
+use crate::domain::ticket_type::Category;
+use crate::http::Api;
+use crate::http::api::Answer;
+use crate::http::api::conversations::post_reply;
+use crate::http::api::message::contact_ref;
+use crate::http::api::wire;
+use crate::http::call::Call;
+use crate::http::error::ApiError;
+use crate::http::error::Result;
+use crate::http::input::Fields;
+use crate::http::input::Given;
+use crate::http::input::Input;
+use crate::http::paging::PER_PAGE_DEFAULT;
+use crate::http::paging::PER_PAGE_MAX;
+use axum::Router;
+use axum::http::StatusCode;
+use axum::response::Json;
+use axum::routing::get;
+use axum::routing::post;
+use serde_json::json;
+
+/// Batches of rows looked at to fill one filtered page.
+const BATCHES_MAX: usize = 100;
+
+pub(crate) fn routes() -> Router<Api> {
+    Router::new()
+        .route("/tickets", get(list).post(create))
+        .route("/tickets/{id}", get(one).put(update))
+        .route("/tickets/{id}/reply", post(reply))
+}
+
+/// Reads a ticket; a thread that is none is not found here.
+pub(crate) async fn ticket_view(call: &Call, id: ThreadId, with_parts: bool) -> Result<ThreadView> {
+    let view = call.read(move |desk, caller| desk.thread_view(caller, id, with_parts)).await;
+    match view {
+        Ok(view) if view.ticket.is_some() => Ok(view),
+        Ok(_) => Err(ApiError::not_found("ticket")),
+        Err(error) if error.status == StatusCode::NOT_FOUND => Err(ApiError::not_found("ticket")),
+        Err(error) => Err(error),
+    }
+}
+
+/// A ticket as it is now.
+pub(crate) async fn ticket_answer(call: &Call, id: ThreadId) -> Answer {
+    let with_parts = call.wants_parts();
+    let view = ticket_view(call, id, with_parts).await?;
+    let ticket = call.wire().await?.ticket(&view, with_parts);
+    ticket.map(Json).ok_or_else(|| ApiError::not_found("ticket"))
+}
+
+async fn one(call: Call) -> Answer {
+    ticket_answer(&call, call.id("id", "ticket")?).await
+}
+
+async fn create(call: Call, input: Input) -> Answer {
+    let fields = input.fields();
+    let contacts = fields.list("contacts")?.value().ok_or_else(|| ApiError::missing("contacts"))?;
+    let contacts = contacts.iter().enumerate().map(|(at, contact)| {
+        let path = format!("contacts[{at}]");
+        let named = contact_ref(&Fields::of(contact, &path)?, "id", "external_id", "email")?;
+        named.ok_or_else(|| ApiError::missing(&path))
+    });
+    let assignment = match fields.object("assignment")?.value() {
+        Some(to) => Assignment {
+            agent: to.id("admin_assignee_id")?.change().map(|id| id.and_then(assignee).map(AgentId)),
+            team: to.id("team_assignee_id")?.change().map(|id| id.and_then(assignee).map(TeamId)),
+        },
+        None => Assignment::default(),
+    };
+    let new = NewTicket {
+        ticket_type: fields.required_id("ticket_type_id")?,
+        contacts: contacts.collect::<Result<_>>()?,
+        values: fields.values("ticket_attributes")?,
+        state: fields.id("ticket_state_id")?.value(),
+        link_to: fields.id("conversation_to_link_id")?.value(),
+        assignment,
+        is_shared: fields.flag("is_shared")?.value().unwrap_or(false),
+        skip_notifications: fields.flag("skip_notifications")?.value().unwrap_or(false),
+    };
+    let id = call.desk().create_ticket(&call.caller, new).await?;
+    ticket_answer(&call, id).await
+}
+
+/// 0 is nobody (OBJ-32).
+fn assignee(id: u64) -> Option<u64> {
+    (id > 0).then_some(id)
+}
+
+async fn update(call: Call, input: Input) -> Answer {
+    let id: ThreadId = call.id("id", "ticket")?;
+    let fields = input.fields();
+    let change = TicketChange {
+        values: fields.values("ticket_attributes")?,
+        state: fields.id("ticket_state_id")?.value(),
+        open: fields.flag("open")?.value(),
+        snoozed_until: fields.moment("snoozed_until")?.change(),
+        is_shared: fields.flag("is_shared")?.value(),
+        assignment: reassignment(&call, &fields).await?,
+        skip_notifications: fields.flag("skip_notifications")?.value().unwrap_or(false),
+    };
+    let caller = call.acting_as(fields.id("admin_id")?.value()).await?;
+    call.desk().update_ticket(&caller, id, change).await?;
+    ticket_answer(&call, id).await
+}
+
+/// `assignee_id` is an agent's or a team's; 0 and null remove both.
+async fn reassignment(call: &Call, fields: &Fields<'_>) -> Result<Assignment> {
+    let id: u64 = match fields.id("assignee_id")? {
+        Given::Absent => return Ok(Assignment::default()),
+        Given::Null | Given::Some(0) => return Ok(Assignment { agent: Some(None), team: Some(None) }),
+        Given::Some(id) => id,
+    };
+    let known = call.read(move |desk, _| desk.agent(AgentId(id))).await;
+    match known {
+        Ok(_) => Ok(Assignment { agent: Some(Some(AgentId(id))), team: None }),
+        Err(error) if error.status == StatusCode::NOT_FOUND => {
+            Ok(Assignment { agent: None, team: Some(Some(TeamId(id))) })
+        }
+        Err(error) => Err(error),
+    }
+}
+
+async fn reply(call: Call, input: Input) -> Answer {
+    let id: ThreadId = call.id("id", "ticket")?;
+    ticket_view(&call, id, false).await?;
+    let posted = post_reply(&call, id, &input.fields()).await?;
+    let thread = posted.thread;
+    let view = call.read(move |desk, caller| desk.thread_view(caller, thread, true)).await?;
+    let part = view.parts.iter().find(|part| part.id == posted.part).ok_or_else(|| ApiError::not_found("part"))?;
+    let ticket_type = view.ticket.as_ref().map(|facts| &facts.ticket_type);
+    Ok(Json(call.wire().await?.ticket_part(part, ticket_type, &view.deliveries)))
+}
+
+async fn list(call: Call) -> Answer {
+    let asked = call.page(PER_PAGE_DEFAULT)?;
+    let category = match call.query("category") {
+        None => None,
+        Some(word) => Some(Category::parse(word).ok_or_else(|| {
+            ApiError::field("parameter_invalid", "category", "'category' takes Customer, Back-office or Tracker")
+        })?),
+    };
+    let with_parts = call.query("parts") == Some("all");
+    let mut after = asked.after_one().map(ThreadId);
+    let mut views: Vec<ThreadView> = Vec::new();
+    let mut total = 0;
+    // With a filter, pages are filled from as many batches as it takes, up to a limit; the cursor stays exact.
+    for _ in 0..BATCHES_MAX {
+        let page = call.read(move |desk, caller| desk.tickets(caller, after, PER_PAGE_MAX)).await?;
+        total = page.total;
+        after = page.items.last().map(|view| view.thread.id).or(after);
+        let fits = |view: &ThreadView| category.is_none_or(|category| view.thread.category() == Some(category));
+        views.extend(page.items.into_iter().filter(fits));
+        if views.len() > asked.per_page || !page.has_more {
+            break;
+        }
+    }
+    let has_more = views.len() > asked.per_page;
+    views.truncate(asked.per_page);
+    let last = views.last().filter(|_| has_more).map(|view| [view.thread.id.0, 0]);
+    let forms = call.wire().await?;
+    let tickets = views.iter().filter_map(|view| forms.ticket(view, with_parts));
+    let rows = tickets.collect();
+    let page = json!({"total_count": total, "pages": asked.pages(total, last)});
+    Ok(Json(wire::with(wire::listed("ticket.list", "tickets", rows), page)))
+}
