@@ -92,6 +92,15 @@ impl Desk {
         Ok(self.inner.store.view(|tx| resolve(tx, by))?)
     }
 
+    /// Every contact with that address (OBJ-21), at most 20. Scope `read_contacts`.
+    ///
+    /// # Errors
+    /// `Forbidden`.
+    pub fn contacts_with_email(&self, caller: &Caller, address: &Address) -> Result<Vec<Contact>> {
+        require(caller, &[Scope::ReadContacts])?;
+        Ok(self.inner.store.view(|tx| store::contacts::by_email(tx, address))?)
+    }
+
     /// Makes a contact; a lead unless a role or an external id says otherwise. Scope `write_contacts`. Event
     /// `ContactUpdated`.
     ///

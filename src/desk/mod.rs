@@ -18,6 +18,7 @@
 //! | [`outbox`] | what is owed: lease, prepare, settle |
 //! | [`journal`] | trace, status, quarantine |
 //! | [`views`] | what readers get to see |
+//! | [`workspace`] | its id and the key of its file links |
 
 pub mod access;
 pub mod arrival;
@@ -41,6 +42,7 @@ mod ticket_state;
 pub mod ticket_types;
 pub mod tickets;
 pub mod views;
+pub mod workspace;
 
 #[cfg(test)]
 mod tests;

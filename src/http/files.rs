@@ -37,7 +37,7 @@ async fn download(State(api): State<Api>, path: RawPathParams) -> Result<Respons
     let token = path.iter().next().map(|(_, token)| token.to_owned()).unwrap_or_default();
     let now = api.desk.clock().now();
     let (part, id) = api.shared.links.read(&token, now).ok_or_else(|| ApiError::not_found("file"))?;
-    let (file, bytes) = api.blocking(move |desk| Ok(desk.attachment(id, part)?)).await?;
+    let (file, bytes) = api.blocking(move |desk| Ok(desk.attachment(part, id)?)).await?;
     Ok(as_download(&file, bytes))
 }
 

@@ -10,6 +10,7 @@ use crate::http::Api;
 use crate::http::error::ApiError;
 use crate::http::error::Result;
 use axum::body::Body;
+use axum::body::HttpBody;
 use axum::extract::FromRequest;
 use axum::extract::Request;
 use axum::http::HeaderMap;
@@ -22,9 +23,10 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::Semaphore;
 
 /// Largest body in bytes (API-11).
-pub(crate) const BODY_BYTES_MAX: usize = 40 * 1024 * 1024;
+const BODY_BYTES_MAX: usize = 40 * 1024 * 1024;
 /// Deepest nesting (API-11).
 const DEPTH_MAX: usize = 32;
 /// Most values in one body; what a value costs in memory is many times its byte.
@@ -52,7 +54,7 @@ impl FromRequest<Api> for Input {
 
     async fn from_request(request: Request, api: &Api) -> Result<Self> {
         let (head, body) = request.into_parts();
-        let (bytes, room) = read_body(api, body).await?;
+        let (bytes, room) = read_body(&api.shared.body_room, body, SILENCE_MAX).await?;
         if bytes.iter().all(u8::is_ascii_whitespace) {
             return Ok(Self { map: Map::new(), _room: room });
         }
@@ -66,11 +68,19 @@ impl FromRequest<Api> for Input {
     }
 }
 
-async fn read_body(api: &Api, mut body: Body) -> Result<(Vec<u8>, Option<OwnedSemaphorePermit>)> {
+/// Reads a body whole; takes room for it as it grows, and gives up when it falls silent.
+async fn read_body(
+    all_room: &Arc<Semaphore>,
+    mut body: Body,
+    silence_max: Duration,
+) -> Result<(Vec<u8>, Option<OwnedSemaphorePermit>)> {
+    if body.size_hint().lower() > BODY_BYTES_MAX as u64 {
+        return Err(ApiError::of_status(StatusCode::PAYLOAD_TOO_LARGE));
+    }
     let mut bytes = Vec::new();
     let mut room: Option<OwnedSemaphorePermit> = None;
     loop {
-        let frame = tokio::time::timeout(SILENCE_MAX, body.frame()).await;
+        let frame = tokio::time::timeout(silence_max, body.frame()).await;
         let Some(frame) = frame.map_err(|_| ApiError::of_status(StatusCode::REQUEST_TIMEOUT))? else {
             return Ok((bytes, room));
         };
@@ -83,7 +93,7 @@ async fn read_body(api: &Api, mut body: Body) -> Result<(Vec<u8>, Option<OwnedSe
         let taken = room.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
         let wanted = u32::try_from((bytes.len() / 1024).saturating_sub(taken)).unwrap_or(u32::MAX);
         if wanted > 0 {
-            let more = Arc::clone(&api.shared.body_room).try_acquire_many_owned(wanted);
+            let more = Arc::clone(all_room).try_acquire_many_owned(wanted);
             let more = more.map_err(|_| ApiError::unavailable("too many large requests at once; try again"))?;
             match room.as_mut() {
                 Some(room) => room.merge(more),
@@ -376,6 +386,24 @@ mod tests {
         assert!(check_shape(&nested(DEPTH_MAX + 1)).is_err());
         assert!(check_shape(br#"{"a":"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[\"[["}"#).is_ok(), "brackets in text");
         assert!(check_shape(",".repeat(VALUES_MAX + 1).as_bytes()).is_err());
+    }
+
+    #[tokio::test]
+    async fn fault_88_a_body_that_falls_silent_is_given_up() {
+        let silent = Body::from_stream(futures_util::stream::pending::<std::result::Result<Vec<u8>, std::io::Error>>());
+        let read = read_body(&Arc::new(Semaphore::new(1)), silent, Duration::from_millis(1)).await;
+        assert_eq!(read.unwrap_err().status, StatusCode::REQUEST_TIMEOUT);
+    }
+
+    #[tokio::test]
+    async fn bodies_take_room_and_are_turned_away_when_there_is_none() {
+        let room = Arc::new(Semaphore::new(8));
+        let body = || Body::from(vec![b' '; 5 * 1024]);
+        let (_, first) = read_body(&room, body(), SILENCE_MAX).await.unwrap();
+        let second = read_body(&room, body(), SILENCE_MAX).await;
+        assert_eq!(second.unwrap_err().status, StatusCode::SERVICE_UNAVAILABLE);
+        drop(first);
+        assert!(read_body(&room, body(), SILENCE_MAX).await.is_ok());
     }
 
     #[test]

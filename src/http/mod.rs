@@ -85,3 +85,6 @@ impl Api {
 pub fn router(api: Api) -> axum::Router {
     axum::Router::new().nest("/api", api::routes(&api)).nest("/files", files::routes(&api)).with_state(api)
 }
+
+#[cfg(test)]
+mod tests;

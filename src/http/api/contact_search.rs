@@ -139,11 +139,19 @@ async fn find(call: &Call, query: &Query) -> Result<Found> {
     };
     let mut found = Found::new();
     for one in by {
-        match call.read(move |desk, caller| desk.find_contact(caller, &one)).await {
-            Ok(contact) => found.insert(contact.id, contact),
-            Err(error) if error.status == StatusCode::NOT_FOUND => None,
-            Err(error) => return Err(error),
-        };
+        found.extend(named(call, one).await?.into_iter().map(|contact| (contact.id, contact)));
     }
     Ok(found)
+}
+
+/// Everybody a condition names; an address may name several (OBJ-21).
+async fn named(call: &Call, by: ContactRef) -> Result<Vec<Contact>> {
+    if let ContactRef::Email(address) = by {
+        return call.read(move |desk, caller| desk.contacts_with_email(caller, &address)).await;
+    }
+    match call.read(move |desk, caller| desk.find_contact(caller, &by)).await {
+        Ok(contact) => Ok(vec![contact]),
+        Err(error) if error.status == StatusCode::NOT_FOUND => Ok(Vec::new()),
+        Err(error) => Err(error),
+    }
 }

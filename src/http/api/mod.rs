@@ -18,16 +18,13 @@ pub(crate) mod wire;
 
 use crate::http::Api;
 use crate::http::frame;
-use crate::http::input::BODY_BYTES_MAX;
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
 use axum::middleware;
 use axum::response::Json;
 use serde_json::Value;
 use std::time::Duration;
 use tower_http::catch_panic::CatchPanicLayer;
-use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::timeout::TimeoutLayer;
 
 /// Longest time for one request, its body included.
@@ -36,7 +33,7 @@ const REQUEST_WITHIN: Duration = Duration::from_secs(120);
 /// What a handler answers.
 pub(crate) type Answer = crate::http::error::Result<Json<Value>>;
 
-/// Every route of the API.
+/// Every route of the API. Bodies have their limit in [`crate::http::input`], the only reader of bodies.
 pub(crate) fn routes(api: &Api) -> Router<Api> {
     Router::new()
         .merge(admins::routes())
@@ -50,8 +47,6 @@ pub(crate) fn routes(api: &Api) -> Router<Api> {
         .merge(ticket_types::routes())
         .merge(tickets::routes())
         .fallback(|| async { StatusCode::NOT_FOUND })
-        .layer(DefaultBodyLimit::disable())
-        .layer(RequestBodyLimitLayer::new(BODY_BYTES_MAX))
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_WITHIN))
         .layer(CatchPanicLayer::custom(frame::after_panic))
         .layer(middleware::from_fn_with_state(api.clone(), frame::around_api))

@@ -4,6 +4,7 @@ use crate::domain::channel_kind::ChannelKind;
 use crate::domain::delivery::Delivery;
 use crate::domain::id::AgentId;
 use crate::domain::id::TeamId;
+use crate::domain::part::Author;
 use crate::domain::part::BounceFacts;
 use crate::domain::part::Cause;
 use crate::domain::part::EmailFacts;
@@ -157,10 +158,11 @@ fn bounce(bounce: &BounceFacts) -> Value {
     })
 }
 
+/// Only what a caller wrote; what the desk did by itself on the way has no package.
 fn app_package_code(part: &Part) -> Option<&'static str> {
-    match part.channel {
-        ChannelKind::Api => Some(APP_PACKAGE_CODE),
-        ChannelKind::Messenger | ChannelKind::Email => None,
+    match (part.channel, &part.author) {
+        (ChannelKind::Api, Author::Agent { .. } | Author::Contact { .. }) => Some(APP_PACKAGE_CODE),
+        (ChannelKind::Api, Author::Bot) | (ChannelKind::Messenger | ChannelKind::Email, _) => None,
     }
 }
 

@@ -146,7 +146,7 @@ fn mail() -> Part {
         bounce: None,
         may_answer_automatically: true,
     };
-    let source = crate::domain::attachment::Attachment {
+    let file = Attachment {
         id: AttachmentId(5),
         name: "invoice.pdf".to_owned(),
         content_type: "application/pdf".to_owned(),
@@ -159,7 +159,7 @@ fn mail() -> Part {
         body_text: "Hello".to_owned(),
         channel: ChannelKind::Email,
         email: Some(facts),
-        attachments: vec![source],
+        attachments: vec![file],
         ..part(901, 1, PartKind::Comment, by_ana())
     }
 }
@@ -449,7 +449,7 @@ fn obj_14_a_contact_has_every_field_of_the_compatible_shape() {
 
 #[test]
 fn shp_5_6_7_broadcast_ledger_and_delivery() {
-    let broadcast = Broadcast {
+    let running = Broadcast {
         id: BroadcastId(501),
         tracker: ThreadId(80_590),
         author: AgentId(14),
@@ -465,12 +465,11 @@ fn shp_5_6_7_broadcast_ledger_and_delivery() {
         threads_total: 400,
     };
     let (threads, email) = (BTreeMap::from([("sent", 388), ("queued", 12)]), BTreeMap::from([("deferred", 1)]));
-    let form = super::broadcast::broadcast(&BroadcastView { broadcast, threads, email });
+    let form = broadcast::broadcast(&BroadcastView { broadcast: running, threads, email });
     assert_eq!(form["counts"], json!({"threads": {"sent": 388, "queued": 12}, "email": {"deferred": 1}}));
     assert_eq!((&form["id"], &form["tracker_id"], &form["author_id"]), (&json!("501"), &json!("80590"), &json!(14)));
 
-    let row =
-        |key, entry, delivery| super::broadcast::ledger_row(BroadcastId(501), &LedgerRow { key, entry, delivery });
+    let row = |key, entry, delivery| broadcast::ledger_row(BroadcastId(501), &LedgerRow { key, entry, delivery });
     let contact = LedgerKey::Email(ContactId(0xa1));
     let posted = row(LedgerKey::Thread(ThreadId(80_412)), LedgerEntry::Posted { part: PartId(9) }, None);
     assert_eq!(
@@ -490,7 +489,7 @@ fn shp_5_6_7_broadcast_ledger_and_delivery() {
 
     let mut failed = owed();
     failed.state = DeliveryState::Failed("550 no such user".to_owned());
-    let form = super::delivery::delivery(&failed);
+    let form = delivery::delivery(&failed);
     assert_eq!((&form["part_id"], &form["kind"], &form["state"]), (&json!("902"), &json!("reply"), &json!("failed")));
     assert_eq!((&form["reason"], &form["due_at"]), (&json!("550 no such user"), &Value::Null));
 }

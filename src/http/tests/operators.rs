@@ -1,0 +1,87 @@
+//! Deliveries, quarantine, the event log, raw mail.
+
+use super::*;
+use crate::desk::arrival::Accepted;
+use crate::desk::arrival::Arrival;
+use crate::desk::arrival::ArrivalSource;
+use crate::desk::arrival::MailDoor;
+
+const MAIL: &[u8] = b"From: Ana <ana@example.com>\r\nTo: support@example.com\r\nSubject: Wrong VAT\r\n\
+    Message-ID: <m1@example.com>\r\nDate: Thu, 01 Jan 2026 00:00:00 +0000\r\n\r\nHello\r\n";
+
+async fn take_in(house: &House, raw: &[u8]) -> Accepted {
+    let arrival = Arrival {
+        source: ArrivalSource::Lmtp { peer: "127.0.0.1:1".to_owned() },
+        reverse_path: Some("ana@example.com".to_owned()),
+        recipients: vec![address("support@example.com")],
+        raw: raw.to_vec(),
+    };
+    house.desk.accept(arrival).await.unwrap()
+}
+
+#[tokio::test]
+async fn interfaces_6_a_mail_can_be_read_in_full_and_in_its_facts() {
+    let house = House::new().await;
+    let Accepted::Part { thread, part, .. } = take_in(&house, MAIL).await else { panic!("not a part") };
+    let conversation = house.get(&format!("/api/conversations/{thread}")).await.ok();
+    let source = &conversation["source"];
+    assert_eq!((&source["type"], &source["subject"]), (&json!("email"), &json!("Wrong VAT")));
+    assert_eq!(source["email_message_metadata"]["message_id"], "<m1@example.com>");
+    assert_eq!(
+        (&source["deskgate"]["delivery_class"], &source["deskgate"]["external_sender"]),
+        (&json!("human"), &json!(false))
+    );
+    let raw = house.get(&format!("/api/parts/{part}/source")).await;
+    assert_eq!((raw.status, raw.bytes.as_slice()), (StatusCode::OK, MAIL));
+    assert_eq!(raw.header("content-type"), Some("message/rfc822"));
+    assert!(raw.header("content-disposition").unwrap().starts_with("attachment"));
+    assert_eq!(raw.header("x-content-type-options"), Some("nosniff"));
+}
+
+#[tokio::test]
+async fn api_48_deliveries_are_listed_shown_and_retried() {
+    let house = House::new().await;
+    let ana = house.contact("ana@example.com").await;
+    let conversation = house.conversation(&ana, "Hello").await;
+    let comment = json!({"message_type": "comment", "type": "admin", "body": "Hi"});
+    house.post(&format!("/api/conversations/{conversation}/reply"), comment).await.ok();
+    let list = house.get("/api/deliveries").await.ok();
+    let delivery = &list["data"][0];
+    assert_eq!((&delivery["type"], &delivery["kind"]), (&json!("delivery"), &json!("reply")));
+    assert_eq!((&delivery["thread_id"], &delivery["contact_id"]), (&json!(conversation), &json!(ana)));
+    assert_eq!(house.get("/api/deliveries?state=failed").await.ok()["data"], json!([]));
+    let path = format!("/api/deliveries/{}", id(delivery));
+    assert_eq!(&house.get(&path).await.ok(), delivery);
+    let retried = house.post(&format!("{path}/retry"), json!({})).await.ok();
+    assert_eq!((&retried["state"], &retried["due_at"]), (&json!("queued"), &json!(START.seconds())));
+}
+
+#[tokio::test]
+async fn api_50_the_log_is_polled_in_order() {
+    let house = House::new().await;
+    let ana = house.contact("ana@example.com").await;
+    let conversation = house.conversation(&ana, "Hello").await;
+    let (mut after, mut events) = (0, Vec::new());
+    loop {
+        let page = house.get(&format!("/api/events_log?after={after}&per_page=1")).await.ok();
+        events.extend(page["data"].as_array().unwrap().clone());
+        after = page["next_after"].as_u64().unwrap();
+        if page["has_more"] == json!(false) {
+            break;
+        }
+    }
+    let names: Vec<&str> = events.iter().map(|event| event["event"].as_str().unwrap()).collect();
+    assert!(names.contains(&"contact.updated") && names.contains(&"conversation.created"), "{names:?}");
+    let said = events.iter().find(|event| event["event"] == "part.created").unwrap();
+    assert_eq!((&said["thread_id"], &said["state"]), (&json!(conversation), &json!("open")));
+    let order: Vec<u64> = events.iter().map(|event| event["log_seq"].as_u64().unwrap()).collect();
+    assert!(order.windows(2).all(|pair| pair[0] < pair[1]));
+    assert_eq!(house.get("/api/events_log?after=x").await.error().0, 400);
+}
+
+#[tokio::test]
+async fn api_49_quarantine_is_empty_until_something_cannot_be_taken_in() {
+    let house = House::new().await;
+    take_in(&house, MAIL).await;
+    assert_eq!(house.get("/api/quarantine").await.ok(), json!({"type": "list", "data": []}));
+}
