@@ -3,4 +3,5 @@
 //! **Invariant:** a channel calls `desk`; it never touches the store, and it acknowledges only what `desk` committed.
 
 pub mod imap;
+pub mod messenger;
 pub mod smtp_in;

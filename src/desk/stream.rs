@@ -9,6 +9,7 @@ use crate::desk::draft::missing;
 use crate::desk::views::TicketView;
 use crate::desk::views::ticket_view;
 use crate::domain::audience;
+use crate::domain::contact::Contact;
 use crate::domain::event::EventKind;
 use crate::domain::event::LogEntry;
 use crate::domain::id::ContactId;
@@ -182,6 +183,25 @@ impl Desk {
     pub fn may_type(&self, contact: ContactId, thread: ThreadId) -> bool {
         let readable = self.inner.store.view(|tx| readable(tx, thread, contact));
         readable.is_ok_and(|thread| thread.is_some())
+    }
+
+    /// The contact in whose messenger the thread shows, if in any.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn messenger_reader(&self, thread: ThreadId) -> Result<Option<ContactId>> {
+        Ok(self.inner.store.view(|tx| {
+            let shown = store::threads::get(tx, thread)?.filter(audience::is_shown_to_contacts);
+            Ok(shown.as_ref().and_then(Thread::primary_contact))
+        })?)
+    }
+
+    /// A contact's own record, as it is now.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn own_record(&self, contact: ContactId) -> Result<Option<Contact>> {
+        Ok(self.inner.store.view(|tx| store::contacts::get(tx, contact))?)
     }
 
     /// Sequence numbers and ids of parts, for the messenger's `before`.

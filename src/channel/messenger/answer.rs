@@ -1,0 +1,104 @@
+//! What a client asks, done by the desk and answered.
+//!
+//! **Invariant:** every post is answered by exactly one `ack` or one `error` with its `client_id`. Before an `ack`
+//! everything up to its `seq` has been written, so that a client may take the highest `seq` it saw as its `since`.
+
+use crate::channel::messenger::close::Close;
+use crate::channel::messenger::close::End;
+use crate::channel::messenger::protocol::incoming::History;
+use crate::channel::messenger::protocol::incoming::Incoming;
+use crate::channel::messenger::protocol::incoming::Send as Post;
+use crate::channel::messenger::protocol::objects::For;
+use crate::channel::messenger::protocol::outgoing;
+use crate::channel::messenger::protocol::outgoing::Fault;
+use crate::channel::messenger::session::Live;
+use crate::channel::messenger::session::REFUSALS_MAX;
+use crate::desk;
+use crate::desk::message::Body;
+use crate::desk::message::NewMessage;
+use crate::desk::stream::HISTORY_MAX;
+use crate::domain::channel_kind::ChannelKind;
+use crate::domain::refusal::Refusal;
+use std::sync::atomic::Ordering;
+use tokio::io::AsyncRead;
+use tokio::io::AsyncWrite;
+use tokio_tungstenite::tungstenite::Utf8Bytes;
+
+impl<S> Live<'_, S>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send,
+{
+    pub(crate) async fn answer(&mut self, frame: Incoming) -> Result<(), End> {
+        match frame {
+            Incoming::Send(post) => self.post(post).await,
+            Incoming::Seen { thread, part } => match self.hub.desk().mark_seen(self.contact, thread, part).await {
+                Ok(()) => Ok(()),
+                Err(error) => self.fail(Fault::of(&error)).await,
+            },
+            Incoming::Typing { thread } => {
+                if self.hub.desk().may_type(self.contact, thread) {
+                    self.hub.contact_types(thread, self.contact);
+                }
+                Ok(())
+            }
+            Incoming::History(asked) => self.history(asked).await,
+            Incoming::Ping { n } => self.write([outgoing::pong(n)]).await,
+            Incoming::Form { client_id } => {
+                let fault = Fault::new("not_supported", "forms are not taken by this server");
+                self.fail(fault.about(Some(client_id))).await
+            }
+            Incoming::Hello(_) => self.fail(Fault::new("bad_frame", "hello comes once")).await,
+        }
+    }
+
+    async fn post(&mut self, post: Post) -> Result<(), End> {
+        let Post { client_id, thread, body, attachments } = post;
+        if let Err(wait_ms) = self.hub.may_post(self.contact, thread.is_none()) {
+            self.intake.refusals += 1;
+            self.fail(Fault::too_often(wait_ms).about(Some(client_id))).await?;
+            return if self.intake.refusals < REFUSALS_MAX { Ok(()) } else { Err(Close::TooMany.into()) };
+        }
+        let message =
+            NewMessage { attachments, client_id: Some(client_id.clone()), ..NewMessage::new(Body::Text(body)) };
+        let desk = self.hub.desk();
+        let posted = match desk.contact_comment(self.contact, thread, message, ChannelKind::Messenger).await {
+            Ok(posted) => posted,
+            Err(error) => {
+                let blocked = matches!(error, desk::Error::Refused(Refusal::Forbidden { .. }));
+                self.fail(Fault::of(&error).about(Some(client_id))).await?;
+                return if blocked { Err(Close::NotAuthorised.into()) } else { Ok(()) };
+            }
+        };
+        if posted.repeated {
+            self.hub.post_was_a_repeat(self.contact, thread.is_none());
+        }
+        self.hub.contact_typed(posted.thread, self.contact);
+        self.hub.tally().acknowledged.fetch_add(1, Ordering::Relaxed);
+        self.catch_up().await?;
+        self.write([outgoing::ack(&client_id, &posted)]).await
+    }
+
+    async fn history(&mut self, asked: History) -> Result<(), End> {
+        let (desk, contact) = (self.hub.desk().clone(), self.contact);
+        let file_link = self.hub.options().file_link.clone();
+        // A hundred parts with their bodies: not on a thread that serves sockets.
+        let read = tokio::task::spawn_blocking(move || -> desk::Result<Utf8Bytes> {
+            let limit = asked.limit.clamp(1, HISTORY_MAX);
+            let before = match asked.before {
+                Some(part) => Some(desk.part_seq(contact, asked.thread, part)?),
+                None => None,
+            };
+            let parts = desk.history(contact, asked.thread, before, limit)?;
+            let reader = For { contact, file_link: file_link.as_deref() };
+            Ok(outgoing::history(asked.thread, &parts, parts.len() >= limit, reader))
+        });
+        match read.await.map_err(|_| Close::Resume)? {
+            Ok(frame) => self.write([frame]).await,
+            Err(error) => self.fail(Fault::of(&error)).await,
+        }
+    }
+
+    async fn fail(&mut self, fault: Fault) -> Result<(), End> {
+        self.write([outgoing::error(&fault)]).await
+    }
+}

@@ -1,0 +1,459 @@
+//! Every socket of the process: who sits where, who is woken, how many may be.
+//!
+//! **Invariant:** the hub keeps nothing that matters: after a restart every client resumes from the log. Its wake-ups
+//! come from commits *and* from a timer, and every socket looks at the log by itself at each ping, so that a lost
+//! wake-up costs seconds and never an entry.
+
+use crate::channel::messenger::close::Close;
+use crate::channel::messenger::pace::Pace;
+use crate::channel::messenger::pace::Paces;
+use crate::channel::messenger::presence::AgentFace;
+use crate::channel::messenger::presence::AgentState;
+use crate::channel::messenger::presence::Typing;
+use crate::channel::messenger::protocol::objects::FileLink;
+use crate::channel::messenger::protocol::outgoing;
+use crate::channel::messenger::room::Room;
+use crate::channel::messenger::seat::Seat;
+use crate::channel::messenger::session;
+use crate::clock;
+use crate::desk;
+use crate::desk::Desk;
+use crate::domain::id::ContactId;
+use crate::domain::id::EventSeq;
+use crate::domain::id::ThreadId;
+use std::collections::HashMap;
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use std::time::Instant;
+use tokio::io::AsyncRead;
+use tokio::io::AsyncWrite;
+use tokio_tungstenite::tungstenite::Utf8Bytes;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// Log entries looked at for one round of wake-ups.
+const WAKE_ENTRIES_MAX: usize = 1_000;
+/// The log is looked at so often even if nobody said that it grew.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// A drain gives sockets so long to end.
+const DRAIN_WITHIN: Duration = Duration::from_secs(10);
+const MINUTE_MS: u64 = 60_000;
+const HOUR_MS: u64 = 60 * MINUTE_MS;
+
+/// Limits and times of the messenger; the defaults are PRODUCT's.
+#[derive(Clone)]
+pub struct Options {
+    /// The first frame must come within this time.
+    pub hello_within: Duration,
+    /// A ping this often (MSG-47).
+    pub ping_every: Duration,
+    /// A client that is silent for so long is gone (MSG-47).
+    pub silence_max: Duration,
+    /// A batch of frames must be taken within this time (MSG-46).
+    pub write_within: Duration,
+    /// Sockets of the process.
+    pub sockets_max: usize,
+    /// Sockets of one contact (MSG-43).
+    pub sockets_per_contact_max: usize,
+    /// Messages of one contact in a minute (MSG-61).
+    pub messages_per_minute: u32,
+    /// New conversations of one contact in an hour (MSG-61).
+    pub conversations_per_hour: u32,
+    /// Connects from one address in a minute (MSG-61).
+    pub connects_per_minute: u32,
+    /// Makes links to the files of parts.
+    pub file_link: Option<Arc<FileLink>>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            hello_within: Duration::from_secs(10),
+            ping_every: Duration::from_secs(25),
+            silence_max: Duration::from_secs(60),
+            write_within: Duration::from_secs(10),
+            sockets_max: 10_000,
+            sockets_per_contact_max: 10,
+            messages_per_minute: 20,
+            conversations_per_hour: 5,
+            connects_per_minute: 60,
+            file_link: None,
+        }
+    }
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options").field("sockets_max", &self.sockets_max).finish_non_exhaustive()
+    }
+}
+
+/// What happened since the start, for metrics.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Sockets open now.
+    pub open: u64,
+    /// Contacts with an open session now.
+    pub contacts: u64,
+    /// Sessions that went on from their `since`.
+    pub resumed: u64,
+    /// Sessions that began with a snapshot.
+    pub snapshots: u64,
+    /// Entries of the log written to sockets.
+    pub events_sent: u64,
+    /// Messages that were committed and acknowledged.
+    pub acknowledged: u64,
+    /// Sockets closed because they were too slow or silent (4002).
+    pub slow_closed: u64,
+    /// Sockets closed because there was too much (4008).
+    pub flood_closed: u64,
+    /// Connections refused before they were sockets.
+    pub refused: u64,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    pub(crate) resumed: AtomicU64,
+    pub(crate) snapshots: AtomicU64,
+    pub(crate) events_sent: AtomicU64,
+    pub(crate) acknowledged: AtomicU64,
+    pub(crate) slow_closed: AtomicU64,
+    pub(crate) flood_closed: AtomicU64,
+    refused: AtomicU64,
+}
+
+/// Why a connection does not become a socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// The daemon goes down.
+    Draining,
+    /// The process has all the sockets it may have.
+    Full,
+    /// Too many connects from this address; wait so many seconds.
+    TooOften(u64),
+}
+
+/// The messenger's sockets. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Hub {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    desk: Desk,
+    options: Options,
+    started: Instant,
+    next_seat: AtomicU64,
+    draining: AtomicBool,
+    seats: Mutex<HashMap<u64, Arc<Seat>>>,
+    rooms: Mutex<HashMap<ContactId, Arc<Room>>>,
+    looked_at: AtomicU64,
+    typing: Mutex<Typing>,
+    messages: Mutex<Paces<ContactId>>,
+    conversations: Mutex<Paces<ContactId>>,
+    connects: Mutex<Paces<IpAddr>>,
+    tasks: TaskTracker,
+    tally: Tally,
+}
+
+/// A socket's place; leaving it gives it back.
+#[derive(Debug)]
+pub struct Place {
+    hub: Hub,
+    pub(crate) seat: Arc<Seat>,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.hub.seats().remove(&self.seat.id);
+    }
+}
+
+/// A socket's place among its contact's; leaving it gives it back.
+#[derive(Debug)]
+pub(crate) struct Joined {
+    hub: Hub,
+    pub(crate) room: Arc<Room>,
+    seat: Arc<Seat>,
+}
+
+impl Drop for Joined {
+    fn drop(&mut self) {
+        let mut rooms = self.hub.rooms();
+        let mut seats = self.room.seats();
+        seats.retain(|seat| seat.id != self.seat.id);
+        let empty = seats.is_empty();
+        drop(seats);
+        // A socket that was shown out may outlive its room while the contact is back in another one.
+        let current = rooms.get(&self.room.contact()).is_some_and(|room| Arc::ptr_eq(room, &self.room));
+        if empty && current {
+            rooms.remove(&self.room.contact());
+        }
+        drop(rooms);
+        self.room.tidy();
+    }
+}
+
+impl Hub {
+    /// A hub without sockets. Somebody must run [`Hub::run`].
+    #[must_use]
+    pub fn new(desk: Desk, options: Options) -> Self {
+        let pace = |count, per_ms| Mutex::new(Paces::new(Pace::new(count, per_ms)));
+        let looked_at = AtomicU64::new(desk.log_seq().unwrap_or_default().0);
+        let shared = Shared {
+            messages: pace(options.messages_per_minute, MINUTE_MS),
+            conversations: pace(options.conversations_per_hour, HOUR_MS),
+            connects: Mutex::new(Paces::new(Pace::new(options.connects_per_minute, MINUTE_MS))),
+            desk,
+            options,
+            started: clock::instant(),
+            next_seat: AtomicU64::new(1),
+            draining: AtomicBool::new(false),
+            seats: Mutex::default(),
+            rooms: Mutex::default(),
+            looked_at,
+            typing: Mutex::default(),
+            tasks: TaskTracker::new(),
+            tally: Tally::default(),
+        };
+        Self { shared: Arc::new(shared) }
+    }
+
+    /// Wakes sockets as the log grows, until `stop`. May be started again after it ended.
+    pub async fn run(&self, stop: CancellationToken) {
+        let mut committed = self.shared.desk.committed();
+        loop {
+            if let Err(error) = self.wake_touched() {
+                tracing::warn!(%error, "the messenger cannot read the log");
+            }
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(LOOK_EVERY) => {}
+                changed = committed.changed() => {
+                    if changed.is_err() {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    fn wake_touched(&self) -> desk::Result<()> {
+        loop {
+            let after = EventSeq(self.shared.looked_at.load(Ordering::Acquire));
+            let (contacts, reached) = self.shared.desk.contacts_touched(after, WAKE_ENTRIES_MAX)?;
+            if reached <= after {
+                return Ok(());
+            }
+            let rooms = self.rooms();
+            let touched: Vec<_> = contacts.iter().filter_map(|contact| rooms.get(contact).cloned()).collect();
+            drop(rooms);
+            for room in touched {
+                room.wake(reached);
+            }
+            self.shared.looked_at.fetch_max(reached.0, Ordering::AcqRel);
+        }
+    }
+
+    /// A place for one more socket. `from` is the client's address, if it is to be limited.
+    ///
+    /// # Errors
+    /// [`Refused`] says why there is none.
+    pub fn admit(&self, from: Option<IpAddr>) -> Result<Place, Refused> {
+        let admitted = self.admitted(from);
+        if admitted.is_err() {
+            self.shared.tally.refused.fetch_add(1, Ordering::Relaxed);
+        }
+        admitted
+    }
+
+    fn admitted(&self, from: Option<IpAddr>) -> Result<Place, Refused> {
+        if let Some(from) = from {
+            let taken = lock(&self.shared.connects).take(from, self.now_ms());
+            taken.map_err(|wait_ms| Refused::TooOften(wait_ms.div_ceil(1_000)))?;
+        }
+        let mut seats = self.seats();
+        // Read under the lock, so that a drain that has listed the seats misses none.
+        if self.shared.draining.load(Ordering::Acquire) {
+            return Err(Refused::Draining);
+        }
+        if seats.len() >= self.shared.options.sockets_max {
+            return Err(Refused::Full);
+        }
+        let id = self.shared.next_seat.fetch_add(1, Ordering::Relaxed);
+        let seat = Arc::new(Seat::new(id, self.now_ms()));
+        seats.insert(id, Arc::clone(&seat));
+        drop(seats);
+        Ok(Place { hub: self.clone(), seat })
+    }
+
+    /// Runs a socket on an upgraded connection, in a task of its own that a drain waits for. `io` gives the connection
+    /// once the upgrade is through, or nothing.
+    pub fn spawn<S>(&self, place: Place, io: impl Future<Output = Option<S>> + Send + 'static)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let hub = self.clone();
+        self.shared.tasks.spawn(async move {
+            let within = hub.options().hello_within;
+            if let Ok(Some(io)) = tokio::time::timeout(within, io).await {
+                session::serve(hub, place, io).await;
+            }
+        });
+    }
+
+    /// Closes every socket with 1001, takes no new ones, and waits until all are gone, 10 s at most. How many were left.
+    pub async fn drain(&self) -> usize {
+        let seats = self.seats();
+        self.shared.draining.store(true, Ordering::Release);
+        for seat in seats.values() {
+            seat.order_close(Close::GoingAway);
+        }
+        drop(seats);
+        self.shared.tasks.close();
+        let _ = tokio::time::timeout(DRAIN_WITHIN, self.shared.tasks.wait()).await;
+        self.seats().len()
+    }
+
+    /// Shows the contact of the thread that an agent types.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn agent_typing(&self, thread: ThreadId, agent: &AgentFace) -> desk::Result<()> {
+        self.pass(thread, &outgoing::typing(thread, agent))
+    }
+
+    /// Shows the contact of the thread that an agent came or went.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn agent_presence(&self, thread: ThreadId, agent: &AgentFace, state: AgentState) -> desk::Result<()> {
+        self.pass(thread, &outgoing::presence(thread, agent, state))
+    }
+
+    fn pass(&self, thread: ThreadId, frame: &Utf8Bytes) -> desk::Result<()> {
+        let Some(contact) = self.shared.desk.messenger_reader(thread)? else {
+            return Ok(());
+        };
+        let room = self.rooms().get(&contact).cloned();
+        if let Some(room) = room {
+            room.seats().iter().for_each(|seat| seat.pass(frame.clone()));
+        }
+        Ok(())
+    }
+
+    /// Whether the contact types in the thread now (MSG-45).
+    #[must_use]
+    pub fn is_typing(&self, thread: ThreadId, contact: ContactId) -> bool {
+        lock(&self.shared.typing).is_typing(thread, contact, self.now_ms())
+    }
+
+    /// Whether the contact has an open session; a silent one is gone after 60 s (MSG-45).
+    #[must_use]
+    pub fn is_online(&self, contact: ContactId) -> bool {
+        self.rooms().contains_key(&contact)
+    }
+
+    /// Counts for metrics.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        let tally = &self.shared.tally;
+        let of = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Counts {
+            open: self.seats().len() as u64,
+            contacts: self.rooms().len() as u64,
+            resumed: of(&tally.resumed),
+            snapshots: of(&tally.snapshots),
+            events_sent: of(&tally.events_sent),
+            acknowledged: of(&tally.acknowledged),
+            slow_closed: of(&tally.slow_closed),
+            flood_closed: of(&tally.flood_closed),
+            refused: of(&tally.refused),
+        }
+    }
+
+    /// Puts a socket among its contact's; over the limit the one that was idle longest is closed (MSG-43).
+    pub(crate) fn join(&self, contact: ContactId, seat: &Arc<Seat>) -> Joined {
+        let mut rooms = self.rooms();
+        let room = rooms.entry(contact).or_insert_with(|| Arc::new(Room::new(contact)));
+        let room = Arc::clone(room);
+        let mut seats = room.seats();
+        while seats.len() >= self.shared.options.sockets_per_contact_max.max(1) {
+            let idlest = seats.iter().enumerate().min_by_key(|(_, seat)| seat.active_at_ms());
+            let Some((at, _)) = idlest else { break };
+            seats.swap_remove(at).order_close(Close::TooMany);
+        }
+        seats.push(Arc::clone(seat));
+        drop(seats);
+        drop(rooms);
+        Joined { hub: self.clone(), room, seat: Arc::clone(seat) }
+    }
+
+    /// Whether the contact may post now (MSG-61).
+    ///
+    /// # Errors
+    /// Milliseconds to wait.
+    pub(crate) fn may_post(&self, contact: ContactId, begins: bool) -> Result<(), u64> {
+        let now_ms = self.now_ms();
+        lock(&self.shared.messages).take(contact, now_ms)?;
+        if begins {
+            lock(&self.shared.conversations).take(contact, now_ms)?;
+        }
+        Ok(())
+    }
+
+    /// The post was known already and costs nothing.
+    pub(crate) fn post_was_a_repeat(&self, contact: ContactId, began: bool) {
+        lock(&self.shared.messages).give_back(&contact);
+        if began {
+            lock(&self.shared.conversations).give_back(&contact);
+        }
+    }
+
+    pub(crate) fn contact_types(&self, thread: ThreadId, contact: ContactId) {
+        lock(&self.shared.typing).signal(thread, contact, self.now_ms());
+    }
+
+    pub(crate) fn contact_typed(&self, thread: ThreadId, contact: ContactId) {
+        lock(&self.shared.typing).done(thread, contact);
+    }
+
+    pub(crate) fn desk(&self) -> &Desk {
+        &self.shared.desk
+    }
+
+    pub(crate) fn options(&self) -> &Options {
+        &self.shared.options
+    }
+
+    pub(crate) fn tally(&self) -> &Tally {
+        &self.shared.tally
+    }
+
+    /// Milliseconds since the hub was made.
+    pub(crate) fn now_ms(&self) -> u64 {
+        let running = clock::instant().saturating_duration_since(self.shared.started);
+        u64::try_from(running.as_millis()).unwrap_or(u64::MAX)
+    }
+
+    fn seats(&self) -> MutexGuard<'_, HashMap<u64, Arc<Seat>>> {
+        lock(&self.shared.seats)
+    }
+
+    fn rooms(&self) -> MutexGuard<'_, HashMap<ContactId, Arc<Room>>> {
+        lock(&self.shared.rooms)
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

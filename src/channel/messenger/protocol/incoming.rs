@@ -1,0 +1,379 @@
+//! What clients send.
+
+use crate::desk::identity::Claim;
+use crate::desk::message::NewAttachment;
+use crate::domain::id::EventSeq;
+use crate::domain::id::PartId;
+use crate::domain::id::ThreadId;
+use crate::domain::part::ATTACHMENTS_MAX;
+use data_encoding::BASE64;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde::de::IgnoredAny;
+use std::str::FromStr;
+
+/// Longest `client_id` in bytes; a UUID has 36.
+const CLIENT_ID_BYTES_MAX: usize = 64;
+/// Parts of a `history` answer when the client names no limit.
+const HISTORY_DEFAULT: usize = 50;
+
+/// A frame that was understood.
+#[derive(Debug, PartialEq)]
+pub enum Incoming {
+    /// The first frame.
+    Hello(Hello),
+    /// A message.
+    Send(Send),
+    /// A filled form.
+    Form {
+        /// Key of the repeatable post.
+        client_id: String,
+    },
+    /// The part was in view (MSG-44).
+    Seen {
+        /// In this conversation.
+        thread: ThreadId,
+        /// Up to this part.
+        part: PartId,
+    },
+    /// The contact types.
+    Typing {
+        /// In this conversation.
+        thread: ThreadId,
+    },
+    /// Older parts.
+    History(History),
+    /// Are you there?
+    Ping {
+        /// Comes back.
+        n: u64,
+    },
+}
+
+/// Who the client says it is and what it has.
+#[derive(Debug, PartialEq)]
+pub struct Hello {
+    /// To be proved.
+    pub claim: Claim,
+    /// The last `seq` it applied; what is no such number (negative, a fraction) is as good as none.
+    pub since: Option<EventSeq>,
+}
+
+/// A message to post.
+#[derive(Debug, PartialEq)]
+pub struct Send {
+    /// Key of the repeatable post (MSG-42).
+    pub client_id: String,
+    /// `None` begins a conversation.
+    pub thread: Option<ThreadId>,
+    /// Text.
+    pub body: String,
+    /// Files.
+    pub attachments: Vec<NewAttachment>,
+}
+
+/// Which parts to read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct History {
+    /// Of this conversation.
+    pub thread: ThreadId,
+    /// Older than this part; `None` reads the newest.
+    pub before: Option<PartId>,
+    /// At most so many.
+    pub limit: usize,
+}
+
+/// A frame that was not understood.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BadFrame {
+    /// No JSON at all.
+    NotJson,
+    /// JSON, but no frame of ours.
+    Shape {
+        /// What is wrong.
+        message: String,
+        /// Of the post it was meant to be, if it could be read.
+        client_id: Option<String>,
+    },
+}
+
+/// Reads one frame.
+///
+/// # Errors
+/// [`BadFrame`] says what is wrong with it.
+pub fn read(text: &str) -> Result<Incoming, BadFrame> {
+    let envelope: Envelope = serde_json::from_str(text).map_err(|_| {
+        let is_json = serde_json::from_str::<IgnoredAny>(text).is_ok();
+        if is_json { shape("a frame is an object with a type".to_owned(), text) } else { BadFrame::NotJson }
+    })?;
+    let read = match envelope.r#type.as_str() {
+        "hello" => body(text).and_then(hello),
+        "send" => body(text).and_then(send),
+        "form" => body(text)
+            .and_then(|frame: FormFrame| client_id(frame.client_id))
+            .map(|id| Incoming::Form { client_id: id }),
+        "seen" => body(text).and_then(seen),
+        "typing" => {
+            body(text).and_then(|frame: TypingFrame| Ok(Incoming::Typing { thread: frame.conversation_id.id()? }))
+        }
+        "history" => body(text).and_then(history),
+        "ping" => body(text).map(|frame: PingFrame| Incoming::Ping { n: frame.n }),
+        _ => Err("unknown type".to_owned()),
+    };
+    read.map_err(|message| shape(message, text))
+}
+
+#[derive(Deserialize)]
+struct Envelope {
+    r#type: String,
+}
+
+#[derive(Deserialize)]
+struct HelloFrame {
+    identity: IdentityFrame,
+    #[serde(default)]
+    since: Option<serde_json::Number>,
+}
+
+#[derive(Deserialize)]
+struct IdentityFrame {
+    visitor: Option<String>,
+    user_id: Option<Id>,
+    email: Option<String>,
+    name: Option<String>,
+    user_hash: Option<String>,
+    jwt: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct SendFrame {
+    client_id: String,
+    conversation_id: Option<Id>,
+    ticket_id: Option<Id>,
+    #[serde(default)]
+    body: String,
+    #[serde(default)]
+    attachments: Vec<FileFrame>,
+}
+
+#[derive(Deserialize)]
+struct FileFrame {
+    name: String,
+    content_type: String,
+    data: String,
+}
+
+#[derive(Deserialize)]
+struct FormFrame {
+    client_id: String,
+}
+
+#[derive(Deserialize)]
+struct SeenFrame {
+    conversation_id: Id,
+    part_id: Id,
+}
+
+#[derive(Deserialize)]
+struct TypingFrame {
+    conversation_id: Id,
+}
+
+#[derive(Deserialize)]
+struct HistoryFrame {
+    conversation_id: Id,
+    before: Option<Id>,
+    limit: Option<usize>,
+}
+
+#[derive(Deserialize)]
+struct PingFrame {
+    #[serde(default)]
+    n: u64,
+}
+
+/// An id as text or as a number.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Id {
+    Text(String),
+    Number(u64),
+}
+
+impl Id {
+    fn text(self) -> String {
+        match self {
+            Self::Text(text) => text,
+            Self::Number(number) => number.to_string(),
+        }
+    }
+
+    fn id<T: FromStr>(self) -> Result<T, String> {
+        self.text().parse().map_err(|_| "an id is a decimal number".to_owned())
+    }
+}
+
+fn body<T: DeserializeOwned>(text: &str) -> Result<T, String> {
+    serde_json::from_str(text).map_err(|error| error.to_string())
+}
+
+fn shape(message: String, text: &str) -> BadFrame {
+    let of_post: Option<FormFrame> = serde_json::from_str(text).ok();
+    BadFrame::Shape { message, client_id: of_post.and_then(|frame| client_id(frame.client_id).ok()) }
+}
+
+fn client_id(id: String) -> Result<String, String> {
+    let fits = (1..=CLIENT_ID_BYTES_MAX).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic());
+    if fits { Ok(id) } else { Err(format!("client_id is 1 to {CLIENT_ID_BYTES_MAX} visible ASCII characters")) }
+}
+
+/// A signed token says more than fields beside it. Facts without a proof open nothing, so a visitor's token goes before
+/// them: by it the client comes back to what it started on this device (MSG-12).
+fn hello(frame: HelloFrame) -> Result<Incoming, String> {
+    let identity = frame.identity;
+    let claim = if let Some(jwt) = identity.jwt {
+        Claim::Jwt(jwt)
+    } else if let Some(token) = identity.visitor.filter(|_| identity.user_hash.is_none()) {
+        Claim::Visitor(token)
+    } else if identity.user_id.is_some() || identity.email.is_some() {
+        let user_id = identity.user_id.map(Id::text);
+        Claim::Hmac { user_id, email: identity.email, name: identity.name, user_hash: identity.user_hash }
+    } else {
+        Claim::NewVisitor
+    };
+    let since = frame.since.and_then(|number| number.as_u64()).map(EventSeq);
+    Ok(Incoming::Hello(Hello { claim, since }))
+}
+
+fn send(frame: SendFrame) -> Result<Incoming, String> {
+    let client_id = client_id(frame.client_id)?;
+    // The thread of a ticket has the ticket's id (OBJ-3), so either name leads to it.
+    let thread = frame.conversation_id.or(frame.ticket_id).map(Id::id).transpose()?;
+    if frame.attachments.len() > ATTACHMENTS_MAX {
+        return Err(format!("at most {ATTACHMENTS_MAX} attachments"));
+    }
+    let attachments = frame.attachments.into_iter().map(file).collect::<Result<Vec<_>, _>>()?;
+    Ok(Incoming::Send(Send { client_id, thread, body: frame.body, attachments }))
+}
+
+fn file(frame: FileFrame) -> Result<NewAttachment, String> {
+    let bytes = BASE64.decode(frame.data.as_bytes()).map_err(|_| "data of an attachment is base64".to_owned())?;
+    Ok(NewAttachment { name: frame.name, content_type: frame.content_type, bytes })
+}
+
+fn seen(frame: SeenFrame) -> Result<Incoming, String> {
+    Ok(Incoming::Seen { thread: frame.conversation_id.id()?, part: frame.part_id.id()? })
+}
+
+fn history(frame: HistoryFrame) -> Result<Incoming, String> {
+    let thread = frame.conversation_id.id()?;
+    let before = frame.before.map(Id::id).transpose()?;
+    Ok(Incoming::History(History { thread, before, limit: frame.limit.unwrap_or(HISTORY_DEFAULT) }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message_of(text: &str) -> String {
+        match read(text) {
+            Err(BadFrame::Shape { message, .. }) => message,
+            other => panic!("{text}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_hello_carries_one_claim_and_where_the_client_was() {
+        let claims = [
+            (r#"{}"#, Claim::NewVisitor),
+            (r#"{"visitor":"v1"}"#, Claim::Visitor("v1".to_owned())),
+            (r#"{"visitor":"v1","user_id":"7"}"#, Claim::Visitor("v1".to_owned())),
+            (r#"{"jwt":"a.b.c","user_id":"7"}"#, Claim::Jwt("a.b.c".to_owned())),
+            (
+                r#"{"user_id":7,"name":"Ana","user_hash":"ff","visitor":"v1"}"#,
+                Claim::Hmac {
+                    user_id: Some("7".to_owned()),
+                    email: None,
+                    name: Some("Ana".to_owned()),
+                    user_hash: Some("ff".to_owned()),
+                },
+            ),
+        ];
+        for (identity, claim) in claims {
+            let text =
+                format!(r#"{{"type":"hello","identity":{identity},"since":null,"page":"https://example.com/"}}"#);
+            assert_eq!(read(&text), Ok(Incoming::Hello(Hello { claim, since: None })), "{identity}");
+        }
+        for (since, expected) in [("41", Some(EventSeq(41))), ("-1", None), ("1.5", None), ("null", None)] {
+            let text = format!(r#"{{"type":"hello","identity":{{}},"since":{since}}}"#);
+            let hello = Hello { claim: Claim::NewVisitor, since: expected };
+            assert_eq!(read(&text), Ok(Incoming::Hello(hello)), "{since}");
+        }
+    }
+
+    #[test]
+    fn a_send_carries_text_and_files() {
+        let text = r#"{"type":"send","client_id":"c-1","conversation_id":"12","body":"hi",
+            "attachments":[{"name":"a.txt","content_type":"text/plain","data":"aGk="}],"later":{"field":[1]}}"#;
+        let attachment =
+            NewAttachment { name: "a.txt".to_owned(), content_type: "text/plain".to_owned(), bytes: b"hi".to_vec() };
+        let expected = Send {
+            client_id: "c-1".to_owned(),
+            thread: Some(ThreadId(12)),
+            body: "hi".to_owned(),
+            attachments: vec![attachment],
+        };
+        assert_eq!(read(text), Ok(Incoming::Send(expected)));
+        let Ok(Incoming::Send(to_ticket)) = read(r#"{"type":"send","client_id":"c","ticket_id":9,"body":"x"}"#) else {
+            panic!("not a send");
+        };
+        assert_eq!(to_ticket.thread, Some(ThreadId(9)));
+    }
+
+    #[test]
+    fn what_is_no_json_is_told_from_what_is_no_frame() {
+        for text in ["", "hello", "{", "{\"type\":\"ping\"", "[1,", "\u{0}", "{'type':'ping'}"] {
+            assert_eq!(read(text), Err(BadFrame::NotJson), "{text:?}");
+        }
+        let shapes = [
+            "[]",
+            "1",
+            "null",
+            "\"ping\"",
+            "{}",
+            r#"{"type":1}"#,
+            r#"{"type":"nothing"}"#,
+            r#"{"type":"ping","n":-1}"#,
+            r#"{"type":"ping","n":1e999}"#,
+            r#"{"type":"ping","type":"ping"}"#,
+            r#"{"type":"typing","conversation_id":"../1"}"#,
+            r#"{"type":"seen","conversation_id":"1"}"#,
+            r#"{"type":"send","client_id":"","body":"x"}"#,
+            r#"{"type":"send","client_id":"a b","body":"x"}"#,
+            r#"{"type":"send","client_id":"c","body":7}"#,
+            r#"{"type":"send","client_id":"c","body":"\ud800"}"#,
+            r#"{"type":"send","client_id":"c","attachments":[{"name":"a","content_type":"b","data":"?"}]}"#,
+            r#"{"type":"hello"}"#,
+            r#"{"type":"hello","identity":{"jwt":7}}"#,
+        ];
+        for text in shapes {
+            assert!(!message_of(text).is_empty(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_bad_post_is_answered_with_its_client_id() {
+        let bad = read(r#"{"type":"send","client_id":"c-9","body":[]}"#);
+        assert!(matches!(bad, Err(BadFrame::Shape { client_id: Some(id), .. }) if id == "c-9"));
+    }
+
+    #[test]
+    fn deep_json_is_a_bad_frame_or_skipped_and_never_recursion() {
+        let deep = format!("{}{}", "[".repeat(20_000), "]".repeat(20_000));
+        message_of(&format!(r#"{{"type":"send","client_id":"c","body":{deep}}}"#));
+        message_of(&format!(r#"{{"type":"typing","conversation_id":{deep}}}"#));
+        message_of(&format!(r#"{{"type":{deep}}}"#));
+        let skipped = read(&format!(r#"{{"type":"ping","n":1,"extra":{deep}}}"#));
+        assert_eq!(skipped, Ok(Incoming::Ping { n: 1 }));
+    }
+}

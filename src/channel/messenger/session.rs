@@ -1,0 +1,340 @@
+//! One socket: hello, welcome, and then whatever comes first: a frame, a wake-up, the time for a ping.
+//!
+//! **Invariant:** one task per socket and nothing behind it; while a client does not take what is written to it, nothing
+//! more is read from it. The cursor moves only after the frames up to it were handed to the kernel.
+
+use crate::channel::messenger::close::Close;
+use crate::channel::messenger::close::End;
+use crate::channel::messenger::hub::Hub;
+use crate::channel::messenger::hub::Joined;
+use crate::channel::messenger::hub::Place;
+use crate::channel::messenger::pace::Pace;
+use crate::channel::messenger::pace::Used;
+use crate::channel::messenger::protocol::incoming;
+use crate::channel::messenger::protocol::incoming::BadFrame;
+use crate::channel::messenger::protocol::incoming::Hello;
+use crate::channel::messenger::protocol::incoming::Incoming;
+use crate::channel::messenger::protocol::outgoing;
+use crate::channel::messenger::protocol::outgoing::Beginning;
+use crate::channel::messenger::protocol::outgoing::Fault;
+use crate::channel::messenger::seat::Seat;
+use crate::channel::messenger::wire;
+use crate::clock;
+use crate::desk::identity::NoSession;
+use crate::desk::identity::Session;
+use crate::domain::id::ContactId;
+use crate::domain::id::EventSeq;
+use futures_util::StreamExt;
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+use tokio::io::AsyncRead;
+use tokio::io::AsyncWrite;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::Utf8Bytes;
+use tokio_tungstenite::tungstenite::protocol::Role;
+
+/// Frames of one socket at once, pings included; and then per second.
+const FRAMES_BURST: u32 = 60;
+const FRAMES_PER_SECOND: u32 = 20;
+/// The frame that means nothing for the so-many-eth time ends the socket.
+const BAD_FRAMES_MAX: u32 = 10;
+/// A client that goes on posting after so many refusals (MSG-61) does not listen.
+pub(crate) const REFUSALS_MAX: u32 = 60;
+
+/// What a socket gave as its next message.
+type Next = Option<Result<Message, tungstenite::Error>>;
+
+/// Runs one socket on a connection whose handshake is through, to its end.
+pub(crate) async fn serve<S>(hub: Hub, place: Place, io: S)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send,
+{
+    let mut socket = WebSocketStream::from_raw_socket(io, Role::Server, Some(wire::config())).await;
+    let Err(end) = talk(&hub, &place.seat, &mut socket).await;
+    let tally = hub.tally();
+    match end {
+        End::Close(Close::Resume) => tally.slow_closed.fetch_add(1, Ordering::Relaxed),
+        End::Close(Close::TooMany) => tally.flood_closed.fetch_add(1, Ordering::Relaxed),
+        End::Close(_) | End::Gone => 0,
+    };
+    tracing::debug!(seat = place.seat.id, ?end, "socket ends");
+    Box::pin(wire::close(socket, end, hub.options().write_within / 2)).await;
+}
+
+async fn talk<S>(hub: &Hub, seat: &Arc<Seat>, socket: &mut WebSocketStream<S>) -> Result<Infallible, End>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send,
+{
+    let mut intake = Intake::default();
+    let (joined, cursor) = Box::pin(greet(hub, seat, socket, &mut intake)).await?;
+    let contact = joined.room.contact();
+    let mut live = Live { hub, seat, joined, socket, contact, cursor, intake, heard_at: clock::instant() };
+    live.catch_up().await?;
+    live.go_on().await
+}
+
+/// What was taken from a client, against floods and nonsense.
+#[derive(Debug, Default)]
+pub(crate) struct Intake {
+    frames: Used,
+    bad: u32,
+    pub(crate) refusals: u32,
+}
+
+impl Intake {
+    /// The text of a frame, if it has one for us.
+    fn take(&mut self, hub: &Hub, next: Next) -> Result<Option<Utf8Bytes>, End> {
+        let message = next.ok_or(End::Gone)?.map_err(|error| wire::end_of(&error))?;
+        let pace = Pace::bursting(FRAMES_BURST, FRAMES_PER_SECOND);
+        pace.take(&mut self.frames, hub.now_ms()).map_err(|_| Close::TooMany)?;
+        match message {
+            Message::Text(text) => Ok(Some(text)),
+            Message::Binary(_) => Err(Close::BadFrame.into()),
+            Message::Close(_) => Err(End::Gone),
+            Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => Ok(None),
+        }
+    }
+
+    /// A frame that means nothing; the answer, or the end.
+    fn nonsense(&mut self, bad: BadFrame) -> Result<Utf8Bytes, End> {
+        self.bad += 1;
+        match bad {
+            BadFrame::Shape { message, client_id } if self.bad < BAD_FRAMES_MAX => {
+                Ok(outgoing::error(&Fault::new("bad_frame", message).about(client_id)))
+            }
+            BadFrame::Shape { .. } | BadFrame::NotJson => Err(Close::BadFrame.into()),
+        }
+    }
+}
+
+/// From the first frame to the welcome.
+async fn greet<S>(
+    hub: &Hub,
+    seat: &Arc<Seat>,
+    socket: &mut WebSocketStream<S>,
+    intake: &mut Intake,
+) -> Result<(Joined, EventSeq), End>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send,
+{
+    let options = hub.options();
+    let hello = tokio::time::timeout(options.hello_within, first_frame(hub, seat, socket, intake)).await;
+    let hello = hello.map_err(|_| Close::NotAuthorised)??;
+    let session = match hub.desk().open_session(hello.claim).await {
+        Ok(session) if !session.contact.blocked => session,
+        Ok(_) => return refuse(hub, socket, "blocked", "you cannot write here", Close::NotAuthorised).await,
+        Err(NoSession::NotProved(why)) => {
+            return refuse(hub, socket, "unauthorized", &why, Close::NotAuthorised).await;
+        }
+        Err(NoSession::Unavailable(why)) => {
+            tracing::warn!(%why, "no messenger session");
+            return refuse(hub, socket, "service_unavailable", "try again", Close::Resume).await;
+        }
+    };
+    // Woken from here on; what is read below may be woken for once more, which costs a look and no frame.
+    let joined = hub.join(session.contact.id, seat);
+    let (welcome, cursor) = begin(hub, session, hello.since).await?;
+    wire::write(socket, [welcome], options.write_within).await?;
+    seat.set_cursor(cursor.0);
+    Ok((joined, cursor))
+}
+
+async fn first_frame<S>(
+    hub: &Hub,
+    seat: &Seat,
+    socket: &mut WebSocketStream<S>,
+    intake: &mut Intake,
+) -> Result<Hello, End>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send,
+{
+    loop {
+        let next = tokio::select! {
+            next = socket.next() => next,
+            () = seat.wake.notified() => {
+                obey(seat.take_orders().close)?;
+                continue;
+            }
+        };
+        let Some(text) = intake.take(hub, next)? else { continue };
+        match incoming::read(&text) {
+            Ok(Incoming::Hello(hello)) => return Ok(hello),
+            Ok(_) => return refuse(hub, socket, "bad_frame", "the first frame is hello", Close::BadFrame).await,
+            Err(bad) => {
+                let answer = intake.nonsense(bad)?;
+                wire::write(socket, [answer], hub.options().write_within).await?;
+                return Err(Close::BadFrame.into());
+            }
+        }
+    }
+}
+
+/// An error frame, then the end.
+async fn refuse<S, T>(hub: &Hub, socket: &mut WebSocketStream<S>, code: &str, why: &str, close: Close) -> Result<T, End>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send,
+{
+    wire::write(socket, [outgoing::error(&Fault::new(code, why))], hub.options().write_within).await?;
+    Err(close.into())
+}
+
+/// The welcome and where the stream goes on: behind `since`, or behind a snapshot when `since` does not serve (MSG-40).
+async fn begin(hub: &Hub, session: Session, since: Option<EventSeq>) -> Result<(Utf8Bytes, EventSeq), End> {
+    let desk = hub.desk().clone();
+    let tally = hub.tally();
+    // Up to 50 conversations are read: not on a thread that serves sockets.
+    let begun = tokio::task::spawn_blocking(move || {
+        let contact = session.contact.id;
+        let resumable = match since {
+            Some(since) => desk.stream_after(contact, since, 1)?.map(|_| since),
+            None => None,
+        };
+        if let Some(since) = resumable {
+            return Ok((outgoing::welcome(&session, Beginning::Resumed(since), desk.settings()), since, true));
+        }
+        let snapshot = desk.snapshot(contact)?;
+        Ok((outgoing::welcome(&session, Beginning::Fresh(&snapshot), desk.settings()), snapshot.seq, false))
+    });
+    let begun: Result<_, crate::desk::Error> = begun.await.map_err(|_| Close::Resume)?;
+    let (welcome, cursor, resumed) = begun.map_err(|error| {
+        tracing::warn!(%error, "no messenger snapshot");
+        Close::Resume
+    })?;
+    let counter = if resumed { &tally.resumed } else { &tally.snapshots };
+    counter.fetch_add(1, Ordering::Relaxed);
+    Ok((welcome, cursor))
+}
+
+fn obey(order: Option<Close>) -> Result<(), End> {
+    match order {
+        Some(close) => Err(close.into()),
+        None => Ok(()),
+    }
+}
+
+/// A socket with a session.
+pub(crate) struct Live<'a, S> {
+    pub(crate) hub: &'a Hub,
+    seat: &'a Seat,
+    joined: Joined,
+    socket: &'a mut WebSocketStream<S>,
+    pub(crate) contact: ContactId,
+    /// Everything up to here was written.
+    cursor: EventSeq,
+    pub(crate) intake: Intake,
+    heard_at: Instant,
+}
+
+/// What came first.
+enum Turn {
+    Frame(Next),
+    Woken,
+    Due,
+}
+
+impl<S> Live<'_, S>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send,
+{
+    async fn go_on(&mut self) -> Result<Infallible, End> {
+        let options = self.hub.options();
+        let due = tokio::time::sleep(options.ping_every);
+        tokio::pin!(due);
+        loop {
+            let turn = tokio::select! {
+                next = self.socket.next() => Turn::Frame(next),
+                () = self.seat.wake.notified() => Turn::Woken,
+                () = due.as_mut() => Turn::Due,
+            };
+            match turn {
+                Turn::Frame(next) => self.take(next).await?,
+                Turn::Woken => self.look().await?,
+                Turn::Due => {
+                    let silent = clock::instant().saturating_duration_since(self.heard_at);
+                    let left = options.silence_max.checked_sub(silent).filter(|left| !left.is_zero());
+                    let left = left.ok_or(Close::Resume)?;
+                    wire::ping(self.socket, options.write_within).await?;
+                    self.catch_up().await?;
+                    due.as_mut().reset(tokio::time::Instant::now() + left.min(options.ping_every));
+                }
+            }
+        }
+    }
+
+    async fn take(&mut self, next: Next) -> Result<(), End> {
+        self.heard_at = clock::instant();
+        self.seat.touch(self.hub.now_ms());
+        let Some(text) = self.intake.take(self.hub, next)? else { return Ok(()) };
+        match incoming::read(&text) {
+            Ok(frame) => Box::pin(self.answer(frame)).await,
+            Err(bad) => {
+                let answer = self.intake.nonsense(bad)?;
+                self.write([answer]).await
+            }
+        }
+    }
+
+    /// Orders first, then frames of the moment, then the log.
+    async fn look(&mut self) -> Result<(), End> {
+        let orders = self.seat.take_orders();
+        obey(orders.close)?;
+        if !orders.passing.is_empty() {
+            self.write(orders.passing).await?;
+        }
+        if self.joined.room.is_behind(self.cursor) { self.catch_up().await } else { Ok(()) }
+    }
+
+    /// Writes everything behind the cursor.
+    pub(crate) async fn catch_up(&mut self) -> Result<(), End> {
+        loop {
+            let options = self.hub.options();
+            let read = self.joined.room.read(self.hub.desk(), self.cursor, options.file_link.as_deref());
+            let batch = read.map_err(|error| {
+                tracing::warn!(%error, "a messenger's stream cannot be read");
+                Close::Resume
+            })?;
+            // Out of the window: only a new session with a snapshot helps.
+            let batch = batch.ok_or(Close::Resume)?;
+            let count = batch.frames.len();
+            if count > 0 {
+                self.write(batch.frames).await?;
+                self.hub.tally().events_sent.fetch_add(count as u64, Ordering::Relaxed);
+            }
+            self.cursor = batch.reached;
+            self.seat.set_cursor(batch.reached.0);
+            if batch.shut_out {
+                let fault = Fault::new("blocked", "you cannot write here");
+                self.write([outgoing::error(&fault)]).await?;
+                return Err(Close::NotAuthorised.into());
+            }
+            if !batch.more && !self.joined.room.is_behind(self.cursor) {
+                self.joined.room.tidy();
+                return Ok(());
+            }
+        }
+    }
+
+    pub(crate) async fn write(&mut self, frames: impl IntoIterator<Item = Utf8Bytes>) -> Result<(), End> {
+        wire::write(self.socket, frames, self.hub.options().write_within).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::DuplexStream;
+
+    fn size_of_future<A, B, C, F: Future>(_: impl Fn(A, B, C) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    #[test]
+    fn an_idle_socket_is_a_small_future() {
+        let bytes = size_of_future(serve::<DuplexStream>);
+        assert!(bytes <= 2_560, "{bytes} bytes per socket");
+    }
+}
