@@ -143,6 +143,14 @@ impl Desk {
         Ok(posted.await?)
     }
 
+    /// What a contact's post with that key became, if it is known (MSG-42).
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn posted_before(&self, contact: ContactId, client_id: &str) -> Result<Option<Posted>> {
+        Ok(self.inner.store.view(|tx| repeated(tx, contact, Some(client_id)))?)
+    }
+
     /// A comment that a program posts for a contact. Scope `write_conversations`, for a ticket `write_tickets` will do.
     ///
     /// # Errors

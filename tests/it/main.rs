@@ -20,6 +20,7 @@ mod engine_contract;
 mod inbound_imap;
 mod io_errors;
 mod ledger;
+mod messenger;
 mod support;
 mod torn_write;
 mod workload;

@@ -14,6 +14,7 @@ use crate::channel::messenger::protocol::outgoing::Fault;
 use crate::channel::messenger::session::Live;
 use crate::channel::messenger::session::REFUSALS_MAX;
 use crate::desk;
+use crate::desk::conversations::Posted;
 use crate::desk::message::Body;
 use crate::desk::message::NewMessage;
 use crate::desk::stream::HISTORY_MAX;
@@ -52,6 +53,16 @@ where
     }
 
     async fn post(&mut self, post: Post) -> Result<(), End> {
+        // A repeat counts for nothing: it is asked because an ack was lost.
+        let known = self.hub.desk().posted_before(self.contact, &post.client_id);
+        match known {
+            Ok(Some(posted)) => self.acknowledge(&post.client_id, &posted).await,
+            Ok(None) => self.post_new(post).await,
+            Err(error) => self.fail(Fault::of(&error).about(Some(post.client_id))).await,
+        }
+    }
+
+    async fn post_new(&mut self, post: Post) -> Result<(), End> {
         let Post { client_id, thread, body, attachments } = post;
         if let Err(wait_ms) = self.hub.may_post(self.contact, thread.is_none()) {
             self.intake.refusals += 1;
@@ -61,21 +72,21 @@ where
         let message =
             NewMessage { attachments, client_id: Some(client_id.clone()), ..NewMessage::new(Body::Text(body)) };
         let desk = self.hub.desk();
-        let posted = match desk.contact_comment(self.contact, thread, message, ChannelKind::Messenger).await {
-            Ok(posted) => posted,
+        match desk.contact_comment(self.contact, thread, message, ChannelKind::Messenger).await {
+            Ok(posted) => self.acknowledge(&client_id, &posted).await,
             Err(error) => {
                 let blocked = matches!(error, desk::Error::Refused(Refusal::Forbidden { .. }));
                 self.fail(Fault::of(&error).about(Some(client_id))).await?;
-                return if blocked { Err(Close::NotAuthorised.into()) } else { Ok(()) };
+                if blocked { Err(Close::NotAuthorised.into()) } else { Ok(()) }
             }
-        };
-        if posted.repeated {
-            self.hub.post_was_a_repeat(self.contact, thread.is_none());
         }
+    }
+
+    async fn acknowledge(&mut self, client_id: &str, posted: &Posted) -> Result<(), End> {
         self.hub.contact_typed(posted.thread, self.contact);
         self.hub.tally().acknowledged.fetch_add(1, Ordering::Relaxed);
         self.catch_up().await?;
-        self.write([outgoing::ack(&client_id, &posted)]).await
+        self.write([outgoing::ack(client_id, posted)]).await
     }
 
     async fn history(&mut self, asked: History) -> Result<(), End> {

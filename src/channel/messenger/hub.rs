@@ -313,15 +313,17 @@ impl Hub {
 
     /// Closes every socket with 1001, takes no new ones, and waits until all are gone, 10 s at most. How many were left.
     pub async fn drain(&self) -> usize {
-        let seats = self.seats();
-        self.shared.draining.store(true, Ordering::Release);
-        for seat in seats.values() {
-            seat.order_close(Close::GoingAway);
-        }
-        drop(seats);
+        self.order_all_out();
         self.shared.tasks.close();
         let _ = tokio::time::timeout(DRAIN_WITHIN, self.shared.tasks.wait()).await;
         self.seats().len()
+    }
+
+    /// Under one lock, so that no socket is admitted between the list and the order.
+    fn order_all_out(&self) {
+        let seats = self.seats();
+        self.shared.draining.store(true, Ordering::Release);
+        seats.values().for_each(|seat| seat.order_close(Close::GoingAway));
     }
 
     /// Shows the contact of the thread that an agent types.
@@ -409,14 +411,6 @@ impl Hub {
             lock(&self.shared.conversations).take(contact, now_ms)?;
         }
         Ok(())
-    }
-
-    /// The post was known already and costs nothing.
-    pub(crate) fn post_was_a_repeat(&self, contact: ContactId, began: bool) {
-        lock(&self.shared.messages).give_back(&contact);
-        if began {
-            lock(&self.shared.conversations).give_back(&contact);
-        }
     }
 
     pub(crate) fn contact_types(&self, thread: ThreadId, contact: ContactId) {

@@ -38,11 +38,6 @@ impl Pace {
         used.rests_at_ms = rests_at + self.every_ms;
         Ok(())
     }
-
-    /// Undoes one [`Pace::take`].
-    fn give_back(self, used: &mut Used) {
-        used.rests_at_ms = used.rests_at_ms.saturating_sub(self.every_ms);
-    }
 }
 
 /// What was used of a [`Pace`]: the time at which it is whole again.
@@ -79,13 +74,6 @@ impl<K: Eq + Hash> Paces<K> {
         }
         self.pace.take(self.used.entry(key).or_default(), now_ms)
     }
-
-    /// Undoes one take of `key`.
-    pub(crate) fn give_back(&mut self, key: &K) {
-        if let Some(used) = self.used.get_mut(key) {
-            self.pace.give_back(used);
-        }
-    }
 }
 
 #[cfg(test)]
@@ -107,13 +95,11 @@ mod tests {
     }
 
     #[test]
-    fn a_repeat_that_is_given_back_costs_nothing() {
+    fn keys_do_not_share() {
         let mut paces = Paces::new(Pace::new(1, 60_000));
         assert_eq!(paces.take(7, 0), Ok(()));
-        paces.give_back(&7);
-        assert_eq!(paces.take(7, 0), Ok(()));
-        assert!(paces.take(7, 0).is_err());
-        assert_eq!(paces.take(8, 0), Ok(()), "keys do not share");
+        assert_eq!(paces.take(7, 0), Err(60_000));
+        assert_eq!(paces.take(8, 0), Ok(()));
     }
 
     #[test]

@@ -1,0 +1,7 @@
+//! The messenger: sessions over real websocket clients against a desk in memory, and against the daemon.
+
+mod bench;
+mod client;
+mod limits;
+mod resume;
+mod sessions;
