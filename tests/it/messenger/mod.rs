@@ -2,6 +2,7 @@
 
 mod bench;
 mod client;
+mod handshake;
 mod limits;
 mod resume;
 mod sessions;
