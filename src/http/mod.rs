@@ -1,3 +1,95 @@
-//! http
+//! The HTTP side: the compatible API below `/api`, files below `/files`, the messenger's socket, and the operator's
+//! listener.
+//!
+//! | file | what |
+//! |---|---|
+//! | [`serve`] | the accept loop: deadlines, limits, drain |
+//! | `frame` | around every API answer: who calls, which shape, how much is left, one form of error |
+//! | `call`, `input`, `paging` | reading a request: path, query, body |
+//! | `error` | from refusals to status and code, in one place |
+//! | `api` | one file per noun; `api::wire` holds the JSON forms |
+//! | `file_links`, `files` | attachments by signed, expiring link |
+//! | [`messenger`] | from a page's request to a socket of [`crate::channel::messenger`] |
+//! | [`ops`] | health, readiness and metrics, on a listener of their own |
+//!
+//! **Invariant:** handlers decide nothing: they read the request, call one operation of [`crate::desk`] and write its
+//! result down. Wire forms are made by hand here and nowhere else; no stored or domain type is serialised.
 
+mod api;
+mod call;
+mod error;
+mod file_links;
+mod files;
+mod frame;
+mod input;
 pub mod messenger;
+pub mod ops;
+mod paging;
+mod rate;
+mod serve;
+mod shape;
+
+pub use serve::serve;
+
+use crate::desk::Desk;
+use crate::desk::workspace::Workspace;
+use data_encoding::BASE32_NOPAD;
+use ring::rand::SecureRandom;
+use ring::rand::SystemRandom;
+use std::sync::Arc;
+use tokio::sync::Semaphore;
+
+/// Request bodies that may be in memory at once, in KiB; more are turned away with 503.
+const BODIES_KIB_MAX: usize = 256 * 1024;
+
+/// What every request needs: the desk, the rate windows, the room for bodies. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Api {
+    desk: Desk,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    rates: rate::Rates,
+    links: file_links::FileLinks,
+    body_room: Arc<Semaphore>,
+    random: SystemRandom,
+    /// The workspace's id, as objects show it.
+    workspace_id: String,
+}
+
+impl Api {
+    /// The API on a desk.
+    ///
+    /// # Errors
+    /// When the store cannot be read or, at the first start, written.
+    pub async fn open(desk: Desk) -> crate::desk::Result<Self> {
+        let Workspace { id, file_key } = desk.workspace().await?;
+        let shared = Shared {
+            rates: rate::Rates::default(),
+            links: file_links::FileLinks::new(&desk.settings().public_url, &file_key),
+            body_room: Arc::new(Semaphore::new(BODIES_KIB_MAX)),
+            random: SystemRandom::new(),
+            workspace_id: id,
+        };
+        Ok(Self { desk, shared: Arc::new(shared) })
+    }
+
+    /// An id for one request, to find it in the log; empty if the system gives no randomness.
+    fn request_id(&self) -> String {
+        let mut bytes = [0; 10];
+        match self.shared.random.fill(&mut bytes) {
+            Ok(()) => BASE32_NOPAD.encode(&bytes).to_lowercase(),
+            Err(_) => String::new(),
+        }
+    }
+}
+
+/// Everything below `/api` and `/files`. Paths that are not listed there are left to whatever it is merged with.
+pub fn router(api: Api) -> axum::Router {
+    axum::Router::new().nest("/api", api::routes(&api)).nest("/files", files::routes(&api)).with_state(api)
+}
+
+#[cfg(test)]
+mod tests;
