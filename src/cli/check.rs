@@ -22,7 +22,8 @@ pub(crate) type Step = (&'static str, Result<String, String>);
 pub(crate) async fn run(check: Check, context: &Context) -> Result<(), Failure> {
     let config = context.config()?;
     daemon::check(&config)?;
-    let source = config.file.as_ref().map_or_else(|| "development defaults".to_owned(), |file| file.display().to_string());
+    let source =
+        config.file.as_ref().map_or_else(|| "development defaults".to_owned(), |file| file.display().to_string());
     if !context.screen.is_json() {
         context.screen.line(&format!("{source}: configuration and templates are sound"))?;
     }

@@ -25,6 +25,7 @@ impl Screen {
     }
 
     /// One line, or several.
+    #[expect(clippy::unused_self, reason = "whoever writes to standard output holds the screen")]
     pub(crate) fn line(self, text: &str) -> Result<(), Failure> {
         let mut out = io::stdout().lock();
         writeln!(out, "{text}").map_err(|error| Failure::doing("standard output", error))

@@ -40,9 +40,7 @@ pub(crate) fn run(command: Template, context: &Context) -> Result<(), Failure> {
     let templates = open::templates(&context.config()?)?.current();
     match command {
         Template::List if context.screen.is_json() => {
-            let row = |it: crate::template::Listed<'_>| {
-                json!({ "path": it.path, "overridden": it.overridden, "source_bytes": it.source_bytes })
-            };
+            let row = |it: crate::template::Listed<'_>| json!({ "path": it.path, "overridden": it.overridden, "source_bytes": it.source_bytes });
             context.screen.json(&templates.list().map(row).collect::<Vec<_>>())
         }
         Template::List => {

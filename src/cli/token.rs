@@ -8,6 +8,7 @@ use crate::daemon::control::answer::Answer;
 use crate::daemon::control::answer::TokenRow;
 use crate::daemon::control::request::Request;
 use crate::daemon::exit::Failure;
+use crate::domain::agent::Scope;
 
 /// API tokens.
 #[derive(Debug, clap::Subcommand)]
@@ -18,7 +19,7 @@ pub(crate) enum Token {
         #[arg(long, value_name = "EMAIL")]
         agent: String,
         /// What it is for
-        #[arg(long, default_value = "")]
+        #[arg(long, default_value = "command line")]
         name: String,
         /// What it may do; repeat for more, all without
         #[arg(long)]
@@ -52,7 +53,8 @@ fn show(context: &Context, rows: &[TokenRow]) -> Result<(), Failure> {
         return context.screen.json(&rows);
     }
     let cells = |row: &TokenRow| {
-        let scopes = if row.scopes.is_empty() { "all".to_owned() } else { row.scopes.join(",") };
+        let is_all = row.scopes.is_empty() || row.scopes.len() == Scope::ALL.len();
+        let scopes = if is_all { "all".to_owned() } else { row.scopes.join(",") };
         let state = if row.revoked { "revoked" } else { "valid" };
         let made = moment(row.created_at);
         vec![row.id.to_string(), row.agent_id.to_string(), row.name.clone(), scopes, made, state.to_owned()]

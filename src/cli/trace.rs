@@ -28,6 +28,5 @@ pub(crate) async fn run(trace: Trace, context: &Context) -> Result<(), Failure> 
     if rows.is_empty() {
         return Err(Failure::new(Exit::Failed, format!("nothing is known of {:?}", trace.of)));
     }
-    rows.iter()
-        .try_for_each(|row| context.screen.line(&format!("{}  {}", moment(row.at_ms / 1_000), clean(&row.what))))
+    rows.iter().try_for_each(|row| context.screen.line(&format!("{}  {}", moment(row.at_ms / 1_000), clean(&row.what))))
 }

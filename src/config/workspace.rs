@@ -67,7 +67,7 @@ pub(crate) fn workspace(section: Section<'_>) -> Workspace {
     };
     let default_locale = section.parsed("default_locale", "a language tag such as en or pt-BR", is_locale);
     let is_zone = |text: &str| jiff::tz::TimeZone::get(text).is_ok().then(|| text.to_owned());
-    let time_zone = section.parsed("time_zone", "a time zone of this system such as Europe/Berlin", is_zone);
+    let time_zone = section.parsed("time_zone", "a time zone such as Europe/Berlin", is_zone);
     section.end();
     Workspace {
         name,

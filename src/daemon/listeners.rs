@@ -27,9 +27,8 @@ pub(crate) enum Bound {
 impl Bound {
     /// Binds `listen`; `None` when it is off.
     pub(crate) fn bind(name: &str, listen: &Listen) -> Result<Option<Self>, Failure> {
-        let refused = |error: io::Error| {
-            Failure::new(Exit::Config, format!("{name}.listen: cannot listen on {listen}: {error}"))
-        };
+        let refused =
+            |error: io::Error| Failure::new(Exit::Config, format!("{name}.listen: cannot listen on {listen}: {error}"));
         match listen {
             Listen::Off => Ok(None),
             Listen::Tcp(address) => {

@@ -31,7 +31,6 @@ const ERROR_BYTES_MAX: usize = 500;
 #[derive(Debug)]
 pub(crate) struct LevelHandle(reload::Handle<EnvFilter, Registry>);
 
-
 impl LevelHandle {
     /// Takes a new level or new directives.
     pub(crate) fn set(&self, level: &str) -> Result<(), String> {

@@ -104,7 +104,10 @@ async fn start(config: &Config, health: Health) -> Result<Running, Failure> {
     let mut addresses = listeners.addresses();
     addresses.push(("control", socket_path.display().to_string()));
     let owner = house.data_dir.owner()?;
-    tasks::start(&tasks::Parts { config, house: &house, health: &health, supervisor: &supervisor, drain: &drain, fatal: &fatal }, listeners)?;
+    tasks::start(
+        &tasks::Parts { config, house: &house, health: &health, supervisor: &supervisor, drain: &drain, fatal: &fatal },
+        listeners,
+    )?;
     tasks::control(&supervisor, control, socket, owner, &drain);
     listeners::write_addresses(&run_dir, &addresses)?;
     health.enter(Phase::Running);

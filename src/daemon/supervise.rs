@@ -24,11 +24,12 @@ pub(crate) struct Supervisor {
     /// Cancelled when the process is to end.
     drain: CancellationToken,
     tasks: TaskTracker,
+    pause_min: Duration,
 }
 
 impl Supervisor {
     pub(crate) fn new(health: Health, drain: CancellationToken) -> Self {
-        Self { health, drain, tasks: TaskTracker::new() }
+        Self { health, drain, tasks: TaskTracker::new(), pause_min: PAUSE_MIN }
     }
 
     /// Starts `make()` and starts it again whenever it ends before the drain.
@@ -38,8 +39,9 @@ impl Supervisor {
         Fut: Future<Output = ()> + Send + 'static,
     {
         let (name, health, drain) = (name.to_owned(), self.health.clone(), self.drain.clone());
+        let pause_min = self.pause_min;
         self.tasks.spawn(async move {
-            let mut pause = PAUSE_MIN;
+            let mut pause = pause_min;
             loop {
                 let began_at = clock::instant();
                 let ended = tokio::spawn(make()).await;
@@ -47,9 +49,14 @@ impl Supervisor {
                     return;
                 }
                 let why = ended.map_or_else(|error| error.to_string(), |()| "ended".to_owned());
-                pause = if began_at.elapsed() >= LASTED { PAUSE_MIN } else { pause };
+                pause = if began_at.elapsed() >= LASTED { pause_min } else { pause };
                 health.restarted(&name);
-                tracing::error!(task = name, why, pause_s = pause.as_secs(), "task ended unexpectedly; it is started again");
+                tracing::error!(
+                    task = name,
+                    why,
+                    pause_s = pause.as_secs(),
+                    "task ended unexpectedly; it is started again"
+                );
                 tokio::select! {
                     () = drain.cancelled() => return,
                     () = tokio::time::sleep(pause) => {}
@@ -74,10 +81,11 @@ mod tests {
     use std::sync::atomic::Ordering;
     use tokio::sync::mpsc;
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn a_task_that_panics_or_ends_is_started_again() {
         let (health, drain) = (Health::new(), CancellationToken::new());
-        let supervisor = Supervisor::new(health.clone(), drain.clone());
+        let mut supervisor = Supervisor::new(health.clone(), drain.clone());
+        supervisor.pause_min = Duration::from_millis(1);
         let starts = Arc::new(AtomicU32::new(0));
         let (told, mut third) = mpsc::channel(1);
         let waits = drain.clone();

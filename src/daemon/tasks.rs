@@ -125,9 +125,7 @@ fn operations(parts: &Parts<'_>, bound: Bound) {
         let (listener, router, drain) = (tcp_socket(&bound), router.clone(), drain.clone());
         async move {
             let served = match listener {
-                Ok(listener) => {
-                    axum::serve(listener, router).with_graceful_shutdown(drain.cancelled_owned()).await
-                }
+                Ok(listener) => axum::serve(listener, router).with_graceful_shutdown(drain.cancelled_owned()).await,
                 Err(error) => Err(error),
             };
             if let Err(error) = served {

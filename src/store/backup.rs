@@ -125,7 +125,8 @@ fn draft_of_store(data_dir: &Path) -> PathBuf {
 
 fn unpack(input: &mut dyn Read, data_dir: &Path, progress: &mut dyn FnMut(Amount)) -> Result<Amount> {
     let blobs = Blobs::open(data_dir, Clock::default())?;
-    let mut input = Hashed { inner: FrameDecoder::new(BufReader::new(input)), hash: digest::Context::new(&digest::SHA256) };
+    let mut input =
+        Hashed { inner: FrameDecoder::new(BufReader::new(input)), hash: digest::Context::new(&digest::SHA256) };
     if input.exactly(MAGIC.len())? != MAGIC {
         return Err(bad("not a backup of this program"));
     }

@@ -15,12 +15,17 @@
     reason = "tests may fail loudly, and share this crate alone"
 )]
 
+mod cli;
+mod config_sample;
 mod disk;
 mod engine_contract;
 mod inbound_imap;
 mod io_errors;
+mod layers;
 mod ledger;
 mod messenger;
+mod sources;
 mod support;
+mod tidy;
 mod torn_write;
 mod workload;

@@ -184,8 +184,7 @@ impl Importing {
     fn report(&self, context: &Context) -> Result<(), Failure> {
         self.bar.finish_and_clear();
         if context.screen.is_json() {
-            let value =
-                serde_json::json!({ "mails": self.seen, "results": self.results, "refused": self.complaints });
+            let value = serde_json::json!({ "mails": self.seen, "results": self.results, "refused": self.complaints });
             context.screen.json(&value)?;
         } else {
             let results: Vec<String> = self.results.iter().map(|(result, count)| format!("{count} {result}")).collect();

@@ -64,7 +64,9 @@ pub(crate) async fn act(
             Ok(Answer::Agents(vec![agent.into()]))
         }
         Request::Agents => Ok(Answer::Agents(desk.agents()?.into_iter().map(Into::into).collect())),
-        Request::DisableAgent { email } => Ok(Answer::Agents(vec![desk.disable_agent(&address(&email)?).await?.into()])),
+        Request::DisableAgent { email } => {
+            Ok(Answer::Agents(vec![desk.disable_agent(&address(&email)?).await?.into()]))
+        }
         Request::CreateToken { agent, name, scopes } => {
             let (token, secret) = desk.create_token(&address(&agent)?, &name, scopes_of(&scopes)?).await?;
             Ok(Answer::Token(NewToken { id: token.id.0, token: secret }))

@@ -7,23 +7,56 @@ use serde::Serialize;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "op", rename_all = "snake_case")]
 pub(crate) enum Request {
-    AddAgent { email: String, name: String, admin: bool, password: Option<String> },
+    AddAgent {
+        email: String,
+        name: String,
+        admin: bool,
+        password: Option<String>,
+    },
     Agents,
-    DisableAgent { email: String },
-    CreateToken { agent: String, name: String, scopes: Vec<String> },
+    DisableAgent {
+        email: String,
+    },
+    CreateToken {
+        agent: String,
+        name: String,
+        scopes: Vec<String>,
+    },
     Tokens,
-    RevokeToken { id: u64 },
+    RevokeToken {
+        id: u64,
+    },
     /// `raw_bytes` octets of one mail follow the line.
-    TakeIn { origin: String, support: String, raw_bytes: u64 },
+    TakeIn {
+        origin: String,
+        support: String,
+        raw_bytes: u64,
+    },
     Status,
-    Trace { of: String },
-    Deliveries { limit: usize },
-    Delivery { id: u64 },
-    RetryDelivery { id: u64 },
-    CancelDelivery { id: u64 },
-    Quarantine { limit: usize },
-    Quarantined { id: u64 },
-    RetryQuarantined { id: u64 },
+    Trace {
+        of: String,
+    },
+    Deliveries {
+        limit: usize,
+    },
+    Delivery {
+        id: u64,
+    },
+    RetryDelivery {
+        id: u64,
+    },
+    CancelDelivery {
+        id: u64,
+    },
+    Quarantine {
+        limit: usize,
+    },
+    Quarantined {
+        id: u64,
+    },
+    RetryQuarantined {
+        id: u64,
+    },
     /// The answer is preceded by the octets of the file.
     Backup,
     Verify,

@@ -104,10 +104,7 @@ async fn session(stream: UnixStream, control: Control, owner: u32, drain: Cancel
 }
 
 /// Reads a request and what follows it.
-async fn asked(
-    line: &[u8],
-    input: &mut BufReader<OwnedReadHalf>,
-) -> io::Result<Result<(Request, Vec<u8>), Failure>> {
+async fn asked(line: &[u8], input: &mut BufReader<OwnedReadHalf>) -> io::Result<Result<(Request, Vec<u8>), Failure>> {
     let request: Request = match serde_json::from_slice(line) {
         Ok(request) => request,
         Err(error) => return Ok(Err(Failure::new(Exit::Usage, format!("not a request: {error}")))),

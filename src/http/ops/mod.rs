@@ -32,7 +32,6 @@ pub struct Ops {
 }
 
 /// The routes.
-#[must_use]
 pub fn router(ops: Ops) -> Router {
     Router::new()
         .route("/healthz", get(healthz))
@@ -73,7 +72,9 @@ async fn metrics(State(ops): State<Ops>) -> Response {
     let desk = ops.desk.clone();
     let status = tokio::task::spawn_blocking(move || desk.status()).await;
     let page = match status {
-        Ok(Ok(status)) => metrics::page(&ops.health, &status, ops.desk.clock().now()).map_err(|error| error.to_string()),
+        Ok(Ok(status)) => {
+            metrics::page(&ops.health, &status, ops.desk.clock().now()).map_err(|error| error.to_string())
+        }
         Ok(Err(error)) => Err(error.to_string()),
         Err(error) => Err(error.to_string()),
     };

@@ -1,4 +1,9 @@
 //! What the tests share.
 
+#![allow(dead_code, reason = "offered to every test, also to those that are still to come")]
+
 pub(crate) mod door;
 pub(crate) mod dovecot;
+pub(crate) mod gateway;
+pub(crate) mod http_client;
+pub(crate) mod smtp_client;

@@ -1,0 +1,236 @@
+//! The program from outside: start, commands, drain, death, backup.
+
+use crate::support::gateway::Gateway;
+use crate::support::gateway::Plan;
+use crate::support::gateway::SUPPORT;
+use crate::support::gateway::eventually;
+use crate::support::smtp_client::Client;
+use crate::support::smtp_client::mail;
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::process::Stdio;
+
+#[test]
+fn ops_6_health_readiness_and_metrics_are_served() {
+    let gateway = Gateway::start();
+    assert_eq!(gateway.ops("/healthz").text(), "ok\n");
+    let ready = gateway.ops("/readyz").expect(200);
+    assert_eq!(ready["ready"], true, "{ready}");
+    let reply = gateway.lmtp("bob@example.net", SUPPORT, &mail("bob@example.net", "Hi", "1@example.net", "Hello"));
+    assert!(reply.starts_with("250"), "{reply}");
+    let metrics = gateway.ops("/metrics");
+    assert!(metrics.header("content-type").unwrap().starts_with("application/openmetrics-text"));
+    assert!(metrics.text().contains("deskgate_intake_total{channel=\"lmtp\",result=\"new_conversation\"} 1"));
+    gateway.finish();
+}
+
+#[test]
+fn ops_7_commands_ask_the_daemon_or_open_the_store() {
+    let mut gateway = Plan::default().prepare();
+    gateway.cli(&["agent", "add", "ana@example.com", "--name", "Ana", "--role", "admin"]);
+    assert!(gateway.cli(&["status"]).starts_with("daemon      not running"));
+    gateway.up();
+    assert!(gateway.cli(&["status"]).starts_with("daemon      ready"));
+    let token = gateway.cli(&["token", "create", "--agent", "ana@example.com", "--scope", "read_tickets"]);
+    assert!(token.starts_with("dg_") && token.trim_end().lines().count() == 1, "printed alone: {token:?}");
+    let tokens = gateway.cli_json(&["token", "list"]);
+    assert_eq!(tokens[0]["scopes"][0], "read_tickets");
+    assert!(!tokens.to_string().contains(token.trim()));
+    gateway.cli(&["token", "revoke", &tokens[0]["id"].to_string()]);
+    assert_eq!(gateway.cli_json(&["token", "list"])[0]["revoked"], true);
+    assert_eq!(gateway.cli_json(&["agent", "disable", "ana@example.com"])[0]["disabled"], true);
+    gateway.finish();
+}
+
+#[test]
+fn refusals_have_their_exit_codes() {
+    let gateway = Gateway::start();
+    let ends = |arguments: &[&str], code: i32, words: &str| {
+        let output = gateway.run(arguments);
+        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {errors}");
+        assert!(errors.contains(words), "{arguments:?}: {errors}");
+    };
+    ends(&["no-such-command"], 2, "unrecognized subcommand");
+    ends(&["agent", "add", "nobody", "--name", "N"], 2, "is not an email address");
+    ends(&["token", "create", "--agent", "no@example.com"], 1, "not found");
+    ends(&["queue", "show", "1"], 1, "not found");
+    ends(&["mailbox", "test", "none"], 2, "no mailbox is named");
+    ends(&["serve"], 75, "another process uses");
+    ends(&["restore", "nothing"], 2, "--data DIR");
+    gateway.finish();
+}
+
+#[test]
+fn fault_94_a_store_that_cannot_be_read_is_left_alone() {
+    let gateway = Plan::default().prepare();
+    fs::create_dir(gateway.data_dir()).unwrap();
+    let store = gateway.data_dir().join("store.redb");
+    for content in [&b""[..], b"another program's file, long enough to look like something at all"] {
+        fs::write(&store, content).unwrap();
+        for arguments in [&["serve"][..], &["status"]] {
+            let output = gateway.run(arguments);
+            assert_eq!(output.status.code(), Some(79), "{}", String::from_utf8_lossy(&output.stderr));
+            assert_eq!(fs::read(&store).unwrap(), content);
+        }
+    }
+    fs::remove_file(&store).unwrap();
+}
+
+#[test]
+fn p22_a_killed_daemon_is_ready_again_with_everything() {
+    let mut gateway = Gateway::start();
+    for n in 0..5 {
+        let id = format!("{n}@example.net");
+        let reply = gateway.smtp("bob@example.net", SUPPORT, &mail("bob@example.net", "Hi", &id, "Hello"));
+        assert!(reply.starts_with("250"), "{reply}");
+        gateway.kill();
+        gateway.up();
+        assert!(gateway.cli(&["trace", &id]).contains("part "), "mail {n} is there");
+    }
+    gateway.finish();
+}
+
+#[test]
+fn p23_a_drain_answers_who_is_there_and_ends_with_0() {
+    let mut gateway = Gateway::start();
+    let mut idle = Client::connect(gateway.address("smtp"));
+    let mut sending = Client::connect(gateway.address("smtp"));
+    for line in ["EHLO c.example", "MAIL FROM:<bob@example.net>", "RCPT TO:<support@example.com>", "DATA"] {
+        sending.say(line);
+    }
+    gateway.signal("TERM");
+    let farewell = idle.reply();
+    assert!(farewell.starts_with("421"), "{farewell}");
+    let reply = sending.text(&mail("bob@example.net", "Late", "late@example.net", "Hello"));
+    assert!(reply.starts_with("250"), "{reply}");
+    drop((idle, sending));
+    assert!(gateway.wait_end().success());
+    assert!(!gateway.data_dir().join("run/addresses.json").exists());
+    assert!(gateway.cli(&["trace", "late@example.net"]).contains("part "));
+    gateway.finish();
+}
+
+#[test]
+fn p25_a_reload_takes_what_is_sound_and_keeps_the_rest() {
+    let mut gateway = Plan::default().toml("[templates]\ndir = \"templates\"\n").prepare();
+    let subject = gateway.dir().join("templates/email/agent_reply/subject.hbs");
+    fs::create_dir_all(subject.parent().unwrap()).unwrap();
+    gateway.up();
+    fs::write(&subject, "{{#if").unwrap();
+    gateway.expect_log("reload refused");
+    gateway.signal("HUP");
+    let refused = gateway.wait_log("reload refused");
+    let why = refused["why"].as_str().unwrap();
+    assert!(why.starts_with("templates kept as they were: email/agent_reply/subject.hbs:1"), "{why}");
+    fs::write(&subject, "Hello").unwrap();
+    gateway.signal("HUP");
+    gateway.wait_log("templates and log level are reloaded");
+    gateway.finish();
+
+    let broken = Plan::default().toml("[templates]\ndir = \"templates\"\n").prepare();
+    fs::create_dir_all(broken.dir().join("templates/email/agent_reply")).unwrap();
+    fs::write(broken.dir().join("templates/email/agent_reply/subject.hbs"), "{{nobody}}").unwrap();
+    let output = broken.run(&["serve"]);
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(78), "{errors}");
+    assert!(errors.contains("template email/agent_reply/subject.hbs:1"), "{errors}");
+}
+
+#[test]
+fn p24_a_backup_under_work_restores_and_verifies() {
+    let gateway = Gateway::start();
+    let send = |n: u32| {
+        let id = format!("{n}@example.net");
+        let reply = gateway.lmtp("bob@example.net", SUPPORT, &mail("bob@example.net", "Hi", &id, "Hello"));
+        assert!(reply.starts_with("250"), "{reply}");
+    };
+    (0..5).for_each(send);
+    let file = gateway.dir().join("desk.backup");
+    let path = file.to_str().unwrap();
+    std::thread::scope(|scope| {
+        let working = scope.spawn(|| (5..25).for_each(send));
+        gateway.cli(&["backup", path]);
+        working.join().unwrap();
+    });
+    assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(gateway.run(&["backup", path]).status.code(), Some(2), "never over another file");
+    let to = gateway.dir().join("restored");
+    let to = to.to_str().unwrap();
+    let restored = gateway.cli_json(&["--data", to, "restore", path]);
+    assert_eq!(restored["faults"], serde_json::json!([]));
+    assert!(gateway.cli(&["--data", to, "trace", "4@example.net"]).contains("part "));
+    gateway.cli(&["--data", to, "verify"]);
+    gateway.finish();
+}
+
+#[test]
+fn eml_15_an_import_started_again_adds_nothing() {
+    let gateway = Gateway::start();
+    let mbox = gateway.dir().join("old.mbox");
+    let from = "From bob@example.net Mon Jan  5 10:00:00 2026\n";
+    let mails: Vec<String> =
+        (0..3).map(|n| mail("bob@example.net", &format!("Old {n}"), &format!("old{n}@example.net"), "Text")).collect();
+    fs::write(&mbox, mails.iter().map(|mail| format!("{from}{mail}\n")).collect::<String>()).unwrap();
+    let eml = gateway.dir().join("one.eml");
+    fs::write(&eml, mail("bob@example.net", "One", "one@example.net", "Text")).unwrap();
+    let import = |kind: &str, path: &std::path::Path| {
+        gateway.cli_json(&["import", kind, path.to_str().unwrap(), "--support", SUPPORT])
+    };
+    assert_eq!(import("mbox", &mbox)["results"], serde_json::json!({ "new_conversation": 3 }));
+    assert_eq!(import("mbox", &mbox)["results"], serde_json::json!({ "duplicate": 3 }));
+    assert_eq!(import("eml", &eml)["results"], serde_json::json!({ "new_conversation": 1 }));
+    assert_eq!(import("eml", &eml)["results"], serde_json::json!({ "duplicate": 1 }));
+    gateway.finish();
+}
+
+#[test]
+fn a_password_comes_by_standard_input_alone() {
+    let gateway = Gateway::start();
+    let arguments = ["agent", "add", "ben@example.com", "--name", "Ben", "--password-stdin"];
+    let mut child = gateway.command(&arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(b"correct horse battery\n").unwrap();
+    assert!(child.wait().unwrap().success());
+    assert_eq!(gateway.cli_json(&["agent", "list"])[0]["email"], "ben@example.com");
+    gateway.finish();
+}
+
+#[test]
+fn templates_are_listed_shown_and_previewed() {
+    let gateway = Plan::default().prepare();
+    let list = gateway.cli(&["template", "list"]);
+    assert!(list.contains("email/agent_reply/subject.hbs"), "{list}");
+    assert!(!gateway.cli(&["template", "show", "email/agent_reply/text.hbs"]).is_empty());
+    let preview = gateway.cli_json(&["template", "preview", "agent_reply"]);
+    assert!(preview["html"].as_str().unwrap().contains("<html"), "{preview}");
+    assert_eq!(gateway.run(&["template", "preview", "nothing"]).status.code(), Some(78));
+    assert!(!gateway.data_dir().exists(), "templates need no data");
+}
+
+#[test]
+fn ops_8_a_full_disk_refuses_mail_and_comes_back() {
+    let gateway =
+        Plan::default().set("limits.disk_reserve_bytes", "1099511627776").expect_log("out of storage space").start();
+    eventually("not ready", || (gateway.ops("/readyz").status == 503).then_some(()));
+    assert_eq!(gateway.ops("/readyz").json()["reasons"][0], "out of storage space");
+    let reply = gateway.lmtp("bob@example.net", SUPPORT, &mail("bob@example.net", "Hi", "1@example.net", "Hello"));
+    assert!(reply.starts_with("452 4.3.1"), "{reply}");
+    gateway.finish();
+}
+
+#[test]
+fn init_writes_a_configuration_that_is_sound() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = dir.path().join("etc/deskgate.toml");
+    let run = |arguments: &[&str]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_deskgate"));
+        command.arg("--config").arg(&config).args(arguments).output().unwrap()
+    };
+    assert!(run(&["init"]).status.success());
+    let checked = run(&["check"]);
+    assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stderr));
+    let again = run(&["init"]);
+    assert_eq!(again.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&again.stderr).contains("is there already"));
+}
