@@ -1,6 +1,6 @@
 //! Mails out of an mbox file (RFC 4155), in linear time and with one mail in memory.
 //!
-//! A mail begins at a line `From …` that holds a time of day and follows an empty line or begins the file; text lines
+//! A mail begins at a line `From …` that holds a time of day and a year and follows an empty line or begins the file; text lines
 //! that only begin with the word do not end a mail. One `>` is taken off lines that were quoted (`>From `, mboxrd).
 
 use crate::cli::import::Found;
@@ -13,6 +13,8 @@ use std::path::Path;
 
 /// Longest piece of a line looked at; longer lines come in pieces.
 const PIECE_BYTES_MAX: u64 = 64 * 1024;
+/// What is looked at of a separator.
+const SEPARATOR_BYTES_MAX: usize = 500;
 const BUFFER_BYTES: usize = 256 * 1024;
 
 /// The mails of one file.
@@ -144,13 +146,18 @@ impl Mail {
     }
 }
 
-/// Whether a line begins a mail: `From `, and a time of day in it.
+/// Whether a line begins a mail: `From `, and behind it a time of day and a year.
 fn is_separator(line: &[u8]) -> bool {
-    let is_time = |window: &[u8]| match window {
-        [a, b, b':', c, d] => [a, b, c, d].into_iter().all(u8::is_ascii_digit),
+    let Some(rest) = line.strip_prefix(b"From ") else { return false };
+    let rest = rest.get(..rest.len().min(SEPARATOR_BYTES_MAX)).unwrap_or(rest);
+    let words = || rest.split(u8::is_ascii_whitespace);
+    let is_time = |word: &[u8]| match word {
+        [a, b, b':', c, d, ..] => [a, b, c, d].into_iter().all(u8::is_ascii_digit),
         _ => false,
     };
-    line.starts_with(b"From ") && line.get(..line.len().min(200)).unwrap_or(line).windows(5).any(is_time)
+    let is_year =
+        |word: &[u8]| matches!(word, [b'1' | b'2', b'9' | b'0', c, d] if c.is_ascii_digit() && d.is_ascii_digit());
+    words().any(is_time) && words().any(is_year)
 }
 
 /// A line without the `>` that keeps it from beginning a mail.
