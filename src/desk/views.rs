@@ -127,18 +127,40 @@ impl Desk {
         })?)
     }
 
-    /// Tickets, newest first, behind `after`. Scope `read_tickets`.
+    /// Tickets, of one category or of all, newest first, behind `after`. Scope `read_tickets`. The total of one category
+    /// is counted among the newest 10,000 tickets.
     ///
     /// # Errors
     /// `Forbidden`.
-    pub fn tickets(&self, caller: &Caller, after: Option<ThreadId>, limit: usize) -> Result<Page<ThreadView>> {
+    pub fn tickets(
+        &self,
+        caller: &Caller,
+        category: Option<Category>,
+        after: Option<ThreadId>,
+        limit: usize,
+    ) -> Result<Page<ThreadView>> {
         require(caller, &[Scope::ReadTickets])?;
         Ok(self.inner.store.view(|tx| {
-            let mut items = store::threads::tickets(tx, after, limit.saturating_add(1))?;
+            let listed = |thread: &Thread| category.is_none_or(|category| thread.category() == Some(category));
+            let mut items = Vec::new();
+            let mut before = after;
+            while items.len() <= limit {
+                let rows = store::threads::tickets(tx, before, limit.saturating_add(1))?;
+                let Some(last) = rows.last() else { break };
+                before = Some(last.id);
+                items.extend(rows.into_iter().filter(listed));
+            }
             let has_more = items.len() > limit;
             items.truncate(limit);
             let items = items.into_iter().map(|thread| view(tx, thread, false)).collect::<store::Result<_>>()?;
-            Ok(Page { items, total: store::threads::count_tickets(tx, TOTAL_COUNTED_MAX)?, has_more })
+            let total = match category {
+                None => store::threads::count_tickets(tx, TOTAL_COUNTED_MAX)?,
+                Some(_) => {
+                    let newest = store::threads::tickets(tx, None, TOTAL_COUNTED_MAX)?;
+                    u64::try_from(newest.iter().filter(|thread| listed(thread)).count()).unwrap_or(u64::MAX)
+                }
+            };
+            Ok(Page { items, total, has_more })
         })?)
     }
 

@@ -5,7 +5,7 @@
 //! |---|---|
 //! | [`serve`] | the accept loop: deadlines, limits, drain |
 //! | `frame` | around every API answer: who calls, which shape, how much is left, one form of error |
-//! | `call`, `input`, `paging` | reading a request: path, query, body |
+//! | `call`, `input`, `fields`, `paging` | reading a request: path and query, body, its fields, pages |
 //! | `error` | from refusals to status and code, in one place |
 //! | `api` | one file per noun; `api::wire` holds the JSON forms |
 //! | `file_links`, `files` | attachments by signed, expiring link |
@@ -18,6 +18,7 @@
 mod api;
 mod call;
 mod error;
+mod fields;
 mod file_links;
 mod files;
 mod frame;

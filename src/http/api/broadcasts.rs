@@ -14,7 +14,7 @@ use crate::http::api::wire::broadcast::ledger_row;
 use crate::http::call::Call;
 use crate::http::error::ApiError;
 use crate::http::error::Result;
-use crate::http::input::Fields;
+use crate::http::fields::Fields;
 use crate::http::input::Input;
 use crate::http::paging::PER_PAGE_DEFAULT;
 use axum::Router;
@@ -61,7 +61,7 @@ fn email_policy(fields: &Fields<'_>) -> Result<EmailPolicy> {
     let read = |fields: &Fields<'_>| fields.word("email", "when_unseen, always or never", EmailPolicy::parse);
     let own = read(fields)?.value();
     let among = fields.object("options")?.value().map(|options| read(&options)).transpose()?;
-    Ok(own.or(among.and_then(crate::http::input::Given::value)).unwrap_or_default())
+    Ok(own.or(among.and_then(crate::http::fields::Given::value)).unwrap_or_default())
 }
 
 async fn one(call: Call) -> Answer {

@@ -21,8 +21,8 @@ use crate::http::api::wire;
 use crate::http::call::Call;
 use crate::http::error::ApiError;
 use crate::http::error::Result;
-use crate::http::input::Fields;
-use crate::http::input::Given;
+use crate::http::fields::Fields;
+use crate::http::fields::Given;
 use crate::http::input::Input;
 use crate::http::paging::PER_PAGE_DEFAULT;
 use axum::Router;
@@ -76,15 +76,18 @@ async fn create(call: Call, input: Input) -> Answer {
         call.desk().set_title(&call.caller, posted.thread, subject.clone()).await?;
     }
     let created_at = call.desk().clock().now().seconds();
-    Ok(Json(json!({
+    let message = json!({
         "type": "user_message",
         "id": posted.part.to_string(),
         "created_at": created_at,
-        "subject": subject,
         "body": body,
         "message_type": "inapp",
         "conversation_id": posted.thread.to_string(),
-    })))
+    });
+    Ok(Json(match subject {
+        Some(subject) => wire::with(message, json!({"subject": subject})),
+        None => message,
+    }))
 }
 
 async fn update(call: Call, input: Input) -> Answer {

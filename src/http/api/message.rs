@@ -8,8 +8,8 @@ use crate::domain::address::Address;
 use crate::domain::part::ATTACHMENTS_MAX;
 use crate::http::error::ApiError;
 use crate::http::error::Result;
-use crate::http::input::Fields;
-use crate::http::input::Given;
+use crate::http::fields::Fields;
+use crate::http::fields::Given;
 use data_encoding::BASE64_MIME_PERMISSIVE;
 use serde_json::Value;
 

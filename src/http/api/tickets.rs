@@ -16,20 +16,16 @@ use crate::http::api::wire;
 use crate::http::call::Call;
 use crate::http::error::ApiError;
 use crate::http::error::Result;
-use crate::http::input::Fields;
-use crate::http::input::Given;
+use crate::http::fields::Fields;
+use crate::http::fields::Given;
 use crate::http::input::Input;
 use crate::http::paging::PER_PAGE_DEFAULT;
-use crate::http::paging::PER_PAGE_MAX;
 use axum::Router;
 use axum::http::StatusCode;
 use axum::response::Json;
 use axum::routing::get;
 use axum::routing::post;
 use serde_json::json;
-
-/// Batches of rows looked at to fill one filtered page.
-const BATCHES_MAX: usize = 100;
 
 pub(crate) fn routes() -> Router<Api> {
     Router::new()
@@ -148,27 +144,11 @@ async fn list(call: Call) -> Answer {
             ApiError::field("parameter_invalid", "category", "'category' takes Customer, Back-office or Tracker")
         })?),
     };
-    let with_parts = call.query("parts") == Some("all");
-    let mut after = asked.after_one().map(ThreadId);
-    let mut views: Vec<ThreadView> = Vec::new();
-    let mut total = 0;
-    // With a filter, pages are filled from as many batches as it takes, up to a limit; the cursor stays exact.
-    for _ in 0..BATCHES_MAX {
-        let page = call.read(move |desk, caller| desk.tickets(caller, after, PER_PAGE_MAX)).await?;
-        total = page.total;
-        after = page.items.last().map(|view| view.thread.id).or(after);
-        let fits = |view: &ThreadView| category.is_none_or(|category| view.thread.category() == Some(category));
-        views.extend(page.items.into_iter().filter(fits));
-        if views.len() > asked.per_page || !page.has_more {
-            break;
-        }
-    }
-    let has_more = views.len() > asked.per_page;
-    views.truncate(asked.per_page);
-    let last = views.last().filter(|_| has_more).map(|view| [view.thread.id.0, 0]);
+    let after = asked.after_one().map(ThreadId);
+    let page = call.read(move |desk, caller| desk.tickets(caller, category, after, asked.per_page)).await?;
+    let last = page.items.last().filter(|_| page.has_more).map(|view| [view.thread.id.0, 0]);
     let forms = call.wire().await?;
-    let tickets = views.iter().filter_map(|view| forms.ticket(view, with_parts));
-    let rows = tickets.collect();
-    let page = json!({"total_count": total, "pages": asked.pages(total, last)});
-    Ok(Json(wire::with(wire::listed("ticket.list", "tickets", rows), page)))
+    let rows = page.items.iter().filter_map(|view| forms.ticket(view, false)).collect();
+    let pages = json!({"total_count": page.total, "pages": asked.pages(page.total, last)});
+    Ok(Json(wire::with(wire::listed("ticket.list", "tickets", rows), pages)))
 }

@@ -200,6 +200,7 @@ async fn api_41_tickets_are_listed_newest_first_by_category() {
     let page = house.get("/api/tickets?category=task&per_page=2").await.ok();
     let ids = |page: &Value| -> Vec<String> { page["tickets"].as_array().unwrap().iter().map(id).collect() };
     assert_eq!((&page["type"], ids(&page)), (&json!("ticket.list"), tasks[..2].to_vec()));
+    assert_eq!((&page["total_count"], &page["pages"]["total_pages"]), (&json!(3), &json!(2)));
     assert_eq!(page["tickets"][0].get("ticket_parts"), None);
     let next = page["pages"]["next"]["starting_after"].as_str().unwrap();
     let page = house.get(&format!("/api/tickets?category=Back-office&per_page=2&starting_after={next}")).await.ok();

@@ -11,7 +11,7 @@ use serde_json::Value;
 use serde_json::json;
 
 /// Facts of the compatible shape that are not recorded; they are there and empty, as clients expect.
-const UNRECORDED: [&str; 22] = [
+const UNRECORDED: [&str; 21] = [
     "owner_id",
     "signed_up_at",
     "last_email_opened_at",
@@ -32,8 +32,7 @@ const UNRECORDED: [&str; 22] = [
     "ios_os_version",
     "ios_sdk_version",
     "ios_last_seen_at",
-    "utm_source",
-    "referrer",
+    "merge_history",
 ];
 
 impl Wire {

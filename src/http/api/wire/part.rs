@@ -40,17 +40,17 @@ impl Wire {
         with(self.part(part, deliveries), own)
     }
 
-    /// A part of a ticket. `app_package_code` is absent when it was not written through the API.
+    /// A part of a ticket. Equal states mean that it changed none; parts from before the conversion have neither.
+    /// `app_package_code` is absent when it was not written through the API.
     pub(crate) fn ticket_part(&self, part: &Part, ticket_type: Option<&TicketType>, deliveries: &[Delivery]) -> Value {
         let (before, after) = match &part.kind {
             PartKind::TicketStateUpdated { from, to, .. } => (Some(from.1), Some(to.1)),
-            _ => (None, part.ticket_state),
+            _ => (part.ticket_state, part.ticket_state),
         };
-        let mut own = json!({
-            "type": "ticket_part",
-            "ticket_state": after.map(StateCategory::as_str),
-            "previous_ticket_state": before.map(StateCategory::as_str),
-        });
+        let mut own = json!({"type": "ticket_part"});
+        if let (Some(before), Some(after)) = (before, after) {
+            own = with(own, json!({"previous_ticket_state": before.as_str(), "ticket_state": after.as_str()}));
+        }
         if let Some(code) = app_package_code(part) {
             own = with(own, json!({"app_package_code": code}));
         }
@@ -181,7 +181,9 @@ fn assigned_to(kind: &PartKind) -> Value {
 fn updated_attribute(name: &str, ticket_type: Option<&TicketType>) -> Value {
     let attribute = ticket_type.and_then(|one| one.attributes.iter().find(|attribute| attribute.name == name));
     let id = attribute.map(|attribute| attribute.id.to_string());
-    json!({"attribute": {"type": "attribute", "id": id, "label": name}, "value": null})
+    // The part does not keep the value; that of today would not be the one of then.
+    let value = json!({"type": "value", "id": null, "label": null});
+    json!({"attribute": {"type": "attribute", "id": id, "label": name}, "value": value})
 }
 
 /// What only this kind of event carries.

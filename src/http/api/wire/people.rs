@@ -36,8 +36,7 @@ impl Wire {
             "type": "app",
             "id_code": self.workspace_id,
             "name": self.workspace_name,
-            "region": null,
-            "timezone": self.time_zone,
+                "timezone": self.time_zone,
             "identity_verification": identity_verification,
         });
         let own = json!({"avatar": {"type": "avatar", "image_url": null}, "email_verified": true, "app": app});
