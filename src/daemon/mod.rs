@@ -21,6 +21,7 @@ pub(crate) mod logging;
 pub(crate) mod open;
 mod reload;
 mod signals;
+mod site;
 mod store_watch;
 mod supervise;
 mod systemd;
@@ -29,6 +30,7 @@ mod workers;
 
 pub(crate) use crate::daemon::channels::mailbox as mailbox_options;
 
+use crate::channel::messenger::hub::Hub;
 use crate::config::Config;
 use crate::config::env::Environment;
 use crate::daemon::control::Control;
@@ -58,6 +60,7 @@ const LAST_COMMIT_WITHIN: Duration = Duration::from_secs(5);
 struct Running {
     house: House,
     health: Health,
+    hub: Hub,
     supervisor: Supervisor,
     drain: CancellationToken,
     fatal: CancellationToken,
@@ -93,6 +96,7 @@ async fn start(config: &Config, health: Health) -> Result<Running, Failure> {
     check(config)?;
     let house = open::open(config).await?;
     house.desk.probe_write().await?;
+    let site = site::site(config, &house.desk).await?;
     let listeners = Listeners::bind(config)?;
     let run_dir = house.data_dir.run_dir()?;
     let socket_path = data_dir::control_socket(house.data_dir.path());
@@ -104,10 +108,9 @@ async fn start(config: &Config, health: Health) -> Result<Running, Failure> {
     let mut addresses = listeners.addresses();
     addresses.push(("control", socket_path.display().to_string()));
     let owner = house.data_dir.owner()?;
-    tasks::start(
-        &tasks::Parts { config, house: &house, health: &health, supervisor: &supervisor, drain: &drain, fatal: &fatal },
-        listeners,
-    )?;
+    let parts =
+        tasks::Parts { config, house: &house, health: &health, supervisor: &supervisor, drain: &drain, fatal: &fatal };
+    tasks::start(&parts, &site, listeners)?;
     tasks::control(&supervisor, control, socket, owner, &drain);
     listeners::write_addresses(&run_dir, &addresses)?;
     health.enter(Phase::Running);
@@ -116,7 +119,7 @@ async fn start(config: &Config, health: Health) -> Result<Running, Failure> {
     }
     tracing::info!(version = env!("CARGO_PKG_VERSION"), data = %house.data_dir.path().display(), "ready");
     systemd::tell(&[NotifyState::Ready, NotifyState::Status("ready")]);
-    Ok(Running { house, health, supervisor, drain, fatal, run_dir })
+    Ok(Running { house, health, hub: site.hub, supervisor, drain, fatal, run_dir })
 }
 
 /// Waits for a reason to end; reloads meanwhile.
@@ -155,6 +158,10 @@ async fn drain(running: Running, mut signals: Signals) -> Result<(), Failure> {
     running.health.enter(Phase::Draining);
     running.drain.cancel();
     let finish = async {
+        let left = running.hub.drain().await;
+        if left > 0 {
+            tracing::warn!(left, "sockets did not close in time");
+        }
         if !running.supervisor.ended(DRAIN_WITHIN).await {
             tracing::warn!(limit_s = DRAIN_WITHIN.as_secs(), "drain ended with work under way");
         }

@@ -16,12 +16,14 @@ use crate::daemon::exit::Failure;
 use crate::daemon::listeners::Bound;
 use crate::daemon::listeners::Listeners;
 use crate::daemon::open::House;
+use crate::daemon::site::Site;
 use crate::daemon::store_watch;
 use crate::daemon::store_watch::StoreWatch;
 use crate::daemon::supervise::Supervisor;
 use crate::daemon::systemd;
 use crate::daemon::workers;
 use crate::daemon::workers::Work;
+use crate::http;
 use crate::http::ops;
 use crate::http::ops::Ops;
 use crate::http::ops::health::Health;
@@ -45,7 +47,7 @@ pub(super) struct Parts<'a> {
 ///
 /// # Errors
 /// A certificate that does not work.
-pub(super) fn start(parts: &Parts<'_>, listeners: Listeners) -> Result<(), Failure> {
+pub(super) fn start(parts: &Parts<'_>, site: &Site, listeners: Listeners) -> Result<(), Failure> {
     watch_store(parts);
     start_workers(parts);
     if let Some(bound) = listeners.smtp {
@@ -55,6 +57,10 @@ pub(super) fn start(parts: &Parts<'_>, listeners: Listeners) -> Result<(), Failu
         mail_listener(parts, "lmtp", bound, channels::listener(parts.config, Protocol::Lmtp)?);
     }
     mailboxes(parts);
+    messenger(parts, site);
+    if let Some(bound) = listeners.http {
+        web(parts, site, bound);
+    }
     if let Some(bound) = listeners.ops {
         operations(parts, bound);
     }
@@ -78,7 +84,8 @@ fn watch_store(parts: &Parts<'_>) {
 
 fn start_workers(parts: &Parts<'_>) {
     let work = Work { desk: parts.house.desk.clone(), health: parts.health.clone(), drain: parts.drain.clone() };
-    let (broadcasts, snoozes, sweeps) = (work.clone(), work.clone(), work);
+    let (broadcasts, cross_posts, snoozes, sweeps) = (work.clone(), work.clone(), work.clone(), work);
+    parts.supervisor.keep("cross-posts", move || workers::cross_posts(cross_posts.clone()));
     parts.supervisor.keep("broadcasts", move || workers::broadcasts(broadcasts.clone()));
     parts.supervisor.keep("snoozes", move || workers::snoozes(snoozes.clone()));
     parts.supervisor.keep("sweeps", move || workers::sweeps(sweeps.clone()));
@@ -130,6 +137,31 @@ fn operations(parts: &Parts<'_>, bound: Bound) {
             };
             if let Err(error) = served {
                 tracing::error!(%error, "operations listener failed");
+            }
+        }
+    });
+}
+
+fn messenger(parts: &Parts<'_>, site: &Site) {
+    let (hub, drain) = (site.hub.clone(), parts.drain.clone());
+    parts.health.watch_sockets(hub.clone());
+    parts.supervisor.keep("messenger", move || {
+        let (hub, drain) = (hub.clone(), drain.clone());
+        async move { hub.run(drain).await }
+    });
+}
+
+fn web(parts: &Parts<'_>, site: &Site, bound: Bound) {
+    let (router, drain) = (site.router.clone(), parts.drain.clone());
+    parts.supervisor.keep("http", move || {
+        let (listener, router, drain) = (tcp_socket(&bound), router.clone(), drain.clone());
+        async move {
+            let served = match listener {
+                Ok(listener) => http::serve(listener, router, drain).await,
+                Err(error) => Err(error),
+            };
+            if let Err(error) = served {
+                tracing::error!(%error, "http listener failed");
             }
         }
     });

@@ -28,12 +28,22 @@ pub(crate) struct Work {
 
 /// Tells broadcasts, batch by batch (DESIGN §5).
 pub(crate) async fn broadcasts(work: Work) {
+    in_batches(work, "broadcasts", async |desk: &Desk| desk.broadcast_batch().await).await;
+}
+
+/// Tells changes of tickets in linked threads, batch by batch (BKO-20, TRK-3).
+pub(crate) async fn cross_posts(work: Work) {
+    in_batches(work, "cross-posts", async |desk: &Desk| desk.cross_post_batch().await).await;
+}
+
+/// Runs batches as long as there are any; then rests until something was committed.
+async fn in_batches(work: Work, name: &'static str, batch: impl AsyncFn(&Desk) -> desk::Result<bool>) {
     let mut committed = work.desk.committed();
-    let mut faults = Faults::new("broadcasts");
+    let mut faults = Faults::new(name);
     while !work.drain.is_cancelled() {
-        work.health.beat("broadcasts");
+        work.health.beat(name);
         committed.mark_unchanged();
-        let rest = match work.desk.broadcast_batch().await {
+        let rest = match batch(&work.desk).await {
             Ok(true) => {
                 faults.over();
                 continue;

@@ -10,6 +10,7 @@
 //! | `api` | one file per noun; `api::wire` holds the JSON forms |
 //! | `file_links`, `files` | attachments by signed, expiring link |
 //! | [`messenger`] | from a page's request to a socket of [`crate::channel::messenger`] |
+//! | [`dev_mail`] | captured mail, in development |
 //! | [`ops`] | health, readiness and metrics, on a listener of their own |
 //!
 //! **Invariant:** handlers decide nothing: they read the request, call one operation of [`crate::desk`] and write its
@@ -17,6 +18,7 @@
 
 mod api;
 mod call;
+pub mod dev_mail;
 mod error;
 mod fields;
 mod file_links;
@@ -34,6 +36,8 @@ pub use serve::serve;
 
 use crate::desk::Desk;
 use crate::desk::workspace::Workspace;
+use crate::domain::id::AttachmentId;
+use crate::domain::id::PartId;
 use data_encoding::BASE32_NOPAD;
 use ring::rand::SecureRandom;
 use ring::rand::SystemRandom;
@@ -75,6 +79,12 @@ impl Api {
             workspace_id: id,
         };
         Ok(Self { desk, shared: Arc::new(shared) })
+    }
+
+    /// The address under which a file of a part can be fetched for an hour (OBJ-44).
+    #[must_use]
+    pub fn file_link(&self, part: PartId, attachment: AttachmentId) -> String {
+        self.shared.links.link(part, attachment, self.desk.clock().now())
     }
 
     /// An id for one request, to find it in the log; empty if the system gives no randomness.

@@ -4,6 +4,8 @@
 
 use crate::channel::imap::MailboxPhase;
 use crate::channel::imap::MailboxState;
+use crate::channel::messenger::hub::Counts;
+use crate::channel::messenger::hub::Hub;
 use std::collections::BTreeMap;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -55,6 +57,7 @@ struct Facts {
     restarts: BTreeMap<String, u64>,
     intake: IntakeCounts,
     errors: VecDeque<String>,
+    sockets: Option<Hub>,
 }
 
 impl Health {
@@ -96,6 +99,18 @@ impl Health {
     /// Adds a mailbox by name.
     pub fn watch_mailbox(&self, name: &str, state: watch::Receiver<MailboxState>) {
         self.facts().mailboxes.insert(name.to_owned(), state);
+    }
+
+    /// Gives the messenger's counts a place to be read.
+    pub fn watch_sockets(&self, hub: Hub) {
+        self.facts().sockets = Some(hub);
+    }
+
+    /// The messenger's counts; all zero before it runs.
+    #[must_use]
+    pub fn sockets(&self) -> Counts {
+        let hub = self.facts().sockets.clone();
+        hub.map_or_else(Counts::default, |hub| hub.counts())
     }
 
     /// How each mailbox is.

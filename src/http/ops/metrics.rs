@@ -3,6 +3,7 @@
 //! Made anew at each scrape from [`Health`] and the desk's [`Status`]: what is counted lives where it happens, and a
 //! scrape can never show a value that was forgotten to be set.
 
+use crate::channel::messenger::hub::Counts;
 use crate::desk::journal::Status;
 use crate::domain::id::Millis;
 use crate::http::ops::health::Health;
@@ -30,6 +31,7 @@ pub(crate) fn page(health: &Health, status: &Status, now: Millis) -> Result<Stri
     store(&mut registry, health, status);
     intake(&mut registry, health, status);
     mailboxes(&mut registry, health, now);
+    sockets(&mut registry, health.sockets());
     tasks(&mut registry, health);
     let mut page = String::new();
     encode(&mut page, &registry)?;
@@ -47,6 +49,18 @@ fn deliveries(registry: &mut Registry, status: &Status, now: Millis) {
     registry.register("delivery_oldest_due_seconds", "How long the oldest due delivery waits", oldest);
     let running = gauge(status.broadcasts_running);
     registry.register("broadcasts_running", "Broadcasts that are being told", running);
+}
+
+fn sockets(registry: &mut Registry, counts: Counts) {
+    registry.register("sockets_open", "Messenger sockets open now", gauge(counts.open));
+    registry.register("sockets_contacts", "Contacts with an open socket", gauge(counts.contacts));
+    registry.register("sockets_resumed", "Sessions that went on where they were", counter(counts.resumed));
+    registry.register("sockets_snapshots", "Sessions that began with a snapshot", counter(counts.snapshots));
+    registry.register("sockets_events_sent", "Log entries written to sockets", counter(counts.events_sent));
+    registry.register("sockets_acknowledged", "Messages committed and acknowledged", counter(counts.acknowledged));
+    registry.register("sockets_slow_closed", "Sockets closed for being too slow", counter(counts.slow_closed));
+    registry.register("sockets_flood_closed", "Sockets closed for sending too much", counter(counts.flood_closed));
+    registry.register("sockets_refused", "Connections refused before they were sockets", counter(counts.refused));
 }
 
 fn store(registry: &mut Registry, health: &Health, status: &Status) {
