@@ -19,6 +19,7 @@ use crate::domain::id::ContactId;
 use crate::domain::refusal::Refusal;
 use crate::store;
 use crate::store::engine::ReadTx;
+use crate::store::engine::WriteTx;
 use crate::store::save::Change;
 use crate::store::save::save;
 
@@ -152,6 +153,19 @@ pub(crate) fn resolve(tx: &dyn ReadTx, by: &ContactRef) -> store::Result<Contact
                 })),
             }
         }
+    }
+}
+
+/// The contact a reference names; an address nobody has makes a lead (TCK-14).
+pub(crate) fn resolve_or_lead(tx: &mut dyn WriteTx, by: &ContactRef, at: &At) -> store::Result<Contact> {
+    match (resolve(tx, by), by) {
+        (Err(store::Error::Refused(Refusal::NotFound { .. })), ContactRef::Email(address)) => {
+            let mut lead = Contact::new(ContactId(at.id()), ContactRole::Lead, at.now);
+            lead.email = Some(address.clone());
+            save(tx, &updated(lead.clone(), at))?;
+            Ok(lead)
+        }
+        (found, _) => found,
     }
 }
 

@@ -1,32 +1,23 @@
-//! What is said and done in a thread: comment, note, open, close, snooze, assign, seen.
+//! What is done with a thread: open, close, snooze, assign, name, see.
 
 use crate::desk::Desk;
-use crate::desk::Inner;
 use crate::desk::Result;
 use crate::desk::access::author;
 use crate::desk::access::require;
-use crate::desk::contact_comment::Comment;
-use crate::desk::contacts::ContactRef;
-use crate::desk::contacts::resolve;
-use crate::desk::cross_post;
+use crate::desk::comments::takes_part;
+use crate::desk::comments::worded;
 use crate::desk::draft::At;
 use crate::desk::draft::Draft;
 use crate::desk::draft::NewPart;
 use crate::desk::draft::conclude;
 use crate::desk::draft::missing;
-pub use crate::desk::message::Body;
-pub use crate::desk::message::NewAttachment;
-pub use crate::desk::message::NewMessage;
+use crate::desk::message::NewMessage;
 use crate::desk::message::Ready;
 use crate::domain::agent::Caller;
 use crate::domain::agent::Scope;
-use crate::domain::channel_kind::ChannelKind;
-use crate::domain::contact::Contact;
-use crate::domain::contact::ContactRole;
 use crate::domain::event::EventKind;
 use crate::domain::id::AgentId;
 use crate::domain::id::ContactId;
-use crate::domain::id::EventSeq;
 use crate::domain::id::Millis;
 use crate::domain::id::PartId;
 use crate::domain::id::TeamId;
@@ -36,28 +27,11 @@ use crate::domain::part::Cause;
 use crate::domain::part::Part;
 use crate::domain::part::PartKind;
 use crate::domain::refusal::Refusal;
-use crate::domain::thread::Thread;
 use crate::domain::thread::ThreadState;
-use crate::domain::ticket_type::Category;
 use crate::store;
 use crate::store::engine::ReadTx;
 use crate::store::engine::WriteTx;
 use crate::store::save::Change;
-
-/// What a post became.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Posted {
-    /// The thread it went to; of a merged one, its primary (MRG-2).
-    pub thread: ThreadId,
-    /// The part it became.
-    pub part: PartId,
-    /// Its place in the thread.
-    pub part_seq: u64,
-    /// Log position of the part's event or a later one of the same commit.
-    pub seq: EventSeq,
-    /// The same `client_id` had been posted before; this is the first answer (MSG-42).
-    pub repeated: bool,
-}
 
 /// An act on the thread's own axis (OBJ-4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,100 +56,6 @@ pub struct Assignment {
 const WRITE: &[Scope] = &[Scope::WriteConversations, Scope::WriteTickets];
 
 impl Desk {
-    /// A comment by an agent, to everybody in the thread; of a shared Back-office ticket, in the thread it is shared in
-    /// (TCK-3). Scope `write_conversations` or `write_tickets`. Events `PartCreated`; mails by EML-70 to EML-72.
-    ///
-    /// # Errors
-    /// `NotFound`; `parameter_mismatch` on a Tracker or an unshared Back-office ticket.
-    pub async fn agent_comment(&self, caller: &Caller, thread: ThreadId, message: NewMessage) -> Result<Posted> {
-        require(caller, WRITE)?;
-        let ready = self.ready(message).await?;
-        let (inner, caller, at) = (self.inner.clone(), caller.clone(), At::of(&self.inner.clock));
-        let posted = self.inner.store.update(move |tx| {
-            let mut draft = open_for_comment(tx, thread, &at)?;
-            let part = inner.say(tx, &mut draft, &caller, &ready)?;
-            finish(tx, draft, &part)
-        });
-        Ok(posted.await?)
-    }
-
-    /// A note; it never leaves the house (NTF-6). Scope as for a comment. Events `PartCreated`, here and, cross-posted,
-    /// in every linked thread (BKO-22).
-    ///
-    /// # Errors
-    /// `NotFound`; `parameter_invalid` for `cross_post` on anything but a Back-office or Tracker ticket (BKO-23).
-    pub async fn agent_note(&self, caller: &Caller, thread: ThreadId, message: NewMessage) -> Result<Posted> {
-        require(caller, WRITE)?;
-        let ready = self.ready(message).await?;
-        let (caller, at) = (caller.clone(), At::of(&self.inner.clock));
-        let posted = self.inner.store.update(move |tx| {
-            let mut draft = Draft::open_merged(tx, thread, &at)?;
-            let part = draft.add(worded(&ready, PartKind::Note, author(&caller)));
-            wake_by_agent(&mut draft, &caller, &ready);
-            teammate(&mut draft.thread, caller.agent);
-            if ready.cross_post {
-                cross_post::check(&draft.thread).map_err(store::Error::Refused)?;
-                draft.cross_posts.push(part.id);
-            }
-            finish(tx, draft, &part)
-        });
-        Ok(posted.await?)
-    }
-
-    /// A comment by a contact; without a thread it begins a conversation. For channels that know who is writing.
-    /// Events `PartCreated`, and what follows from it: LIF-1, LIF-2, STA-8.
-    ///
-    /// # Errors
-    /// `NotFound` when the contact takes no part in the thread, `Forbidden` when they are blocked.
-    pub async fn contact_comment(
-        &self,
-        contact: ContactId,
-        thread: Option<ThreadId>,
-        message: NewMessage,
-        channel: ChannelKind,
-    ) -> Result<Posted> {
-        let ready = self.ready(message).await?;
-        let (inner, at) = (self.inner.clone(), At::of(&self.inner.clock));
-        let posted = self.inner.store.update(move |tx| {
-            let contact = store::contacts::get(tx, contact)?.ok_or_else(|| missing("contact"))?;
-            inner.contact_says(tx, &contact, thread, &ready, channel, &at)
-        });
-        Ok(posted.await?)
-    }
-
-    /// What a contact's post with that key became, if it is known (MSG-42).
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub fn posted_before(&self, contact: ContactId, client_id: &str) -> Result<Option<Posted>> {
-        Ok(self.inner.store.view(|tx| repeated(tx, contact, Some(client_id)))?)
-    }
-
-    /// A comment that a program posts for a contact. Scope `write_conversations`, for a ticket `write_tickets` will do.
-    ///
-    /// # Errors
-    /// As [`Desk::contact_comment`]; `parameter_mismatch` on Back-office and Tracker tickets (TCK-4).
-    pub async fn comment_for_contact(
-        &self,
-        caller: &Caller,
-        contact: &ContactRef,
-        thread: Option<ThreadId>,
-        message: NewMessage,
-    ) -> Result<Posted> {
-        require(caller, WRITE)?;
-        let ready = self.ready(message).await?;
-        let (inner, contact, at) = (self.inner.clone(), contact.clone(), At::of(&self.inner.clock));
-        let posted = self.inner.store.update(move |tx| {
-            let contact = resolve(tx, &contact)?;
-            if let Some(thread) = thread {
-                let thread = store::threads::get(tx, thread)?.ok_or_else(|| missing("conversation"))?;
-                refuse_unless_customer_facing(&thread)?;
-            }
-            inner.contact_says(tx, &contact, thread, &ready, ChannelKind::Api, &at)
-        });
-        Ok(posted.await?)
-    }
-
     /// Opens, closes or snoozes a thread, with a comment if one is given. Scope as for a comment.
     ///
     /// # Errors
@@ -312,159 +192,6 @@ impl Desk {
     }
 }
 
-impl Inner {
-    /// Writes an agent's comment into the draft, with everything that follows from it.
-    pub(crate) fn say(
-        &self,
-        tx: &mut dyn WriteTx,
-        draft: &mut Draft,
-        caller: &Caller,
-        ready: &Ready,
-    ) -> store::Result<Part> {
-        let part = draft.add(worded(ready, PartKind::Comment, author(caller)));
-        self.answered(tx, draft, caller, &part, ready)?;
-        Ok(part)
-    }
-
-    /// What follows from an agent's words to the customer.
-    fn answered(
-        &self,
-        tx: &mut dyn WriteTx,
-        draft: &mut Draft,
-        caller: &Caller,
-        part: &Part,
-        ready: &Ready,
-    ) -> store::Result<()> {
-        let now = draft.at.now;
-        draft.thread.waiting_since = None;
-        draft.thread.first_admin_reply_at.get_or_insert(now);
-        draft.thread.last_admin_reply_at = Some(now);
-        teammate(&mut draft.thread, caller.agent);
-        wake_by_agent(draft, caller, ready);
-        if ready.skip_notifications {
-            return Ok(());
-        }
-        self.owe_reply(tx, draft, part.id, Some(caller.agent))
-    }
-
-    fn contact_says(
-        &self,
-        tx: &mut dyn WriteTx,
-        contact: &Contact,
-        thread: Option<ThreadId>,
-        ready: &Ready,
-        channel: ChannelKind,
-        at: &At,
-    ) -> store::Result<Posted> {
-        if contact.blocked {
-            let message = "this contact is blocked".to_owned();
-            return Err(store::Error::Refused(Refusal::Forbidden { message }));
-        }
-        if let Some(first) = repeated(tx, contact.id, ready.client_id.as_deref())? {
-            return Ok(first);
-        }
-        let mut draft = match thread {
-            Some(thread) => Draft::open_merged(tx, thread, at)?,
-            None => {
-                let mut thread = Thread::new(ThreadId(at.id()), channel, at.now);
-                thread.support_address = Some(self.support_address(&thread).address.clone());
-                thread.join(contact.id, false, 1);
-                Draft::begin(thread, at)
-            }
-        };
-        if !takes_part(&draft.thread, contact.id) {
-            return Err(missing("conversation"));
-        }
-        let client_id = ready.client_id.clone();
-        let new = NewPart { channel, ..worded(ready, PartKind::Comment, contact_author(contact)) };
-        let comment = Comment { contact, skip_notifications: ready.skip_notifications, answerable: true };
-        let mut change = Change::default();
-        let part = self.contact_commented(tx, &mut draft, new, &comment, &mut change)?;
-        let thread = draft.thread.id;
-        let seq = conclude(tx, vec![draft], change)?;
-        if let Some(client_id) = client_id {
-            store::client_ids::put(tx, contact.id, &client_id, (thread, part.id, seq), at.now)?;
-        }
-        Ok(Posted { thread, part: part.id, part_seq: part.seq, seq, repeated: false })
-    }
-}
-
-/// The answer an earlier post with the same key got (MSG-42).
-fn repeated(tx: &dyn ReadTx, contact: ContactId, client_id: Option<&str>) -> store::Result<Option<Posted>> {
-    let Some(client_id) = client_id else { return Ok(None) };
-    let Some((thread, part, seq)) = store::client_ids::get(tx, contact, client_id)? else {
-        return Ok(None);
-    };
-    let part_seq = store::parts::by_id(tx, part)?.map_or(0, |part| part.seq);
-    Ok(Some(Posted { thread, part, part_seq, seq, repeated: true }))
-}
-
-/// The author that a contact's parts get.
-pub(crate) fn contact_author(contact: &Contact) -> Author {
-    Author::Contact {
-        id: contact.id,
-        name: contact.display_name(),
-        email: contact.email.as_ref().map(ToString::to_string),
-        user: contact.role == ContactRole::User,
-    }
-}
-
-fn worded(ready: &Ready, kind: PartKind, author: Author) -> NewPart {
-    NewPart {
-        body_html: ready.html.clone(),
-        body_text: ready.text.clone(),
-        attachments: ready.attachments.clone(),
-        client_id: ready.client_id.clone(),
-        skip_notifications: ready.skip_notifications,
-        ..NewPart::event(kind, author, None)
-    }
-}
-
-fn takes_part(thread: &Thread, contact: ContactId) -> bool {
-    thread.participant(contact).is_some_and(|participant| participant.removed_at.is_none())
-}
-
-/// Where an agent's comment on this thread goes (TCK-3).
-fn open_for_comment(tx: &dyn ReadTx, id: ThreadId, at: &At) -> store::Result<Draft> {
-    let draft = Draft::open_merged(tx, id, at)?;
-    let shared = draft.thread.ticket.as_ref().is_some_and(|ticket| ticket.is_shared);
-    match draft.thread.category() {
-        None | Some(Category::Customer) => Ok(draft),
-        Some(Category::BackOffice) if shared => {
-            let link = store::links::of_ticket(tx, draft.thread.id, None, 1)?.pop();
-            Draft::open_merged(tx, link.ok_or_else(|| missing("conversation"))?.to_thread, at)
-        }
-        Some(Category::BackOffice | Category::Tracker) => Err(not_for_customers(&draft.thread)),
-    }
-}
-
-fn refuse_unless_customer_facing(thread: &Thread) -> store::Result<()> {
-    if thread.is_customer_facing() { Ok(()) } else { Err(not_for_customers(thread)) }
-}
-
-fn not_for_customers(thread: &Thread) -> store::Error {
-    let category = thread.category().map_or("conversation", Category::as_str);
-    store::Error::Refused(Refusal::Invalid {
-        code: "parameter_mismatch",
-        field: Some("message_type".to_owned()),
-        message: format!("a {category} ticket takes notes only; customers are reached in its linked conversations"),
-    })
-}
-
-/// Another agent's comment or note ends a snooze, the assignee's own keeps it (LIF-1).
-fn wake_by_agent(draft: &mut Draft, caller: &Caller, ready: &Ready) {
-    let snoozed = matches!(draft.thread.state, ThreadState::Snoozed(_));
-    if snoozed && draft.thread.admin_assignee != Some(caller.agent) && !ready.skip_unsnooze {
-        draft.move_to(ThreadState::Open, &author(caller), None);
-    }
-}
-
-fn teammate(thread: &mut Thread, agent: AgentId) {
-    if !thread.teammates.contains(&agent) {
-        thread.teammates.push(agent);
-    }
-}
-
 pub(crate) fn move_thread(draft: &mut Draft, act: ThreadAct, by: &Author) -> std::result::Result<(), Refusal> {
     let state = match act {
         ThreadAct::Open => ThreadState::Open,
@@ -513,11 +240,6 @@ fn see(draft: &mut Draft, contact: ContactId, up_to_seq: u64) {
         participant.seen_seq = up_to_seq;
         draft.note(EventKind::Seen { contact, up_to_seq }, None);
     }
-}
-
-fn finish(tx: &mut dyn WriteTx, draft: Draft, part: &Part) -> store::Result<Posted> {
-    let seq = conclude(tx, vec![draft], Change::default())?;
-    Ok(Posted { thread: part.thread, part: part.id, part_seq: part.seq, seq, repeated: false })
 }
 
 pub(crate) fn finish_silently(tx: &mut dyn WriteTx, draft: Draft) -> store::Result<()> {

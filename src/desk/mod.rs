@@ -8,7 +8,7 @@
 //! |---|---|
 //! | [`access`] | agents, tokens, who may call what |
 //! | [`contacts`] | contacts: find, create, change |
-//! | [`conversations`] | comment, note, assign, close, open, snooze, seen |
+//! | [`comments`], [`conversations`] | comment, note; assign, close, open, snooze, seen |
 //! | [`ticket_types`] | types, attributes, states |
 //! | [`tickets`] | convert, create, change, change state |
 //! | [`links`] | link and unlink |
@@ -23,6 +23,7 @@
 pub mod access;
 pub mod arrival;
 pub mod broadcasts;
+pub mod comments;
 mod compose;
 mod contact_comment;
 pub mod contacts;

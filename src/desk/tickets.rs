@@ -6,7 +6,7 @@ use crate::desk::Result;
 use crate::desk::access::author;
 use crate::desk::access::require;
 use crate::desk::contacts::ContactRef;
-use crate::desk::contacts::resolve;
+use crate::desk::contacts::resolve_or_lead;
 use crate::desk::conversations::Assignment;
 use crate::desk::conversations::ThreadAct;
 use crate::desk::conversations::assign_in;
@@ -210,7 +210,7 @@ impl Desk {
 }
 
 impl Inner {
-    fn ticket_thread(&self, tx: &dyn ReadTx, kinds: &Kinds, new: &NewTicket, at: &At) -> store::Result<Thread> {
+    fn ticket_thread(&self, tx: &mut dyn WriteTx, kinds: &Kinds, new: &NewTicket, at: &At) -> store::Result<Thread> {
         let mut thread = Thread::new(ThreadId(at.id()), ChannelKind::Api, at.now);
         thread.support_address = Some(self.support_address(&thread).address.clone());
         let wanted = usize::from(kinds.ticket_type.category == Category::Customer);
@@ -219,7 +219,7 @@ impl Inner {
             return Err(store::Error::Refused(Refusal::invalid("contacts", message)));
         }
         for contact in &new.contacts {
-            thread.join(resolve(tx, contact)?.id, false, 1);
+            thread.join(resolve_or_lead(tx, contact, at)?.id, false, 1);
         }
         Ok(thread)
     }

@@ -14,7 +14,7 @@ use crate::channel::messenger::protocol::outgoing::Fault;
 use crate::channel::messenger::session::Live;
 use crate::channel::messenger::session::REFUSALS_MAX;
 use crate::desk;
-use crate::desk::conversations::Posted;
+use crate::desk::comments::Posted;
 use crate::desk::message::Body;
 use crate::desk::message::NewMessage;
 use crate::desk::stream::HISTORY_MAX;

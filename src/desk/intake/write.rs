@@ -2,8 +2,8 @@
 
 use crate::desk::Inner;
 use crate::desk::arrival::Accepted;
+use crate::desk::comments::contact_author;
 use crate::desk::contact_comment::Comment;
-use crate::desk::conversations::contact_author;
 use crate::desk::draft::At;
 use crate::desk::draft::Draft;
 use crate::desk::draft::NewPart;

@@ -2,10 +2,10 @@
 
 use super::Story;
 use super::text;
-use crate::desk::conversations::NewMessage;
 use crate::desk::conversations::ThreadAct;
 use crate::desk::identity::Claim;
 use crate::desk::identity::NoSession;
+use crate::desk::message::NewMessage;
 use crate::domain::channel_kind::ChannelKind;
 use crate::domain::id::EventSeq;
 use crate::domain::thread::ThreadState;

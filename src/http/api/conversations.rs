@@ -1,8 +1,8 @@
 //! `/conversations`: threads and what is said in them (API-17, API-24, API-25).
 
+use crate::desk::comments::Posted;
 use crate::desk::contacts::ContactRef;
 use crate::desk::conversations::Assignment;
-use crate::desk::conversations::Posted;
 use crate::desk::conversations::ThreadAct;
 use crate::desk::tickets::Conversion;
 use crate::domain::agent::Caller;

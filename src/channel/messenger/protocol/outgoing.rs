@@ -10,7 +10,7 @@ use crate::channel::messenger::protocol::objects::PartObject;
 use crate::channel::messenger::protocol::objects::TicketObject;
 use crate::desk;
 use crate::desk::Settings;
-use crate::desk::conversations::Posted;
+use crate::desk::comments::Posted;
 use crate::desk::identity::Session;
 use crate::desk::stream::Snapshot;
 use crate::desk::stream::StreamEntry;
