@@ -5,7 +5,6 @@
 
 use crate::channel::imap::client::Client;
 use crate::channel::imap::client::Folder;
-use crate::channel::imap::internal_date::read_internal_date;
 use crate::channel::imap::options::MailboxOptions;
 use crate::channel::imap::ranges::Range;
 use crate::channel::imap::ranges::mark;
@@ -60,13 +59,10 @@ async fn everything(client: &mut Client, folder: Folder) -> Result<Vec<Range>, S
 /// as received later: once too often is better than never.
 async fn received_before(client: &mut Client, since: Millis) -> Result<Vec<Range>, Stop> {
     let mut received: Vec<(u32, bool)> = client
-        .fetch_items("1:*", "UID INTERNALDATE")
+        .dates("1:*")
         .await?
         .into_iter()
-        .filter_map(|one| {
-            let date = one.internal_date.as_deref().and_then(read_internal_date);
-            Some((one.uid?, date.is_some_and(|date| date < since)))
-        })
+        .map(|(uid, date)| (uid, date.is_some_and(|date| date < since)))
         .collect();
     received.sort_unstable();
     let mut before = Vec::new();

@@ -1,13 +1,13 @@
-//! From a host name to a client that may sign in: TCP, TLS or STARTTLS, greeting.
+//! From a host name to a connection that may sign in: TCP, TLS or STARTTLS, greeting.
 //!
 //! **Invariant:** nothing said in clear before TLS is believed: capabilities are asked for again, a PREAUTH greeting and
 //! bytes that follow the answer to STARTTLS end the connection (RFC 2595 §2; "NO STARTTLS", USENIX Security 2021).
 
-use crate::channel::imap::client::Client;
 use crate::channel::imap::error::ImapError;
+use crate::channel::imap::greeted::Greeted;
+use crate::channel::imap::guard::Duplex;
 use crate::channel::imap::options::MailboxOptions;
 use crate::channel::imap::options::TlsMode;
-use crate::channel::imap::wire::Duplex;
 use rustls::ClientConfig;
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
@@ -29,20 +29,20 @@ const KEEPALIVE: Duration = Duration::from_secs(15);
 const KEEPALIVE_QUESTIONS: u32 = 3;
 
 /// Connects to the server and reads its greeting; what is returned is protected as `options.tls` asks.
-pub(super) async fn connect(options: &MailboxOptions, drain: &CancellationToken) -> Result<Client, ImapError> {
+pub(super) async fn connect(options: &MailboxOptions, drain: &CancellationToken) -> Result<Greeted, ImapError> {
     let wait = options.connect_timeout();
     let tcp = within("connect", wait, drain, open_tcp(options)).await?;
     match options.tls {
-        TlsMode::None => Client::greeted(Box::new(tcp), options, drain).await,
+        TlsMode::None => Greeted::greeted(Box::new(tcp), options, drain).await,
         TlsMode::Implicit => {
             let tls = within("TLS", wait, drain, open_tls(Box::new(tcp), options)).await?;
-            Client::greeted(tls, options, drain).await
+            Greeted::greeted(tls, options, drain).await
         }
         TlsMode::StartTls => {
-            let clear = Client::greeted(Box::new(tcp), options, drain).await?;
+            let clear = Greeted::greeted(Box::new(tcp), options, drain).await?;
             let clear = clear.start_tls().await?;
             let tls = within("TLS", wait, drain, open_tls(clear, options)).await?;
-            Ok(Client::new(tls, options, drain))
+            Ok(Greeted::new(tls, options, drain))
         }
     }
 }

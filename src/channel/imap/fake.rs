@@ -4,7 +4,7 @@
 //! tag) with that text instead of the truth; `{CUT}` ends the connection there, `{HANG}` never says a word again,
 //! `{TRUTH}` goes on with the truth. The greeting is the line `greeting`.
 
-use crate::channel::imap::wire::Duplex;
+use crate::channel::imap::guard::Duplex;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::PrivatePkcs8KeyDer;
 use std::collections::BTreeMap;

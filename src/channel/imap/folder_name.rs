@@ -11,14 +11,15 @@ pub(super) fn quoted_folder(name: &str) -> Option<String> {
 }
 
 /// `text` as a quoted string (RFC 9051 §9); `None` where it holds what a quoted string cannot.
-pub(super) fn quoted(text: &str) -> Option<String> {
+fn quoted(text: &str) -> Option<String> {
     if text.chars().any(char::is_control) {
         return None;
     }
     Some(format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"")))
 }
 
-fn modified_utf7(name: &str) -> String {
+/// `name` as servers spell it, not quoted.
+pub(super) fn modified_utf7(name: &str) -> String {
     let mut encoded = String::with_capacity(name.len());
     let mut shifted: Vec<u8> = Vec::new();
     for c in name.chars() {

@@ -13,29 +13,35 @@
 //! | after the commit | message and cursor | not fetched again; a follow-up action (`after`) of this process is tried again, one of a killed process is not: the mail stays where it was |
 //!
 //! Protocol: RFC 3501 and RFC 9051 (what both share), RFC 2177 (IDLE), RFC 2595 (STARTTLS), RFC 4315 (UIDPLUS),
-//! RFC 6851 (MOVE), RFC 2971 (ID). The client is our own. `async-imap` was measured and left out: it has no timeouts,
-//! takes a lost connection in the middle of a SEARCH for an empty answer and a refused FETCH for an empty folder, ends
-//! the connection at any untagged line it does not know, sets aside half a gigabyte when a literal says so, and its
-//! parser (`imap-proto`) overflows the stack on nested parentheses, which ends the process.
+//! RFC 6851 (MOVE), RFC 2971 (ID).
+//!
+//! The client is `async-imap`, which trusts its server. What that leaves open is closed in one place each: a stream
+//! before it ([`guard`]) brings deadlines, makes the end of the connection an error and tells how each verb ended; a
+//! judge of lines ([`sieve`]) keeps from its parser what was not asked for, what is too large and what it would end the
+//! connection or the process at ([`trial`]). Left to `async-imap`: tags, verbs, quoting, SASL, and the reading of FETCH,
+//! SEARCH and folder replies. It sets aside the whole length of a literal when it is announced; that is at most
+//! `message_bytes_max`. It writes verbs, LOGIN too, to `log` at level trace: nothing here may collect `log` records.
 
 mod begin;
 mod client;
 mod connect;
 mod error;
 mod folder_name;
-mod internal_date;
+mod greeted;
+mod guard;
 mod memory;
 mod options;
 mod probe;
 mod ranges;
-mod reply;
 mod round;
 mod run;
+mod says;
+mod sieve;
 mod state;
 mod take;
 mod too_large;
+mod trial;
 mod wait;
-mod wire;
 
 #[cfg(test)]
 mod fake;

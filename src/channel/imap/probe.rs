@@ -12,8 +12,8 @@ use tokio_util::sync::CancellationToken;
 pub async fn test_sign_in(options: &MailboxOptions) -> Vec<(&'static str, Result<String, String>)> {
     let mut steps = Vec::new();
     let connected = connect(options, &CancellationToken::new()).await;
-    let mut client = match connected {
-        Ok(client) => client,
+    let greeted = match connected {
+        Ok(greeted) => greeted,
         Err(error) => {
             steps.push(("connect", Err(error.to_string())));
             return steps;
@@ -25,10 +25,16 @@ pub async fn test_sign_in(options: &MailboxOptions) -> Vec<(&'static str, Result
         TlsMode::None => "not protected",
     };
     steps.push(("connect", Ok(format!("{}:{}, {protection}", options.host, options.port))));
-    if let Err(failed) = try_folder(&mut client, options, &mut steps).await {
-        steps.push(failed);
+    match greeted.sign_in(options).await {
+        Ok(mut client) => {
+            steps.push(("sign in", Ok(options.user.clone())));
+            if let Err(failed) = try_folder(&mut client, options, &mut steps).await {
+                steps.push(failed);
+            }
+            client.close().await;
+        }
+        Err(error) => steps.push(("sign in", Err(error.to_string()))),
     }
-    client.close().await;
     steps
 }
 
@@ -36,8 +42,6 @@ type Step = (&'static str, Result<String, String>);
 
 async fn try_folder(client: &mut Client, options: &MailboxOptions, steps: &mut Vec<Step>) -> Result<(), Step> {
     let failed = |step| move |error: ImapError| (step, Err(error.to_string()));
-    client.sign_in(options).await.map_err(failed("sign in"))?;
-    steps.push(("sign in", Ok(options.user.clone())));
     let folder = client.open(&options.folder, true).await.map_err(failed("open folder"))?;
     steps.push(("open folder", Ok(format!("{}, UIDVALIDITY {}", options.folder, folder.uid_validity))));
     let found = client.search("1:*").await.map_err(failed("look"))?;

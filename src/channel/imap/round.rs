@@ -97,8 +97,7 @@ impl<D: MailDoor> Reader<'_, D> {
                 found => return Ok(found?),
             }
         }
-        let fetched = self.client.fetch_items(&set, "UID").await?;
-        Ok(fetched.into_iter().filter_map(|one| one.uid).collect())
+        Ok(self.client.list(&set).await?)
     }
 
     async fn mark_gone(&mut self, open: &[Range], listed: &BTreeSet<u32>) -> Result<(), Stop> {
@@ -134,10 +133,9 @@ impl<D: MailDoor> Reader<'_, D> {
         if uids.is_empty() {
             return Ok(BTreeMap::new());
         }
-        match self.client.fetch_items(&uids_text(uids), "UID RFC822.SIZE").await {
-            Ok(fetched) => Ok(fetched.into_iter().filter_map(|one| Some((one.uid?, one.size_bytes?))).collect()),
+        match self.client.sizes(&uids_text(uids)).await {
             Err(error) if error.is_refusal() => Ok(BTreeMap::new()),
-            Err(error) => Err(error.into()),
+            sizes => Ok(sizes?),
         }
     }
 }

@@ -74,7 +74,8 @@ async fn session<D: MailDoor>(
     memory: &mut Memory,
     drain: &CancellationToken,
 ) -> Stop {
-    let mut client = match connect(options, drain).await {
+    let signed_in = async { connect(options, drain).await?.sign_in(options).await };
+    let mut client = match signed_in.await {
         Ok(client) => client,
         Err(error) => return error.into(),
     };
@@ -92,7 +93,6 @@ async fn read_on<D: MailDoor>(
     drain: &CancellationToken,
 ) -> Stop {
     let read = async {
-        client.sign_in(options).await?;
         let folder = client.open(&options.folder, !options.changes_folder()).await?;
         memory.folder_is(folder.uid_validity);
         let cursor = begin(client, folder, options, door).await?;

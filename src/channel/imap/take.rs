@@ -80,14 +80,14 @@ impl<D: MailDoor> Reader<'_, D> {
         if self.memory.is_too_large(uid) || size_bytes.is_some_and(|bytes| bytes > bytes_max) {
             let fetched = self.client.fetch_header(uid).await;
             let bytes = size_bytes.unwrap_or(bytes_max).max(bytes_max.saturating_add(1));
-            let header = self.unless_refused(uid, fetched)?.and_then(|fetched| fetched.body);
+            let header = self.unless_refused(uid, fetched)?;
             return match header.filter(|header| !header.is_empty()) {
                 Some(header) => Ok(Had::StandIn(stand_in(&header, bytes, bytes_max))),
                 None => self.gone_or_nothing(uid).await,
             };
         }
         let fetched = self.client.fetch_message(uid, bytes_max).await;
-        match self.unless_refused(uid, fetched)?.and_then(|fetched| fetched.body) {
+        match self.unless_refused(uid, fetched)? {
             // Some servers give an empty body for what they cannot read any more.
             Some(raw) if !raw.is_empty() || size_bytes == Some(0) => Ok(Had::Whole(raw)),
             _ => self.gone_or_nothing(uid).await,

@@ -3,6 +3,7 @@
 mod faults;
 mod reading;
 mod sign_in;
+mod traps;
 
 use crate::channel::imap::MailboxOptions;
 use crate::channel::imap::MailboxState;

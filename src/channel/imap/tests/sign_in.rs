@@ -57,7 +57,7 @@ async fn no_starttls_credentials_are_never_said_in_clear() {
         ("STARTTLS", "{tag} BAD unknown{CRLF}", "not understood"),
         ("STARTTLS", "{tag} NO not now{CRLF}", "refused"),
         ("STARTTLS", "{tag} OK go{CRLF}* CAPABILITY IMAP4rev1 AUTH=PLAIN{CRLF}", "in clear after"),
-        ("STARTTLS", "{tag} OK go{CRLF}d2 OK [CAPABILITY IMAP4rev1] injected{CRLF}", "in clear after"),
+        ("STARTTLS", "{tag} OK go{CRLF}A0002 OK [CAPABILITY IMAP4rev1] injected{CRLF}", "in clear after"),
         ("STARTTLS", "* OK [ALERT] log in elsewhere{CRLF}d9 OK wrong tag{CRLF}", "not IMAP"),
         ("STARTTLS", "{CUT}", "closed"),
     ] {
@@ -105,11 +105,31 @@ async fn a_password_beyond_ascii_goes_through_sasl() {
     let fake = Fake::start(&[]).await;
     fake.change(|world| world.capabilities = "IMAP4rev1 AUTH=PLAIN".to_owned());
     // base64 of NUL desk NUL p\u{e4}ss; its line has no tag, so the answer names that of the verb before it.
-    fake.lie("AGRlc2sAcMOkc3M=", "d2 OK in{CRLF}");
+    fake.lie("AGRlc2sAcMOkc3M=", "A0002 OK in{CRLF}");
     let options = MailboxOptions { password: Password::new("p\u{e4}ss"), ..options(&fake) };
     let steps = test_sign_in(&options).await;
     assert!(steps.iter().all(|(_, found)| found.is_ok()), "{steps:?} {:?}", fake.world().heard);
     assert_eq!(fake.heard("LOGIN"), 0);
+}
+
+#[tokio::test]
+async fn trap_async_imap_authenticates_only_with_servers_that_say_nothing_else() {
+    let fake = Fake::start(&[]).await;
+    fake.change(|world| world.capabilities = "IMAP4rev1 AUTH=PLAIN LOGINDISABLED".to_owned());
+    fake.lie("AUTHENTICATE", "* OK one moment{CRLF}+ go ahead, not base64{CRLF}");
+    fake.lie("AGRlc2sAc3dvcmRmaXNo", "* CAPABILITY IMAP4rev1{CRLF}A0002 OK in{CRLF}");
+    let steps = test_sign_in(&options(&fake)).await;
+    assert!(steps.iter().all(|(_, found)| found.is_ok()), "{steps:?} {:?}", fake.world().heard);
+    assert_eq!(fake.heard("CAPABILITY"), 1);
+}
+
+#[tokio::test]
+async fn a_server_that_asks_for_the_password_again_and_again_gets_it_once() {
+    let fake = Fake::start(&[]).await;
+    fake.change(|world| world.capabilities = "IMAP4rev1 AUTH=PLAIN LOGINDISABLED".to_owned());
+    fake.lie("AGRlc2sAc3dvcmRmaXNo", "+ {CRLF}");
+    assert!(failure(&options(&fake)).await.contains("not IMAP"));
+    assert_eq!(fake.heard("AGRlc2sAc3dvcmRmaXNo"), 1);
 }
 
 #[tokio::test]
