@@ -5,3 +5,4 @@
 pub mod imap;
 pub mod messenger;
 pub mod smtp_in;
+pub mod smtp_out;

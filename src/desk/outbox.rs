@@ -81,9 +81,7 @@ impl Desk {
             for id in store::outbox::due(tx, now, limit)? {
                 let Some(mut delivery) = store::outbox::get(tx, id)? else { continue };
                 if delivery.past_dot && delivery.state != DeliveryState::Uncertain {
-                    let reason = "the process ended between handing the message over and the relay's answer";
-                    let verdict = Verdict::Uncertain { reason: reason.to_owned() };
-                    settle_in(tx, delivery, &verdict, now, 0)?;
+                    settle_in(tx, delivery, &ended_past_dot(), now, 0)?;
                     continue;
                 }
                 if delivery.state == DeliveryState::Uncertain {
@@ -100,6 +98,31 @@ impl Desk {
             Ok(leased)
         });
         Ok(leased.await?)
+    }
+
+    /// Ends every lease that still runs, for the only worker of this store when it begins or has stopped: nobody is behind
+    /// them. What was past the dot becomes *uncertain* (BRC-43), the rest is due again. Gives how many ended.
+    ///
+    /// # Errors
+    /// When the store cannot be read or written.
+    pub async fn end_leases(&self) -> Result<usize> {
+        let now = self.inner.clock.now();
+        // A lease stands in the due index at its end; those that ended already are due anyway.
+        let mut after = Some((now, DeliveryId(0)));
+        let mut ended = 0;
+        loop {
+            let page = self.inner.store.view(|tx| store::outbox::open(tx, LEASED_MAX, after))?;
+            let Some(last) = page.last() else { return Ok(ended) };
+            after = last.wakes_at().map(|at| (at, last.id));
+            let leased = page.iter().filter(|delivery| delivery.leased_until.is_some());
+            let leased: Vec<DeliveryId> = leased.map(|delivery| delivery.id).collect();
+            if !leased.is_empty() {
+                ended += self.inner.store.update(move |tx| end_leases_in(tx, &leased, now)).await?;
+            }
+            if after.is_none() {
+                return Ok(ended);
+            }
+        }
     }
 
     /// Notes durably that the final dot is about to be sent; the channel sends it only after `Ok` (BRC-43).
@@ -265,6 +288,30 @@ impl Desk {
         });
         changed.await.map_err(Error::from)
     }
+}
+
+/// The verdict on a lease that ended past the dot.
+fn ended_past_dot() -> Verdict {
+    let reason = "the process ended between handing the message over and the relay's answer";
+    Verdict::Uncertain { reason: reason.to_owned() }
+}
+
+fn end_leases_in(tx: &mut dyn WriteTx, ids: &[DeliveryId], now: Millis) -> store::Result<usize> {
+    let mut ended = 0;
+    for id in ids {
+        let Some(mut delivery) = store::outbox::get(tx, *id)? else { continue };
+        if delivery.leased_until.is_none() {
+            continue;
+        }
+        ended += 1;
+        if delivery.past_dot {
+            settle_in(tx, delivery, &ended_past_dot(), now, 0)?;
+        } else {
+            delivery.leased_until = None;
+            store::outbox::put(tx, &delivery)?;
+        }
+    }
+    Ok(ended)
 }
 
 /// Writes a verdict; one that comes after the end of the delivery is kept as an attempt and changes nothing else.

@@ -1,0 +1,232 @@
+//! An outbox in memory that keeps the promises of the desk's: leases, the marker, verdicts.
+
+use super::LIMIT;
+use super::mail;
+use crate::channel::smtp_out::outbox::Outbox;
+use crate::clock::Clock;
+use crate::desk::Error;
+use crate::desk::Result;
+use crate::desk::outbox::OutgoingMail;
+use crate::desk::outbox::Prepared;
+use crate::domain::channel_kind::ChannelKind;
+use crate::domain::delivery::Delivery;
+use crate::domain::delivery::DeliveryKind;
+use crate::domain::delivery::DeliveryState;
+use crate::domain::delivery::SkipReason;
+use crate::domain::delivery::Verdict;
+use crate::domain::id::BroadcastId;
+use crate::domain::id::ContactId;
+use crate::domain::id::DeliveryId;
+use crate::domain::id::Millis;
+use crate::domain::id::PartId;
+use crate::domain::id::ThreadId;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// What composing a delivery comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Composes {
+    Mail,
+    Skip,
+    Panic,
+    Unsafe,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct World {
+    pub(super) deliveries: BTreeMap<u64, Delivery>,
+    pub(super) composes: BTreeMap<u64, Composes>,
+    pub(super) captured: Vec<u64>,
+    /// Writes that fail before one succeeds again.
+    pub(super) failing_writes: usize,
+    pub(super) retry_after: Duration,
+    pub(super) leases: usize,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct FakeOutbox {
+    world: Arc<Mutex<World>>,
+    committed: watch::Sender<u64>,
+    clock: Clock,
+}
+
+impl FakeOutbox {
+    /// So many replies are due.
+    pub(super) fn with(count: u64) -> Self {
+        let world = World { retry_after: Duration::from_millis(50), ..World::default() };
+        let fake =
+            Self { world: Arc::new(Mutex::new(world)), committed: watch::Sender::new(0), clock: Clock::default() };
+        (1..=count).for_each(|id| fake.owe(id, false));
+        fake
+    }
+
+    pub(super) fn owe(&self, id: u64, broadcast: bool) {
+        let kind = if broadcast {
+            DeliveryKind::Broadcast { broadcast: BroadcastId(1), part: PartId(id) }
+        } else {
+            DeliveryKind::Reply { parts: vec![PartId(id)] }
+        };
+        let now = self.clock.now();
+        let delivery = Delivery {
+            id: DeliveryId(id),
+            thread: ThreadId(id),
+            contact: ContactId(id),
+            agent: None,
+            channel: ChannelKind::Email,
+            address: None,
+            kind,
+            state: DeliveryState::Queued,
+            message_id: format!("{id}@desk.example"),
+            created_at: now,
+            due_at: now,
+            leased_until: None,
+            past_dot: false,
+            uncertain_retried: true,
+            attempts: Vec::new(),
+            attempt_count: 0,
+        };
+        self.world().deliveries.insert(id, delivery);
+        self.commit();
+    }
+
+    pub(super) fn world(&self) -> MutexGuard<'_, World> {
+        self.world.lock().unwrap()
+    }
+
+    pub(super) fn compose(&self, id: u64, composes: Composes) {
+        self.world().composes.insert(id, composes);
+    }
+
+    /// How many deliveries are in each state, by its word.
+    pub(super) fn counts(&self) -> BTreeMap<&'static str, usize> {
+        let mut counts = BTreeMap::new();
+        for delivery in self.world().deliveries.values() {
+            *counts.entry(delivery.state.as_str()).or_default() += 1;
+        }
+        counts
+    }
+
+    pub(super) fn state(&self, id: u64) -> DeliveryState {
+        self.world().deliveries[&id].state.clone()
+    }
+
+    /// Waits until `done` holds of the counts.
+    pub(super) async fn wait_until(&self, done: impl Fn(&BTreeMap<&'static str, usize>) -> bool) {
+        let mut committed = self.committed.subscribe();
+        let waited = tokio::time::timeout(LIMIT, async {
+            while !done(&self.counts()) {
+                committed.changed().await.unwrap();
+            }
+        });
+        assert!(waited.await.is_ok(), "{:?}", self.counts());
+    }
+
+    fn commit(&self) {
+        self.committed.send_modify(|n| *n += 1);
+    }
+
+    fn write(&self) -> Result<()> {
+        let mut world = self.world();
+        if world.failing_writes > 0 {
+            world.failing_writes -= 1;
+            return Err(Error::Unavailable("a test".to_owned()));
+        }
+        Ok(())
+    }
+}
+
+impl Outbox for FakeOutbox {
+    fn now(&self) -> Millis {
+        self.clock.now()
+    }
+
+    fn committed(&self) -> watch::Receiver<u64> {
+        self.committed.subscribe()
+    }
+
+    fn next_due(&self) -> Result<Option<Millis>> {
+        Ok(self.world().deliveries.values().filter_map(Delivery::wakes_at).min())
+    }
+
+    async fn end_leases(&self) -> Result<usize> {
+        let mut ended = 0;
+        for delivery in self.world().deliveries.values_mut().filter(|delivery| delivery.leased_until.is_some()) {
+            delivery.leased_until = None;
+            if delivery.past_dot {
+                delivery.state = DeliveryState::Uncertain;
+            }
+            ended += 1;
+        }
+        self.commit();
+        Ok(ended)
+    }
+
+    async fn lease_due(&self, limit: usize, lease: Duration) -> Result<Vec<Delivery>> {
+        self.write()?;
+        let now = self.now();
+        let mut leased = Vec::new();
+        let mut world = self.world();
+        world.leases += 1;
+        let due = world.deliveries.values_mut().filter(|delivery| delivery.wakes_at().is_some_and(|at| at <= now));
+        for delivery in due.take(limit) {
+            assert!(!delivery.past_dot, "leased again past the dot");
+            delivery.leased_until = Some(now.plus(lease));
+            leased.push(delivery.clone());
+        }
+        drop(world);
+        leased.sort_by_key(|delivery| matches!(delivery.kind, DeliveryKind::Broadcast { .. }));
+        self.commit();
+        Ok(leased)
+    }
+
+    fn prepare(&self, delivery: &Delivery) -> Result<Prepared> {
+        let composes = self.world().composes.get(&delivery.id.0).copied().unwrap_or(Composes::Mail);
+        match composes {
+            Composes::Mail => Ok(Prepared::Send(mail(delivery.id.0))),
+            Composes::Skip => Ok(Prepared::Settle(Verdict::Skipped(SkipReason::SeenInMessenger))),
+            Composes::Panic => panic!("a name with a line break"),
+            Composes::Unsafe => {
+                Ok(Prepared::Send(OutgoingMail { bytes: b"a\n.\nb\r\n".to_vec(), ..mail(delivery.id.0) }))
+            }
+        }
+    }
+
+    async fn mark_past_dot(&self, id: DeliveryId) -> Result<()> {
+        self.write()?;
+        self.world().deliveries.get_mut(&id.0).unwrap().past_dot = true;
+        self.commit();
+        Ok(())
+    }
+
+    async fn capture(&self, mail: OutgoingMail) -> Result<()> {
+        self.world().captured.push(mail.delivery.0);
+        self.settle(mail.delivery, Verdict::Delivered { answer: "captured".to_owned() }).await
+    }
+
+    async fn settle(&self, id: DeliveryId, verdict: Verdict) -> Result<()> {
+        self.write()?;
+        let now = self.now();
+        let mut world = self.world();
+        let retry_after = world.retry_after;
+        let delivery = world.deliveries.get_mut(&id.0).unwrap();
+        (delivery.past_dot, delivery.leased_until) = (false, None);
+        delivery.attempt_count += 1;
+        delivery.state = match verdict {
+            Verdict::Delivered { .. } => DeliveryState::Sent,
+            Verdict::Failed { reason } => DeliveryState::Failed(reason),
+            Verdict::Uncertain { .. } => DeliveryState::Uncertain,
+            Verdict::Skipped(reason) => DeliveryState::Skipped(reason),
+            Verdict::Deferred { .. } => {
+                delivery.due_at = now.plus(retry_after);
+                DeliveryState::Deferred
+            }
+        };
+        drop(world);
+        self.commit();
+        Ok(())
+    }
+}
