@@ -30,20 +30,11 @@ pub struct Support {
     pub name: String,
 }
 
-/// Which pages may carry the messenger.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Origins {
-    /// Every page.
-    Any,
-    /// Pages of these origins (RFC 6454 §6.1), lower case.
-    Listed(Vec<String>),
-}
-
 /// `[messenger]`.
 #[derive(Clone, Debug)]
 pub struct Messenger {
-    /// Pages that may connect.
-    pub allowed_origins: Origins,
+    /// Origins of pages that may connect (RFC 6454 §6.1), lower case; empty for all (MSG-4).
+    pub allowed_origins: Vec<String>,
     /// Whether a session without proof is refused (MSG-12).
     pub identity_enforced: bool,
     /// Secret of `user_hash` and HS256 tokens (MSG-10, MSG-11).
@@ -114,16 +105,15 @@ fn check_relay(section: &Section<'_>, relays: &[Relay]) {
 }
 
 pub(crate) fn messenger(section: Section<'_>) -> Messenger {
-    let origins = section.texts("allowed_origins");
-    let allowed_origins = if origins.iter().any(|origin| origin == "*") {
-        Origins::Any
-    } else {
-        for origin in origins.iter().filter(|origin| !is_origin(origin)) {
-            let what = format!("{} is not an origin such as https://www.example.com, and not *", shown(origin));
-            section.fault("allowed_origins", what);
-        }
-        Origins::Listed(origins.iter().map(|origin| origin.to_lowercase()).collect())
-    };
+    let mut allowed_origins = section.texts("allowed_origins");
+    if allowed_origins.iter().any(|origin| origin == "*") {
+        allowed_origins.clear();
+    }
+    for origin in allowed_origins.iter().filter(|origin| !is_origin(origin)) {
+        let what = format!("{} is not an origin such as https://www.example.com, and not *", shown(origin));
+        section.fault("allowed_origins", what);
+    }
+    let allowed_origins = allowed_origins.iter().map(|origin| origin.to_lowercase()).collect();
     let identity_enforced = section.choice("identity", &[("optional", false), ("enforced", true)], false);
     let secret = section.secret("secret_file");
     if identity_enforced && !section.has("secret_file") {

@@ -3,7 +3,6 @@
 use crate::channel::messenger::hub::Hub;
 use crate::channel::messenger::hub::Options;
 use crate::config::Config;
-use crate::config::workspace::Origins;
 use crate::daemon::exit::Failure;
 use crate::desk::Desk;
 use crate::http;
@@ -31,10 +30,11 @@ pub(super) async fn site(config: &Config, desk: &Desk) -> Result<Site, Failure> 
         ..Options::default()
     };
     let hub = Hub::new(desk.clone(), options);
-    let origins = match &config.messenger.allowed_origins {
-        Origins::Any => AllowedOrigins::new(&[]),
-        Origins::Listed(listed) => AllowedOrigins::new(listed),
-    };
+    let listed = &config.messenger.allowed_origins;
+    if listed.is_empty() && !config.is_development() {
+        tracing::info!("any page may carry the messenger: messenger.allowed_origins is empty");
+    }
+    let origins = AllowedOrigins::new(listed);
     let mut router = http::router(api).merge(http::messenger::route(hub.clone(), origins));
     if config.is_development() {
         router = router.merge(http::dev_mail::routes(desk.clone()));

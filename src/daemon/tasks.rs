@@ -27,6 +27,7 @@ use crate::http;
 use crate::http::ops;
 use crate::http::ops::Ops;
 use crate::http::ops::health::Health;
+use axum::Router;
 use std::io;
 use std::os::unix::net::UnixListener;
 use std::sync::Arc;
@@ -59,10 +60,11 @@ pub(super) fn start(parts: &Parts<'_>, site: &Site, listeners: Listeners) -> Res
     mailboxes(parts);
     messenger(parts, site);
     if let Some(bound) = listeners.http {
-        web(parts, site, bound);
+        web(parts, "http", bound, site.router.clone());
     }
     if let Some(bound) = listeners.ops {
-        operations(parts, bound);
+        let ops = Ops { health: parts.health.clone(), desk: parts.house.desk.clone() };
+        web(parts, "ops", bound, ops::router(ops));
     }
     Ok(())
 }
@@ -125,23 +127,6 @@ fn mailboxes(parts: &Parts<'_>) {
     }
 }
 
-fn operations(parts: &Parts<'_>, bound: Bound) {
-    let router = ops::router(Ops { health: parts.health.clone(), desk: parts.house.desk.clone() });
-    let drain = parts.drain.clone();
-    parts.supervisor.keep("ops", move || {
-        let (listener, router, drain) = (tcp_socket(&bound), router.clone(), drain.clone());
-        async move {
-            let served = match listener {
-                Ok(listener) => axum::serve(listener, router).with_graceful_shutdown(drain.cancelled_owned()).await,
-                Err(error) => Err(error),
-            };
-            if let Err(error) = served {
-                tracing::error!(%error, "operations listener failed");
-            }
-        }
-    });
-}
-
 fn messenger(parts: &Parts<'_>, site: &Site) {
     let (hub, drain) = (site.hub.clone(), parts.drain.clone());
     parts.health.watch_sockets(hub.clone());
@@ -151,9 +136,9 @@ fn messenger(parts: &Parts<'_>, site: &Site) {
     });
 }
 
-fn web(parts: &Parts<'_>, site: &Site, bound: Bound) {
-    let (router, drain) = (site.router.clone(), parts.drain.clone());
-    parts.supervisor.keep("http", move || {
+fn web(parts: &Parts<'_>, name: &'static str, bound: Bound, router: Router) {
+    let drain = parts.drain.clone();
+    parts.supervisor.keep(name, move || {
         let (listener, router, drain) = (tcp_socket(&bound), router.clone(), drain.clone());
         async move {
             let served = match listener {
@@ -161,7 +146,7 @@ fn web(parts: &Parts<'_>, site: &Site, bound: Bound) {
                 Err(error) => Err(error),
             };
             if let Err(error) = served {
-                tracing::error!(%error, "http listener failed");
+                tracing::error!(name, %error, "listener failed");
             }
         }
     });
