@@ -57,7 +57,7 @@ pub(crate) async fn run(command: Agent, context: &Context) -> Result<(), Failure
         Agent::List => Request::Agents,
         Agent::Disable { email } => Request::DisableAgent { email },
     };
-    match Door::open(&context.config()?).await?.ask(request).await? {
+    match Door::open(context).await?.ask(request).await? {
         Answer::Agents(rows) => show(context, &rows),
         other => unexpected(&other),
     }

@@ -45,13 +45,12 @@ pub(crate) struct Restore {
 
 /// The backup is written under another name, synced, and gets its own last.
 pub(crate) async fn back_up(command: Backup, context: &Context) -> Result<(), Failure> {
-    let config = context.config()?;
     let to = command.file;
     if to.exists() {
         return Err(Failure::new(Exit::Usage, format!("{} exists", to.display())));
     }
     let draft = Draft::beside(&to)?;
-    let mut door = Door::open(&config).await?;
+    let mut door = Door::open(context).await?;
     let mut file = draft.create()?;
     let noisy = io::stderr().is_terminal();
     let mut sink = |piece: Out| match piece {

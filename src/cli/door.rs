@@ -1,6 +1,7 @@
 //! The way to the data: through the running daemon, or by opening the store when none runs.
 
-use crate::config::Config;
+use crate::cli::Context;
+use crate::config::data_dir_of;
 use crate::daemon::control::Control;
 use crate::daemon::control::act::Out;
 use crate::daemon::control::act::act;
@@ -41,21 +42,25 @@ pub(crate) enum Door {
 pub(crate) type Sink<'a> = &'a mut (dyn FnMut(Out) -> io::Result<()> + Send);
 
 impl Door {
-    /// Finds the daemon of the data directory, or opens the directory.
+    /// Finds the daemon of the data directory, or opens the directory. The daemon needs no sound configuration here:
+    /// it has read its own, with secrets that this command may not see.
     ///
     /// # Errors
     /// [`Exit::TryAgain`] when a daemon has the directory but does not answer, and all that opening can say.
-    pub(crate) async fn open(config: &Config) -> Result<Self, Failure> {
-        let socket = control_socket(&config.data_dir);
-        match UnixStream::connect(&socket).await {
-            Ok(stream) => Ok(Self::Daemon(BufReader::new(stream))),
-            Err(error) if is_absent(&error) => {
-                check_owner(&config.data_dir)?;
-                let house = open::open(config).await?;
-                Ok(Self::Local(Box::new((Control::local(&house), house))))
+    pub(crate) async fn open(context: &Context) -> Result<Self, Failure> {
+        let global = &context.global;
+        let data_dir = data_dir_of(global.config.as_deref(), global.data.as_deref(), &context.environment);
+        if let Some(socket) = data_dir.as_deref().map(control_socket) {
+            match UnixStream::connect(&socket).await {
+                Ok(stream) => return Ok(Self::Daemon(BufReader::new(stream))),
+                Err(error) if is_absent(&error) => {}
+                Err(error) => return Err(Failure::new(Exit::TryAgain, format!("{}: {error}", socket.display()))),
             }
-            Err(error) => Err(Failure::new(Exit::TryAgain, format!("{}: {error}", socket.display()))),
         }
+        let config = context.config()?;
+        check_owner(&config.data_dir)?;
+        let house = open::open(&config).await?;
+        Ok(Self::Local(Box::new((Control::local(&house), house))))
     }
 
     /// Asks, and returns the answer; notes on the way are left out.

@@ -33,7 +33,7 @@ pub(crate) enum Quarantine {
 }
 
 pub(crate) async fn run(command: Quarantine, context: &Context) -> Result<(), Failure> {
-    let mut door = Door::open(&context.config()?).await?;
+    let mut door = Door::open(context).await?;
     let requests = match command {
         Quarantine::List { limit } => vec![Request::Quarantine { limit }],
         Quarantine::Show { id } => vec![Request::Quarantined { id }],

@@ -40,7 +40,7 @@ pub(crate) enum Queue {
 }
 
 pub(crate) async fn run(command: Queue, context: &Context) -> Result<(), Failure> {
-    let mut door = Door::open(&context.config()?).await?;
+    let mut door = Door::open(context).await?;
     match command {
         Queue::List { limit } => each(&mut door, context, vec![Request::Deliveries { limit }]).await,
         Queue::Retry { ids } => {

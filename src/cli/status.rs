@@ -13,7 +13,7 @@ use crate::daemon::exit::Failure;
 use std::collections::BTreeMap;
 
 pub(crate) async fn run(context: &Context) -> Result<(), Failure> {
-    match Door::open(&context.config()?).await?.ask(Request::Status).await? {
+    match Door::open(context).await?.ask(Request::Status).await? {
         Answer::Status(view) if context.screen.is_json() => context.screen.json(&view),
         Answer::Status(view) => show(context, &view),
         other => unexpected(&other),

@@ -40,7 +40,7 @@ pub(crate) async fn run(command: Token, context: &Context) -> Result<(), Failure
         Token::List => Request::Tokens,
         Token::Revoke { id } => Request::RevokeToken { id },
     };
-    match Door::open(&context.config()?).await?.ask(request).await? {
+    match Door::open(context).await?.ask(request).await? {
         Answer::Token(token) if context.screen.is_json() => context.screen.json(&token),
         Answer::Token(token) => context.screen.line(&token.token),
         Answer::Tokens(rows) => show(context, &rows),

@@ -18,7 +18,7 @@ pub(crate) struct Trace {
 }
 
 pub(crate) async fn run(trace: Trace, context: &Context) -> Result<(), Failure> {
-    let rows = match Door::open(&context.config()?).await?.ask(Request::Trace { of: trace.of.clone() }).await? {
+    let rows = match Door::open(context).await?.ask(Request::Trace { of: trace.of.clone() }).await? {
         Answer::Trace(rows) => rows,
         other => return unexpected(&other),
     };

@@ -12,7 +12,7 @@ use serde_json::json;
 
 /// Exit 1 and a list if an invariant is broken.
 pub(crate) async fn verify(context: &Context) -> Result<(), Failure> {
-    let faults = match Door::open(&context.config()?).await?.ask(Request::Verify).await? {
+    let faults = match Door::open(context).await?.ask(Request::Verify).await? {
         Answer::Faults(faults) => faults,
         other => return unexpected(&other),
     };
@@ -30,7 +30,7 @@ pub(crate) async fn verify(context: &Context) -> Result<(), Failure> {
 }
 
 pub(crate) async fn compact(context: &Context) -> Result<(), Failure> {
-    match Door::open(&context.config()?).await?.ask(Request::Compact).await? {
+    match Door::open(context).await?.ask(Request::Compact).await? {
         Answer::Compacted { before_bytes, after_bytes } if context.screen.is_json() => {
             context.screen.json(&json!({ "before_bytes": before_bytes, "after_bytes": after_bytes }))
         }

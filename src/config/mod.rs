@@ -96,8 +96,7 @@ impl Config {
     /// # Errors
     /// Everything wrong with it.
     pub fn load(file: Option<&Path>, data_dir: Option<&Path>, environment: &Environment) -> Result<Self, Faults> {
-        let default = Path::new(DEFAULT_FILE);
-        let file = file.or_else(|| default.exists().then_some(default));
+        let file = file.or(default_file());
         let mut config = match file {
             None => Self::parse(DEVELOPMENT, DEVELOPMENT_NAME, Path::new("."), environment)?,
             Some(path) => {
@@ -129,6 +128,27 @@ impl Config {
     pub fn is_development(&self) -> bool {
         self.file.is_none()
     }
+}
+
+/// The data directory that a configuration names, whatever else is wrong with it: enough to find the daemon, whose
+/// secrets a command may not be able to read.
+#[must_use]
+pub fn data_dir_of(file: Option<&Path>, data_dir: Option<&Path>, environment: &Environment) -> Option<PathBuf> {
+    if let Some(data_dir) = data_dir {
+        return Some(data_dir.to_owned());
+    }
+    let file = file.or(default_file());
+    let (text, base) = match file {
+        None => (DEVELOPMENT.to_owned(), Path::new(".")),
+        Some(path) => (read_file(path).ok()?, path.parent().unwrap_or(Path::new("."))),
+    };
+    Some(self::data_dir(&Reader::new(&text, "", base, environment)))
+}
+
+/// [`DEFAULT_FILE`], if it exists.
+fn default_file() -> Option<&'static Path> {
+    let default = Path::new(DEFAULT_FILE);
+    default.exists().then_some(default)
 }
 
 /// Every key there is (`http.listen`, `mailbox.user`), for the test of the sample.

@@ -28,4 +28,5 @@ mod sources;
 mod support;
 mod tidy;
 mod torn_write;
+mod unit_file;
 mod workload;

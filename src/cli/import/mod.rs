@@ -23,6 +23,8 @@ use std::io;
 use std::path::Path;
 use std::path::PathBuf;
 
+/// Largest mail where the configuration cannot be read here, only by the daemon.
+const MAIL_BYTES_MAX: u64 = 50 << 20;
 /// Without a terminal, a line after so many mails.
 const LINE_EVERY: u64 = 1_000;
 
@@ -60,8 +62,8 @@ pub(crate) struct Found {
 }
 
 pub(crate) async fn run(command: Import, context: &Context) -> Result<(), Failure> {
-    let config = context.config()?;
-    let bytes_max = usize::try_from(config.limits.message_bytes_max).unwrap_or(usize::MAX);
+    let configured = context.config().map(|config| config.limits.message_bytes_max);
+    let bytes_max = usize::try_from(configured.unwrap_or(MAIL_BYTES_MAX)).unwrap_or(usize::MAX);
     let (from, files) = match command {
         Import::Eml(from) => {
             let files = files_of(&from.paths, maildir::mails_of_plain)?;
@@ -76,7 +78,7 @@ pub(crate) async fn run(command: Import, context: &Context) -> Result<(), Failur
             (from, Files::Mboxes(files))
         }
     };
-    let mut importing = Importing::new(Door::open(&config).await?, from.support, files.bytes()?);
+    let mut importing = Importing::new(Door::open(context).await?, from.support, files.bytes()?);
     let outcome = importing.all(files, bytes_max).await;
     importing.report(context)?;
     outcome
