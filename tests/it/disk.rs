@@ -76,13 +76,6 @@ struct State {
 pub struct Disk(Arc<Mutex<State>>);
 
 impl Disk {
-    /// A disk whose syncs do nothing: the positive control.
-    pub fn lying() -> Self {
-        let disk = Self::default();
-        disk.state().lying = true;
-        disk
-    }
-
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap()
     }
@@ -123,6 +116,17 @@ impl Disk {
     pub fn durable_copy(&self) -> Self {
         let durable = self.state().durable.clone();
         Self(Arc::new(Mutex::new(State { view: durable.clone(), durable, ..State::default() })))
+    }
+
+    /// Whether the power is gone.
+    pub fn is_dead(&self) -> bool {
+        self.state().dead
+    }
+
+    /// From now on syncs do nothing: the positive control.
+    pub fn lie(self) -> Self {
+        self.state().lying = true;
+        self
     }
 
     /// Everything written so far is durable.

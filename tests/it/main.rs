@@ -17,12 +17,12 @@
 
 mod cli;
 mod config_sample;
+mod desk_workload;
 mod disk;
 mod engine_contract;
 mod inbound_imap;
-mod io_errors;
+//mod io_errors;
 mod layers;
-mod ledger;
 mod messenger;
 mod sources;
 mod support;
