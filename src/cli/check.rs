@@ -1,8 +1,10 @@
 //! `deskgate check`.
 
 use crate::channel::imap;
+use crate::channel::smtp_out;
 use crate::cli::Context;
 use crate::config::Config;
+use crate::config::relay::Relay;
 use crate::daemon;
 use crate::daemon::exit::Exit;
 use crate::daemon::exit::Failure;
@@ -11,13 +13,13 @@ use serde_json::json;
 /// Check configuration, templates and permissions.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Check {
-    /// Also sign in to every mailbox
+    /// Also sign in to every mailbox and relay
     #[arg(long)]
     connect: bool,
 }
 
 /// One step of a sign-in: what, and how it went.
-pub(crate) type Step = (&'static str, Result<String, String>);
+pub(crate) type Step = (String, Result<String, String>);
 
 pub(crate) async fn run(check: Check, context: &Context) -> Result<(), Failure> {
     let config = context.config()?;
@@ -36,6 +38,12 @@ pub(crate) async fn run(check: Check, context: &Context) -> Result<(), Failure> 
             connections.push(json!({ "mailbox": mailbox.name, "ok": signed_in, "steps": in_json(&steps) }));
             sound &= signed_in;
         }
+        for relay in &config.relays {
+            let (steps, signed_in) = sign_in_to_relay(&config, relay).await;
+            show(context, &format!("relay {}", relay.name), &steps)?;
+            connections.push(json!({ "relay": relay.name, "ok": signed_in, "steps": in_json(&steps) }));
+            sound &= signed_in;
+        }
     }
     if context.screen.is_json() {
         context.screen.json(&json!({ "config": source, "ok": sound, "connections": connections }))?;
@@ -46,8 +54,18 @@ pub(crate) async fn run(check: Check, context: &Context) -> Result<(), Failure> 
 /// Signs in to a mailbox, step by step.
 pub(crate) async fn sign_in(config: &Config, mailbox: &crate::config::mailbox::Mailbox) -> (Vec<Step>, bool) {
     let steps = imap::test_sign_in(&daemon::mailbox_options(mailbox, config)).await;
-    let signed_in = steps.iter().all(|(_, outcome)| outcome.is_ok());
-    (steps, signed_in)
+    let steps = steps.into_iter().map(|(step, outcome)| (step.to_owned(), outcome)).collect();
+    judged(steps)
+}
+
+/// Signs in to a relay, step by step; sends nothing.
+pub(crate) async fn sign_in_to_relay(config: &Config, relay: &Relay) -> (Vec<Step>, bool) {
+    judged(smtp_out::probe(&daemon::relay_options(relay, config)).await)
+}
+
+fn judged(steps: Vec<Step>) -> (Vec<Step>, bool) {
+    let sound = steps.iter().all(|(_, outcome)| outcome.is_ok());
+    (steps, sound)
 }
 
 /// Shows steps to people.

@@ -15,6 +15,7 @@ mod init;
 mod mailbox;
 mod quarantine;
 mod queue;
+mod relay;
 mod screen;
 mod serve;
 mod status;
@@ -106,6 +107,9 @@ enum Command {
     /// Mailboxes
     #[command(subcommand)]
     Mailbox(mailbox::Mailbox),
+    /// Relays
+    #[command(subcommand)]
+    Relay(relay::Relay),
     /// Write a commented configuration
     Init(init::Init),
 }
@@ -187,6 +191,7 @@ fn dispatch(command: Command, context: &Context) -> Running<'_> {
         Command::Verify => Box::pin(upkeep::verify(context)),
         Command::Compact => Box::pin(upkeep::compact(context)),
         Command::Mailbox(mailbox) => Box::pin(mailbox::run(mailbox, context)),
+        Command::Relay(relay) => Box::pin(relay::run(relay, context)),
         Command::Init(init) => Box::pin(std::future::ready(init::run(init, context))),
     }
 }

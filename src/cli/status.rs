@@ -34,6 +34,7 @@ fn show(context: &Context, view: &StatusView) -> Result<(), Failure> {
         ("broadcasts", format!("{} running", view.broadcasts_running)),
         ("quarantine", view.quarantined.to_string()),
         ("store", format!("{}, {} commits, last {commit}", bytes(view.store_bytes), view.commits)),
+        ("sockets", format!("{} open", view.sockets)),
         ("event log", format!("at {}", view.log_seq)),
         ("restarts", counts(&view.restarts)),
     ];
@@ -42,6 +43,9 @@ fn show(context: &Context, view: &StatusView) -> Result<(), Failure> {
     }
     for mailbox in &view.mailboxes {
         context.screen.line(&mailbox_line(mailbox))?;
+    }
+    for (name, words) in &view.relays {
+        context.screen.line(&format!("relay       {name}: {}", clean(words)))?;
     }
     for error in &view.last_errors {
         context.screen.line(&format!("error       {}", clean(error)))?;

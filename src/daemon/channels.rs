@@ -5,11 +5,15 @@ use crate::channel::imap::MailboxOptions;
 use crate::channel::imap::Password;
 use crate::channel::smtp_in::ListenerOptions;
 use crate::channel::smtp_in::Protocol;
+use crate::channel::smtp_out::Credentials;
+use crate::channel::smtp_out::RelayOptions;
+use crate::channel::smtp_out::RelayTls;
 use crate::config::Config;
 use crate::config::listen::TlsFiles;
 use crate::config::mailbox::After;
 use crate::config::mailbox::Mailbox;
 use crate::config::mailbox::Tls;
+use crate::config::relay::Relay;
 use crate::daemon::exit::Exit;
 use crate::daemon::exit::Failure;
 use rustls::pki_types::CertificateDer;
@@ -50,6 +54,23 @@ fn tls(files: &TlsFiles) -> Result<rustls::ServerConfig, Failure> {
         .with_safe_default_protocol_versions()
         .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, key))
         .map_err(|error| refused(error.to_string()))
+}
+
+/// Options of a relay.
+pub(crate) fn relay(relay: &Relay, config: &Config) -> RelayOptions {
+    let tls = match relay.tls {
+        Tls::Implicit => RelayTls::Implicit,
+        Tls::StartTls => RelayTls::StartTls,
+        Tls::None => RelayTls::None,
+    };
+    let mut options = RelayOptions::new(&relay.name, &relay.host, relay.port, tls, &config.smtp.hostname);
+    options.credentials = relay
+        .sign_in
+        .as_ref()
+        .map(|(user, password)| Credentials::new(user.clone(), password.reveal_text().unwrap_or_default().to_owned()));
+    options.connections = relay.connections;
+    options.rate_per_minute = relay.rate_per_minute;
+    options
 }
 
 /// Options of a mailbox.

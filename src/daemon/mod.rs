@@ -29,6 +29,7 @@ mod tasks;
 mod workers;
 
 pub(crate) use crate::daemon::channels::mailbox as mailbox_options;
+pub(crate) use crate::daemon::channels::relay as relay_options;
 
 use crate::channel::messenger::hub::Hub;
 use crate::config::Config;

@@ -6,6 +6,8 @@ use crate::channel::smtp_in;
 use crate::channel::smtp_in::ListenerOptions;
 use crate::channel::smtp_in::Protocol;
 use crate::channel::smtp_in::SmtpListener;
+use crate::channel::smtp_out;
+use crate::channel::smtp_out::RelayHealth;
 use crate::config::Config;
 use crate::daemon::channels;
 use crate::daemon::control::Control;
@@ -51,6 +53,7 @@ pub(super) struct Parts<'a> {
 pub(super) fn start(parts: &Parts<'_>, site: &Site, listeners: Listeners) -> Result<(), Failure> {
     watch_store(parts);
     start_workers(parts);
+    outbox(parts);
     if let Some(bound) = listeners.smtp {
         mail_listener(parts, "smtp", bound, channels::listener(parts.config, Protocol::Smtp)?);
     }
@@ -125,6 +128,16 @@ fn mailboxes(parts: &Parts<'_>) {
             imap::run(options.clone(), Arc::clone(&door), clock.clone(), drain.clone(), sender.clone())
         });
     }
+}
+
+fn outbox(parts: &Parts<'_>) {
+    let (sender, state) = watch::channel(RelayHealth::default());
+    let relay = parts.config.relays.first().map(|relay| channels::relay(relay, parts.config));
+    if let Some(relay) = &relay {
+        parts.health.watch_relay(&relay.name, state);
+    }
+    let (desk, drain) = (parts.house.desk.clone(), parts.drain.clone());
+    parts.supervisor.keep("outbox", move || smtp_out::run(desk.clone(), relay.clone(), sender.clone(), drain.clone()));
 }
 
 fn messenger(parts: &Parts<'_>, site: &Site) {

@@ -27,6 +27,7 @@ use crate::domain::id::DeliveryId;
 use crate::domain::id::IntakeId;
 use crate::domain::id::TokenId;
 use crate::http::ops::health::phase_word;
+use crate::http::ops::health::relay_words;
 use crate::store::backup;
 use std::io;
 use std::io::Write;
@@ -179,6 +180,8 @@ fn status(control: &Control) -> Result<StatusView, Failure> {
             last_error: state.last_error,
         };
         view.mailboxes = health.mailboxes().into_iter().map(row).collect();
+        view.relays = health.relays().into_iter().map(|(name, relay)| (name, relay_words(&relay, now))).collect();
+        view.sockets = health.sockets().open;
     }
     Ok(view)
 }

@@ -99,6 +99,10 @@ pub(crate) struct StatusView {
     pub(crate) ready: bool,
     pub(crate) reasons: Vec<String>,
     pub(crate) mailboxes: Vec<MailboxRow>,
+    /// Relay and how it is, in words.
+    pub(crate) relays: BTreeMap<String, String>,
+    /// Messenger sockets open now.
+    pub(crate) sockets: u64,
     pub(crate) deliveries: BTreeMap<String, u64>,
     /// How long the oldest due delivery waits, in seconds.
     pub(crate) oldest_due_s: Option<u64>,

@@ -6,6 +6,8 @@ use crate::channel::imap::MailboxPhase;
 use crate::channel::imap::MailboxState;
 use crate::channel::messenger::hub::Counts;
 use crate::channel::messenger::hub::Hub;
+use crate::channel::smtp_out::RelayHealth;
+use crate::domain::id::Millis;
 use std::collections::BTreeMap;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -41,6 +43,19 @@ pub enum StoreCondition {
     Faulty(String),
 }
 
+/// How a relay is, for people.
+#[must_use]
+pub fn relay_words(relay: &RelayHealth, now: Millis) -> String {
+    match relay {
+        RelayHealth::Capturing => "mail is captured".to_owned(),
+        RelayHealth::Untried => "nothing was sent yet".to_owned(),
+        RelayHealth::Up => "up".to_owned(),
+        RelayHealth::Down { since, last_error } => {
+            format!("down for {} s: {last_error}", now.since(*since).as_secs())
+        }
+    }
+}
+
 /// What became of arrivals, by channel and result.
 pub type IntakeCounts = BTreeMap<(&'static str, &'static str), u64>;
 
@@ -58,6 +73,7 @@ struct Facts {
     intake: IntakeCounts,
     errors: VecDeque<String>,
     sockets: Option<Hub>,
+    relays: BTreeMap<String, watch::Receiver<RelayHealth>>,
 }
 
 impl Health {
@@ -99,6 +115,17 @@ impl Health {
     /// Adds a mailbox by name.
     pub fn watch_mailbox(&self, name: &str, state: watch::Receiver<MailboxState>) {
         self.facts().mailboxes.insert(name.to_owned(), state);
+    }
+
+    /// Adds the relay by name.
+    pub fn watch_relay(&self, name: &str, state: watch::Receiver<RelayHealth>) {
+        self.facts().relays.insert(name.to_owned(), state);
+    }
+
+    /// How the relay is; nothing where mail is captured.
+    #[must_use]
+    pub fn relays(&self) -> BTreeMap<String, RelayHealth> {
+        self.facts().relays.iter().map(|(name, state)| (name.clone(), state.borrow().clone())).collect()
     }
 
     /// Gives the messenger's counts a place to be read.

@@ -4,6 +4,7 @@
 //! scrape can never show a value that was forgotten to be set.
 
 use crate::channel::messenger::hub::Counts;
+use crate::channel::smtp_out::RelayHealth;
 use crate::desk::journal::Status;
 use crate::domain::id::Millis;
 use crate::http::ops::health::Health;
@@ -31,6 +32,7 @@ pub(crate) fn page(health: &Health, status: &Status, now: Millis) -> Result<Stri
     store(&mut registry, health, status);
     intake(&mut registry, health, status);
     mailboxes(&mut registry, health, now);
+    relays(&mut registry, health);
     sockets(&mut registry, health.sockets());
     tasks(&mut registry, health);
     let mut page = String::new();
@@ -49,6 +51,15 @@ fn deliveries(registry: &mut Registry, status: &Status, now: Millis) {
     registry.register("delivery_oldest_due_seconds", "How long the oldest due delivery waits", oldest);
     let running = gauge(status.broadcasts_running);
     registry.register("broadcasts_running", "Broadcasts that are being told", running);
+}
+
+fn relays(registry: &mut Registry, health: &Health) {
+    let up = Gauges::default();
+    for (name, relay) in health.relays() {
+        let takes = !matches!(relay, RelayHealth::Down { .. });
+        up.get_or_create(&vec![("relay", name)]).set(i64::from(takes));
+    }
+    registry.register("relay_up", "0 when the relay takes no mail", up);
 }
 
 fn sockets(registry: &mut Registry, counts: Counts) {

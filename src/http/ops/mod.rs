@@ -8,6 +8,7 @@ mod metrics;
 use crate::desk::Desk;
 use crate::http::ops::health::Health;
 use crate::http::ops::health::phase_word;
+use crate::http::ops::health::relay_words;
 use axum::Json;
 use axum::Router;
 use axum::extract::State;
@@ -64,7 +65,14 @@ async fn readyz(State(ops): State<Ops>) -> Response {
             })
         })
         .collect();
-    let body = json!({ "ready": reasons.is_empty(), "reasons": reasons, "mailboxes": mailboxes });
+    let relays: Vec<Value> = ops
+        .health
+        .relays()
+        .into_iter()
+        .map(|(name, relay)| json!({ "name": name, "state": relay_words(&relay, now) }))
+        .collect();
+    let ready = reasons.is_empty();
+    let body = json!({ "ready": ready, "reasons": reasons, "mailboxes": mailboxes, "relays": relays });
     (status, Json(body)).into_response()
 }
 
