@@ -11,7 +11,6 @@ mod outbox;
 mod talk;
 mod tickets;
 
-pub use crate::desk_workload::book::Arrivals;
 pub use crate::desk_workload::image::Image;
 pub use crate::desk_workload::image::SUPPORT;
 pub use crate::desk_workload::image::address;
@@ -77,13 +76,15 @@ pub struct DeskWorkload {
     seed: u64,
     rng: Rng,
     now: Millis,
+    /// Takes the kinds of steps in turn instead of drawing them; the next one's place.
+    script: Option<usize>,
     pub book: Book,
 }
 
 /// A desk's process.
 pub struct Life {
     runtime: Runtime,
-    store: Store,
+    pub store: Store,
     pub desk: Desk,
 }
 
@@ -104,7 +105,15 @@ impl DeskWorkload {
         };
         let known = image.reports.iter().take(4).map(known).collect();
         let book = Book { known, next_uid: 1, ..Book::default() };
-        Self { image, files: scratch_dir(), seed, rng: Rng::new(seed ^ 0xDE5C), now: image::BEGUN_AT, book }
+        Self {
+            image,
+            files: scratch_dir(),
+            seed,
+            rng: Rng::new(seed ^ 0xDE5C),
+            now: image::BEGUN_AT,
+            script: None,
+            book,
+        }
     }
 
     /// One that takes a thing for acknowledged when it is asked for.
@@ -112,6 +121,11 @@ impl DeskWorkload {
         let mut workload = Self::new(seed);
         workload.book.hasty = true;
         workload
+    }
+
+    /// One that takes every kind of step in turn.
+    pub fn scripted(seed: u64) -> Self {
+        Self { script: Some(0), ..Self::new(seed) }
     }
 
     async fn take(&mut self, step: Step, life: &Life) -> Result<(), Stop> {
@@ -134,6 +148,11 @@ impl DeskWorkload {
     }
 
     fn draw(&mut self) -> Step {
+        if let Some(next) = &mut self.script {
+            let (step, _) = STEPS[*next % STEPS.len()];
+            *next += 1;
+            return step;
+        }
         let mut at = self.rng.below(STEPS.iter().map(|(_, share)| share).sum());
         for (step, share) in STEPS {
             if at < share {
@@ -178,7 +197,7 @@ impl Workload for DeskWorkload {
 
     fn begin(&mut self, store: Store) -> Result<Life, Stop> {
         let runtime = Builder::new_current_thread().build().unwrap();
-        let opened = runtime.block_on(image::desk(store.clone(), self.files.path(), self.now));
+        let opened = runtime.block_on(desk(store.clone(), self.files.path(), self.now));
         match opened {
             Ok(desk) => Ok(Life { runtime, store, desk }),
             Err(error) => {

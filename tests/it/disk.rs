@@ -67,6 +67,8 @@ struct State {
     failing_reads: u64,
     dead: bool,
     lying: bool,
+    forgetful: bool,
+    failures: u64,
     capacity: Option<u64>,
     syncs: u64,
 }
@@ -84,6 +86,7 @@ impl Disk {
     pub fn arm(&self, at: u64, fault: Fault) {
         let mut state = self.state();
         state.operations = 0;
+        state.failures = 0;
         state.fault = Some((at, fault));
     }
 
@@ -123,10 +126,22 @@ impl Disk {
         self.state().dead
     }
 
-    /// From now on syncs do nothing: the positive control.
+    /// From now on syncs do nothing: a positive control.
     pub fn lie(self) -> Self {
         self.state().lying = true;
         self
+    }
+
+    /// From now on syncs do nothing and a crash takes everything back, so that the store opens as it was before: a
+    /// positive control for the audit itself.
+    pub fn forget(self) -> Self {
+        self.state().forgetful = true;
+        self.lie()
+    }
+
+    /// How many operations failed since the last arming.
+    pub fn failures(&self) -> u64 {
+        self.state().failures
     }
 
     /// Everything written so far is durable.
@@ -140,6 +155,9 @@ impl Disk {
     pub fn crash(&self, rng: &mut Rng) {
         let mut state = self.state();
         let mut lost = std::mem::take(&mut state.unsynced);
+        if state.forgetful {
+            lost.clear();
+        }
         if rng.below(2) == 0 {
             for i in (1..lost.len()).rev() {
                 lost.swap(i, rng.below(i as u64 + 1) as usize);
@@ -165,6 +183,12 @@ impl Disk {
 
 impl State {
     fn operate(&mut self) -> io::Result<()> {
+        let outcome = self.fail_if_told();
+        self.failures += u64::from(outcome.is_err());
+        outcome
+    }
+
+    fn fail_if_told(&mut self) -> io::Result<()> {
         if self.dead {
             return Err(io::Error::other("no power"));
         }

@@ -8,6 +8,8 @@ use deskgate::store::Store;
 use deskgate::store::redb::Redb;
 use std::collections::BTreeMap;
 use std::num::NonZero;
+use std::panic::AssertUnwindSafe;
+use std::panic::catch_unwind;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::atomic::AtomicU64;
@@ -18,7 +20,7 @@ use std::thread;
 const CACHE_BYTES: usize = 1 << 20;
 
 /// The power goes within so many operations of the disk; a life has some ten steps then.
-const LIFE_OPERATIONS_MAX: u64 = 160;
+const LIFE_OPERATIONS_MAX: u64 = 300;
 
 /// Lives of one store.
 const LIVES: u64 = 4;
@@ -111,7 +113,9 @@ pub fn in_parallel(
                     if number >= first + count || !seen.lock().unwrap().1.is_empty() {
                         break;
                     }
-                    let outcome = case(number);
+                    // A damaged store can make the engine panic; that is a failure like any other.
+                    let outcome = catch_unwind(AssertUnwindSafe(|| case(number)));
+                    let outcome = outcome.unwrap_or_else(|_| Err("panicked; see above".to_owned()));
                     let mut seen = seen.lock().unwrap();
                     match outcome {
                         Ok(tally) => seen.0.add(&tally),

@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 #[derive(Clone, Debug)]
 pub enum Sort {
     /// A mail: its bytes, its Message-ID, the mailbox's UID if it came that way, the thread it must join.
-    Mail { raw: Vec<u8>, message_id: String, uid: Option<u32>, joins: Option<ThreadId> },
+    Mail { raw: String, message_id: String, uid: Option<u32>, joins: Option<ThreadId> },
     /// A contact's post with a `client_id`.
     Post { contact: ContactId, client_id: String, thread: Option<ThreadId> },
     /// An agent's comment.

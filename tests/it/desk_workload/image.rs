@@ -141,7 +141,7 @@ pub fn ticket(ticket_type: TicketTypeId, title: &str, link_to: Option<ThreadId>)
     }
 }
 
-pub async fn add_agent(desk: &Desk) -> Result<Caller> {
+async fn add_agent(desk: &Desk) -> Result<Caller> {
     let email = address("maria@desk.example");
     let (name, role) = ("Maria Agent".to_owned(), AgentRole::Admin);
     desk.add_agent(NewAgent { email: email.clone(), name, role, password: None }).await?;

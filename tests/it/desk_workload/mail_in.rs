@@ -74,7 +74,7 @@ impl DeskWorkload {
             mark(n)
         );
         let speaker = Speaker::Customer { address: from.to_owned(), contact: None };
-        self.book.say(Sort::Mail { raw: raw.into_bytes(), message_id, uid, joins }, speaker)
+        self.book.say(Sort::Mail { raw, message_id, uid, joins }, speaker)
     }
 
     /// A mail that was tried before; one without an answer first, as its sender does.
@@ -92,7 +92,7 @@ impl DeskWorkload {
     async fn deliver(&mut self, life: &Life, n: usize, kind: &'static str) -> Result<(), Stop> {
         let Sort::Mail { raw, uid, joins, .. } = self.book.words[n].sort.clone() else { return Ok(()) };
         self.book.arrivals.attempted += 1;
-        let accepted = life.desk.accept(arrival(raw, uid)).await.map_err(stop_mail)?;
+        let accepted = life.desk.accept(arrival(raw.into_bytes(), uid)).await.map_err(stop_mail)?;
         let before = self.book.words[n].thread;
         let (thread, part) = match accepted {
             Accepted::Part { thread, part, new_thread } if before.is_none() => {
