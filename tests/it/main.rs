@@ -25,6 +25,7 @@ mod intake_promises;
 mod io_errors;
 mod layers;
 mod messenger;
+mod outbound_smtp;
 mod sources;
 mod support;
 mod tidy;

@@ -249,7 +249,7 @@ impl<O: Outbox> Worker<O> {
         }
         self.idle.extend(done.connection);
         if let Some(verdict) = done.verdict {
-            tracing::debug!(delivery = %done.id, ?verdict, "delivery attempted");
+            told(done.id, &verdict);
             self.ending.spawn(settle(self.outbox.clone(), done.id, verdict));
         }
     }
@@ -306,6 +306,17 @@ impl<O: Outbox> Worker<O> {
         };
         if timeout(grace, all_ended).await.is_err() {
             tracing::warn!("mail under way takes long to end");
+        }
+    }
+}
+
+/// What people may want to find in the log; who the mail was for is not among it.
+fn told(id: DeliveryId, verdict: &Verdict) {
+    match verdict {
+        Verdict::Failed { reason } => tracing::info!(delivery = %id, reason, "delivery failed"),
+        Verdict::Uncertain { reason } => tracing::info!(delivery = %id, reason, "delivery uncertain"),
+        Verdict::Delivered { .. } | Verdict::Deferred { .. } | Verdict::Skipped(_) => {
+            tracing::debug!(delivery = %id, ?verdict, "delivery attempted");
         }
     }
 }

@@ -7,3 +7,5 @@ pub(crate) mod dovecot;
 pub(crate) mod gateway;
 pub(crate) mod http_client;
 pub(crate) mod smtp_client;
+pub(crate) mod smtp_peer;
+pub(crate) mod smtp_sink;

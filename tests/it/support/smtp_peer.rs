@@ -97,6 +97,7 @@ struct Shared {
     said: Mutex<Vec<String>>,
     changed: watch::Sender<usize>,
     connections: AtomicUsize,
+    dots: AtomicUsize,
 }
 
 /// A running peer; it ends with the test's runtime.
@@ -138,6 +139,7 @@ impl SmtpPeer {
             said: Mutex::default(),
             changed: watch::Sender::new(0),
             connections: AtomicUsize::new(0),
+            dots: AtomicUsize::new(0),
         });
         let peer = Self { address, shared: Arc::clone(&shared) };
         tokio::spawn(async move {
@@ -162,6 +164,11 @@ impl SmtpPeer {
     /// Every command line so far, over all connections.
     pub fn commands(&self) -> Vec<String> {
         lock(&self.shared.said).clone()
+    }
+
+    /// How many messages came with their end, accepted or not.
+    pub fn dots(&self) -> usize {
+        self.shared.dots.load(Ordering::SeqCst)
     }
 
     /// How many connections were made.
@@ -290,6 +297,8 @@ impl Dialogue {
             return Ok(());
         }
         let message = self.text().await?;
+        self.shared.dots.fetch_add(1, Ordering::SeqCst);
+        self.shared.changed.send_modify(|n| *n += 1);
         let moment = self.moment(Stage::Dot, "");
         let taken = Taken { from: self.from.clone(), to: self.to.clone(), message, connection: self.connection };
         match (self.shared.script)(&moment) {
