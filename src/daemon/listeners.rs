@@ -9,6 +9,7 @@ use std::fs;
 use std::fs::Permissions;
 use std::io;
 use std::io::Write;
+use std::net::SocketAddr;
 use std::net::TcpListener;
 use std::os::unix::fs::FileTypeExt;
 use std::os::unix::fs::PermissionsExt;
@@ -16,6 +17,12 @@ use std::os::unix::net::UnixListener;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::path::PathBuf;
+use tokio::net::TcpSocket;
+
+/// Kept by the kernel for a peer that is slow to read (P20); Linux doubles it for its own needs.
+const SEND_BUFFER_BYTES: u32 = 128 * 1_024;
+/// Connections that wait to be accepted.
+const BACKLOG: u32 = 1_024;
 
 /// A bound socket.
 #[derive(Debug)]
@@ -32,8 +39,7 @@ impl Bound {
         match listen {
             Listen::Off => Ok(None),
             Listen::Tcp(address) => {
-                let listener = TcpListener::bind(address).map_err(refused)?;
-                listener.set_nonblocking(true).map_err(refused)?;
+                let listener = bind_tcp(*address).map_err(refused)?;
                 Ok(Some(Self::Tcp(listener)))
             }
             Listen::Unix(path) => {
@@ -58,6 +64,16 @@ impl Bound {
             Self::Unix(_, path) => format!("unix:{}", path.display()),
         }
     }
+}
+
+/// Binds a TCP socket whose connections, which inherit it, hold [`SEND_BUFFER_BYTES`] in the kernel for a peer that does
+/// not read. Without that the kernel takes up to 4 MB for each, and behind them no close code would arrive in time.
+fn bind_tcp(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    socket.set_reuseaddr(true)?;
+    socket.set_send_buffer_size(SEND_BUFFER_BYTES)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)?.into_std()
 }
 
 /// Binds a Unix socket with `mode`; a socket that a killed process left is replaced, a living one is not.

@@ -81,6 +81,7 @@ where
     settled(timeout(within, socket.send(Message::Ping(Bytes::new()))).await)
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "taken as it comes from the timer")]
 fn settled(written: Result<Result<(), tungstenite::Error>, tokio::time::error::Elapsed>) -> Result<(), End> {
     match written {
         Ok(Ok(())) => Ok(()),

@@ -2,6 +2,7 @@
 
 mod bench;
 mod client;
+mod daemon;
 mod handshake;
 mod limits;
 mod resume;
