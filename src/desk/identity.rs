@@ -156,7 +156,7 @@ impl Desk {
             let mut contact = known.clone().unwrap_or_else(fresh);
             contact.external_id = person.user_id.clone().or(contact.external_id);
             touch(&mut contact, &person, true);
-            keep(tx, known, contact, &at)
+            keep(tx, known.as_ref(), contact, &at)
         });
         let contact = found.await.map_err(unavailable)?;
         Ok(Session { contact, visitor: None, verified: true })
@@ -182,7 +182,7 @@ impl Desk {
             if let (Some(known), Some(token)) = (known, &token) {
                 let mut contact = known.clone();
                 touch(&mut contact, &person, false);
-                return Ok((keep(tx, Some(known), contact, &at)?, token.clone()));
+                return Ok((keep(tx, Some(&known), contact, &at)?, token.clone()));
             }
             let mut contact = Contact::new(ContactId(at.id()), ContactRole::Visitor, at.now);
             touch(&mut contact, &person, false);
@@ -208,8 +208,8 @@ fn touch(contact: &mut Contact, person: &Person, proved: bool) {
 
 /// Saves what the visit changed. That somebody was here is noted now and then, and is no event: many sockets come back
 /// at once after a restart.
-fn keep(tx: &mut dyn WriteTx, known: Option<Contact>, mut contact: Contact, at: &At) -> store::Result<Contact> {
-    let changed = known.as_ref() != Some(&contact);
+fn keep(tx: &mut dyn WriteTx, known: Option<&Contact>, mut contact: Contact, at: &At) -> store::Result<Contact> {
+    let changed = known != Some(&contact);
     let last_seen = contact.last_seen_at.replace(at.now);
     if changed {
         contact.updated_at = at.now;
