@@ -123,9 +123,18 @@ fn mailboxes(parts: &Parts<'_>) {
         parts.health.watch_mailbox(&mailbox.name, state);
         let options = channels::mailbox(mailbox, parts.config);
         let (door, drain) = (door(parts.house, parts.health), parts.drain.clone());
-        let clock = parts.house.desk.clock().clone();
+        let desk = parts.house.desk.clone();
         parts.supervisor.keep(&format!("mailbox {}", mailbox.name), move || {
-            imap::run(options.clone(), Arc::clone(&door), clock.clone(), drain.clone(), sender.clone())
+            let (mut options, desk, sender) = (options.clone(), desk.clone(), sender.clone());
+            let (door, drain) = (Arc::clone(&door), drain.clone());
+            async move {
+                match desk.mailbox_added_at(&options.name).await {
+                    Ok(_) if options.import_existing => {}
+                    Ok(added_at) => options.import_since = Some(added_at),
+                    Err(error) => return tracing::error!(mailbox = options.name, %error, "mailbox cannot begin"),
+                }
+                imap::run(options, door, desk.clock().clone(), drain, sender).await;
+            }
         });
     }
 }

@@ -3,6 +3,7 @@
 use crate::desk::Desk;
 use crate::desk::Result;
 use crate::desk::random_bytes;
+use crate::domain::id::Millis;
 use crate::store;
 use crate::store::engine::WriteTx;
 use data_encoding::BASE32_NOPAD;
@@ -10,6 +11,8 @@ use std::fmt;
 
 /// Name of the secret that signs links to attachments (OBJ-44).
 const FILE_KEY: &str = "file_key_1";
+/// How the names of the moments begin at which mailboxes were added.
+const MAILBOX_ADDED: &str = "mailbox_added/";
 /// How every workspace id begins.
 const ID_PREFIX: &str = "dg";
 /// Octets of chance in a workspace id.
@@ -52,6 +55,25 @@ impl Desk {
             Ok(Workspace { id, file_key })
         });
         Ok(known.await?)
+    }
+
+    /// When the mailbox of that name was first read; the first call notes it. Mail from before is not ours to take
+    /// (EML-3). For the daemon.
+    ///
+    /// # Errors
+    /// When the store cannot be read or written.
+    pub async fn mailbox_added_at(&self, mailbox: &str) -> Result<Millis> {
+        let name = format!("{MAILBOX_ADDED}{mailbox}");
+        let now = self.inner.clock.now();
+        let added = self.inner.store.update(move |tx| {
+            let kept: Option<[u8; 8]> = store::meta::secret(tx, &name)?.and_then(|at| at.try_into().ok());
+            if let Some(at) = kept {
+                return Ok(Millis(u64::from_be_bytes(at)));
+            }
+            store::meta::put_secret(tx, &name, &now.0.to_be_bytes())?;
+            Ok(now)
+        });
+        Ok(added.await?)
     }
 }
 
