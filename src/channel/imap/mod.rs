@@ -16,9 +16,9 @@
 //! RFC 6851 (MOVE), RFC 2971 (ID).
 //!
 //! The client is `async-imap`, which trusts its server. What that leaves open is closed in one place each: a stream
-//! before it ([`guard`]) brings deadlines, makes the end of the connection an error and tells how each verb ended; a
-//! judge of lines ([`sieve`]) keeps from its parser what was not asked for, what is too large and what it would end the
-//! connection or the process at ([`trial`]). Left to `async-imap`: tags, verbs, quoting, SASL, and the reading of FETCH,
+//! before it (`guard`) brings deadlines, makes the end of the connection an error and tells how each verb ended; a
+//! judge of lines (`sieve`) keeps from its parser what was not asked for, what is too large and what it would end the
+//! connection or the process at (`trial`). Left to `async-imap`: tags, verbs, quoting, SASL, and the reading of FETCH,
 //! SEARCH and folder replies. It sets aside the whole length of a literal when it is announced; that is at most
 //! `message_bytes_max`. It writes verbs, LOGIN too, to `log` at level trace: nothing here may collect `log` records.
 

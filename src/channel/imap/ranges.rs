@@ -1,7 +1,7 @@
 //! Arithmetic of UID ranges: what is not done, what is gone, and how a set is spelt in a verb.
 //!
 //! Ranges are `first..=last`, ascending, neither touching nor overlapping, as in
-//! [`MailboxCursor`](crate::desk::arrival::MailboxCursor). UIDs begin at 1 (RFC 9051 §2.3.1.1).
+//! [`MailboxCursor`]. UIDs begin at 1 (RFC 9051 §2.3.1.1).
 
 use crate::desk::arrival::MailboxCursor;
 use std::collections::BTreeSet;
