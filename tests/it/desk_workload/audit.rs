@@ -57,7 +57,7 @@ pub(super) fn audit(desk: &Desk, store: &Store, image: &Image, book: &Book) -> V
     check(faults.is_empty(), || faults.join("; "))?;
     let held = store.view(|tx| Held::read(tx, image)).map_err(|error| error.to_string())?;
     held.words(book)?;
-    held.posts(store, book)?;
+    posts(store, book)?;
     held.arrivals(book)?;
     held.originals(desk)?;
     held.tickets(book)?;
@@ -125,21 +125,6 @@ impl Held {
             stands(n, word, part)?;
         }
         check(found.is_empty(), || format!("words nobody said: {:?}", found.keys()))
-    }
-
-    /// A key that was acknowledged gives the same answer for good.
-    fn posts(&self, store: &Store, book: &Book) -> Verified {
-        for (n, word) in book.words.iter().enumerate() {
-            let (Sort::Post { contact, client_id, .. }, Some(thread), Some(part)) =
-                (&word.sort, word.thread, word.part)
-            else {
-                continue;
-            };
-            let kept = store.view(|tx| store::client_ids::get(tx, *contact, client_id));
-            let kept = kept.map_err(|error| error.to_string())?.map(|(thread, part, _)| (thread, part));
-            check(kept == Some((thread, part)), || format!("post {n} is known as {kept:?}: {word:?}"))?;
-        }
-        Ok(())
     }
 
     /// P3: what was accepted is in a part, or a duplicate, our own or in quarantine, and in the journal; each once.
@@ -363,6 +348,20 @@ impl Held {
         }
         Ok(())
     }
+}
+
+/// A key that was acknowledged gives the same answer for good.
+fn posts(store: &Store, book: &Book) -> Verified {
+    for (n, word) in book.words.iter().enumerate() {
+        let (Sort::Post { contact, client_id, .. }, Some(thread), Some(part)) = (&word.sort, word.thread, word.part)
+        else {
+            continue;
+        };
+        let kept = store.view(|tx| store::client_ids::get(tx, *contact, client_id));
+        let kept = kept.map_err(|error| error.to_string())?.map(|(thread, part, _)| (thread, part));
+        check(kept == Some((thread, part)), || format!("post {n} is known as {kept:?}: {word:?}"))?;
+    }
+    Ok(())
 }
 
 /// Whether a part is where and what its word says.
