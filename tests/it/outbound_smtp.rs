@@ -25,7 +25,7 @@ fn gateway(port: u16) -> Gateway {
 
 /// A peer whose behaviour can be changed while it runs.
 async fn peer() -> (SmtpPeer, Arc<Mutex<Option<(Stage, Act)>>>) {
-    let behaviour = Arc::new(Mutex::new(None));
+    let behaviour: Arc<Mutex<Option<(Stage, Act)>>> = Arc::default();
     let followed = Arc::clone(&behaviour);
     let peer = SmtpPeer::start(move |at| match &*followed.lock().unwrap() {
         Some((stage, act)) if *stage == at.stage => act.clone(),
@@ -40,11 +40,12 @@ fn replied(gateway: &mut Gateway, customer: &str) -> u64 {
     let taken = gateway.lmtp(customer, SUPPORT, &mail(customer, "Wrong VAT", &id, "Please look"));
     assert!(taken.starts_with("250"), "{taken}");
     let list = gateway.api("GET", "/api/conversations", None).expect(200);
-    let conversation = list["conversations"][0]["id"].as_str().unwrap().to_owned();
+    let conversations = list["conversations"].as_array().unwrap();
+    let conversation = conversations.iter().find(|it| it.to_string().contains(&id)).unwrap()["id"].as_str().unwrap();
     let body = json!({ "message_type": "comment", "type": "admin", "body": "<p>.\n. Looked &amp; done</p>" });
     gateway.api("POST", &format!("/api/conversations/{conversation}/reply"), Some(&body)).expect(200);
     let deliveries = gateway.api("GET", "/api/deliveries", None).expect(200);
-    let found = deliveries["data"].as_array().unwrap().iter().find(|it| it["thread_id"] == conversation.as_str());
+    let found = deliveries["data"].as_array().unwrap().iter().find(|it| it["thread_id"] == conversation);
     found.unwrap_or_else(|| panic!("no delivery in {deliveries}"))["id"].as_str().unwrap().parse().unwrap()
 }
 
@@ -74,7 +75,7 @@ fn a_reply_reaches_a_real_relay_in_its_thread() {
     let mails = sink.mails();
     assert_eq!(mails.len(), 1);
     let ready = gateway.ops("/readyz").expect(200);
-    assert_eq!(ready["relay"]["state"], "up", "{ready}");
+    assert_eq!(ready["relays"][0]["state"], "up", "{ready}");
     let steps = gateway.cli_json(&["relay", "test", "default"]);
     assert_eq!(steps["ok"], true, "{steps}");
     gateway.finish();
@@ -110,7 +111,7 @@ async fn tst_65_451_then_250_is_one_accepted_mail_with_the_same_message_id() {
     let taken = peer.taken();
     assert_eq!(taken.len(), 1, "{taken:?}");
     let message = read(&taken[0].message);
-    let id = message.message_id.as_ref().map(ToString::to_string).unwrap();
+    let id = message.message_id.to_string();
     assert!(id.contains(sent["delivery"]["message_id"].as_str().unwrap()), "{id}");
     assert_eq!(taken[0].to, ["bob@example.net"]);
     assert!(taken[0].from.contains("@example.com>"), "a bounce address of ours: {}", taken[0].from);
@@ -185,11 +186,13 @@ async fn a_relay_that_is_down_is_shown_and_mail_goes_out_when_it_is_back() {
     let deferred = wait_state(&gateway, first, "deferred");
     assert_eq!(deferred["delivery"]["last_reply"], "greeting: 421 4.3.2 closed");
     let ready = gateway.ops("/readyz").expect(200);
-    assert_eq!((&ready["relay"]["state"], &ready["ready"]), (&json!("down"), &json!(true)), "{ready}");
+    let state = ready["relays"][0]["state"].as_str().unwrap();
+    assert!(state.starts_with("down") && state.ends_with("greeting: 421 4.3.2 closed"), "{ready}");
+    assert_eq!(ready["ready"], true, "mail still comes in");
     *behaviour.lock().unwrap() = None;
     retry(&gateway, first);
     wait_state(&gateway, first, "sent");
-    assert_eq!(gateway.ops("/readyz").expect(200)["relay"]["state"], "up");
+    assert_eq!(gateway.ops("/readyz").expect(200)["relays"][0]["state"], "up");
     gateway.finish();
     assert_eq!(peer.taken().len(), 1);
 }

@@ -146,3 +146,25 @@ async fn prepare_composes_the_same_bytes_on_every_try() {
     assert_eq!(id(story.desk.prepare(&delivery).unwrap()), first);
     story.end();
 }
+
+#[tokio::test]
+async fn brc_43_leases_of_a_worker_that_is_gone_end_at_once_and_past_the_dot_uncertain() {
+    let story = Story::begin().await;
+    for n in 0..70 {
+        let headers = format!("From: c{n}@example.com\nSubject: {n}\nMessage-ID: <{n}@example.com>");
+        let thread = thread_of(&story.mail(&headers, "Hello").await);
+        story.desk.agent_comment(&story.agent, thread, text("Hi")).await.unwrap();
+    }
+    let mut leased = story.desk.lease_due(50, LEASE).await.unwrap();
+    leased.extend(story.desk.lease_due(10, LEASE * 2).await.unwrap());
+    let (waiting, past_dot) = (leased[0].id, leased[59].id);
+    story.desk.mark_past_dot(vec![past_dot]).await.unwrap();
+    assert_eq!(story.desk.end_leases().await.unwrap(), 60);
+    assert_eq!(story.desk.end_leases().await.unwrap(), 0);
+    assert_eq!(story.desk.delivery(past_dot).unwrap().state, DeliveryState::Uncertain);
+    assert_eq!(story.desk.delivery(waiting).unwrap().state, DeliveryState::Queued);
+    let mut again = story.desk.lease_due(50, LEASE).await.unwrap();
+    again.extend(story.desk.lease_due(50, LEASE).await.unwrap());
+    assert_eq!(again.len(), 69, "all but the uncertain one are due");
+    story.end();
+}
