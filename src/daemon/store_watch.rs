@@ -51,7 +51,6 @@ pub(crate) async fn watch(watch: StoreWatch) {
         let write = watch.health.store() != StoreCondition::Sound || last_write.1.elapsed() >= WRITE_EVERY;
         let condition = watch.look(write).await;
         if !matches!(condition, StoreCondition::Faulty(_)) {
-            watch.health.beat("store writer");
             faulty_since = None;
         } else if faulty_since.get_or_insert_with(clock::instant).elapsed() >= HEALS_WITHIN {
             tracing::error!("the store did not heal; the process ends");
@@ -69,9 +68,15 @@ impl StoreWatch {
     async fn look(&self, write: bool) -> StoreCondition {
         match tokio::time::timeout(ANSWER_WITHIN, self.ask(write)).await {
             Err(_) => StoreCondition::Faulty(format!("no answer within {} s", ANSWER_WITHIN.as_secs())),
-            Ok(Err(condition)) => condition,
-            Ok(Ok(())) if self.is_full() => StoreCondition::Full,
-            Ok(Ok(())) => StoreCondition::Sound,
+            Ok(answer) => {
+                // Any answer is progress of the writer; only silence is the watchdog's matter.
+                self.health.beat("store writer");
+                match answer {
+                    Err(condition) => condition,
+                    Ok(()) if self.is_full() => StoreCondition::Full,
+                    Ok(()) => StoreCondition::Sound,
+                }
+            }
         }
     }
 

@@ -234,3 +234,25 @@ fn init_writes_a_configuration_that_is_sound() {
     assert_eq!(again.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&again.stderr).contains("is there already"));
 }
+
+#[test]
+fn fault_92_a_port_in_use_ends_with_78() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let gateway = Plan::default().set("lmtp.listen", &address).prepare();
+    let output = gateway.run(&["serve"]);
+    assert_eq!(output.status.code(), Some(78));
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(errors.contains(&format!("lmtp.listen: cannot listen on {address}")), "{errors}");
+    gateway.finish();
+}
+
+#[test]
+fn mail_becomes_a_conversation_of_the_api() {
+    let mut gateway = Gateway::start();
+    let reply = gateway.lmtp("bob@example.net", SUPPORT, &mail("bob@example.net", "Hi", "1@example.net", "Hello"));
+    assert!(reply.starts_with("250"), "{reply}");
+    let list = gateway.api("GET", "/api/conversations", None).expect(200);
+    assert_eq!(list["conversations"].as_array().map(Vec::len), Some(1), "{list}");
+    gateway.finish();
+}

@@ -27,6 +27,7 @@ mod layers;
 mod messenger;
 mod outbound_smtp;
 mod sources;
+mod supervision;
 mod support;
 mod tidy;
 mod torn_write;

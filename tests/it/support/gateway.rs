@@ -80,6 +80,12 @@ impl Plan {
         self
     }
 
+    /// Sets a variable of the environment, such as `NOTIFY_SOCKET`.
+    pub(crate) fn env(mut self, name: &str, value: &str) -> Self {
+        self.settings.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
     /// A private file beside the configuration: passwords and secrets.
     pub(crate) fn file(mut self, name: &str, content: &str) -> Self {
         self.files.push((name.to_owned(), content.to_owned()));
