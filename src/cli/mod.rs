@@ -1,7 +1,7 @@
 //! The command line: one file per subcommand (INTERFACES §2, OPS-7).
 //!
 //! Commands that touch data ask the running daemon through its control socket, or open the store themselves when none
-//! runs ([`door`]); either way the same code acts. Answers go to standard output, everything else to standard error.
+//! runs (`door`); either way the same code acts. Answers go to standard output, everything else to standard error.
 //!
 //! **Invariant:** a command never changes data but by operations of the desk, and never prints a secret, except a new
 //! token, once.

@@ -11,7 +11,7 @@ pub(crate) const PREFIX: &str = "DESKGATE__";
 /// What the process was given besides its arguments.
 #[derive(Clone, Debug, Default)]
 pub struct Environment {
-    /// Names with [`PREFIX`] and their texts.
+    /// Names with `DESKGATE__` and their texts.
     pub settings: Vec<(String, String)>,
     /// `CREDENTIALS_DIRECTORY` of systemd.
     pub credentials: Option<PathBuf>,

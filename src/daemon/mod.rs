@@ -7,7 +7,7 @@
 //! | while draining | the same | the same |
 //!
 //! Order of a drain: no more connections, 421 to idle SMTP sessions, 1001 to sockets, what is under way may finish, one
-//! last commit proves that the store is sound, exit 0. At most [`DRAIN_WITHIN`]; a second signal ends at once.
+//! last commit proves that the store is sound, exit 0. Within 30 s; a second signal ends at once.
 //!
 //! **Invariant:** nothing is acknowledged before the store is open, and nothing half-configured ever listens (P25).
 

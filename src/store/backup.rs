@@ -1,6 +1,6 @@
 //! One file that holds the store and its blobs as of one moment (P24, OPS-5).
 //!
-//! The file is one LZ4 frame. Inside: [`MAGIC`]; entries, each a kind octet, a name's length (u16, big-endian), the
+//! The file is one LZ4 frame. Inside: `MAGIC`; entries, each a kind octet, a name's length (u16, big-endian), the
 //! name, the content's length (u64, big-endian) and the content; then the kind `E`, the count of entries (u64) and the
 //! SHA-256 of every octet before the hash. Kinds: `S` the store's file, first and once; `B` a blob, named by its hash
 //! in hex.

@@ -3,7 +3,7 @@
 //! A migration goes in steps with a cursor, each step one transaction: a step stays near 100 puts, and a process killed
 //! between two steps goes on where it was.
 //!
-//! **Invariant:** a store of a later version is left as it is. A migration never changes once released; [`MIGRATIONS`]
+//! **Invariant:** a store of a later version is left as it is. A migration never changes once released; `MIGRATIONS`
 //! only grows, with [`SCHEMA`].
 
 use crate::store::Store;
