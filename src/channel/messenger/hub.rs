@@ -5,12 +5,14 @@
 //! wake-up costs seconds and never an entry.
 
 use crate::channel::messenger::close::Close;
+pub use crate::channel::messenger::counts::Counts;
+use crate::channel::messenger::counts::Tally;
+pub use crate::channel::messenger::options::Options;
 use crate::channel::messenger::pace::Pace;
 use crate::channel::messenger::pace::Paces;
 use crate::channel::messenger::presence::AgentFace;
 use crate::channel::messenger::presence::AgentState;
 use crate::channel::messenger::presence::Typing;
-use crate::channel::messenger::protocol::objects::FileLink;
 use crate::channel::messenger::protocol::outgoing;
 use crate::channel::messenger::room::Room;
 use crate::channel::messenger::seat::Seat;
@@ -22,7 +24,6 @@ use crate::domain::id::ContactId;
 use crate::domain::id::EventSeq;
 use crate::domain::id::ThreadId;
 use std::collections::HashMap;
-use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -47,88 +48,6 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 const DRAIN_WITHIN: Duration = Duration::from_secs(10);
 const MINUTE_MS: u64 = 60_000;
 const HOUR_MS: u64 = 60 * MINUTE_MS;
-
-/// Limits and times of the messenger; the defaults are PRODUCT's.
-#[derive(Clone)]
-pub struct Options {
-    /// The first frame must come within this time.
-    pub hello_within: Duration,
-    /// A ping this often (MSG-47).
-    pub ping_every: Duration,
-    /// A client that is silent for so long is gone (MSG-47).
-    pub silence_max: Duration,
-    /// A batch of frames must be taken within this time (MSG-46).
-    pub write_within: Duration,
-    /// Sockets of the process.
-    pub sockets_max: usize,
-    /// Sockets of one contact (MSG-43).
-    pub sockets_per_contact_max: usize,
-    /// Messages of one contact in a minute (MSG-61).
-    pub messages_per_minute: u32,
-    /// New conversations of one contact in an hour (MSG-61).
-    pub conversations_per_hour: u32,
-    /// Connects from one address in a minute (MSG-61).
-    pub connects_per_minute: u32,
-    /// Makes links to the files of parts.
-    pub file_link: Option<Arc<FileLink>>,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            hello_within: Duration::from_secs(10),
-            ping_every: Duration::from_secs(25),
-            silence_max: Duration::from_secs(60),
-            write_within: Duration::from_secs(10),
-            sockets_max: 10_000,
-            sockets_per_contact_max: 10,
-            messages_per_minute: 20,
-            conversations_per_hour: 5,
-            connects_per_minute: 60,
-            file_link: None,
-        }
-    }
-}
-
-impl fmt::Debug for Options {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Options").field("sockets_max", &self.sockets_max).finish_non_exhaustive()
-    }
-}
-
-/// What happened since the start, for metrics.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Sockets open now.
-    pub open: u64,
-    /// Contacts with an open session now.
-    pub contacts: u64,
-    /// Sessions that went on from their `since`.
-    pub resumed: u64,
-    /// Sessions that began with a snapshot.
-    pub snapshots: u64,
-    /// Entries of the log written to sockets.
-    pub events_sent: u64,
-    /// Messages that were committed and acknowledged.
-    pub acknowledged: u64,
-    /// Sockets closed because they were too slow or silent (4002).
-    pub slow_closed: u64,
-    /// Sockets closed because there was too much (4008).
-    pub flood_closed: u64,
-    /// Connections refused before they were sockets.
-    pub refused: u64,
-}
-
-#[derive(Debug, Default)]
-pub(crate) struct Tally {
-    pub(crate) resumed: AtomicU64,
-    pub(crate) snapshots: AtomicU64,
-    pub(crate) events_sent: AtomicU64,
-    pub(crate) acknowledged: AtomicU64,
-    pub(crate) slow_closed: AtomicU64,
-    pub(crate) flood_closed: AtomicU64,
-    refused: AtomicU64,
-}
 
 /// Why a connection does not become a socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,7 +8,7 @@
 //! | `room`, `seat` | the sockets of one contact, with the frames they share; one socket as the hub sees it |
 //! | [`presence`] | who types, who is here; never in the log |
 //! | `wire` | bytes to a socket within a deadline, and the last words before it closes |
-//! | `pace` | how often something may be done |
+//! | `pace`, `options` | how often something may be done; every limit and time |
 //!
 //! A socket has no queue: it has a cursor in the log, a signal that carries nothing, and a deadline for writing. What a
 //! contact has missed is read from the store whether it was missed for a second or for a day, so a reader that is too
@@ -30,6 +30,8 @@ pub mod protocol;
 
 mod answer;
 mod close;
+mod counts;
+mod options;
 mod pace;
 mod room;
 mod seat;

@@ -1,0 +1,54 @@
+//! What the messenger allows, and how patient it is.
+
+use crate::channel::messenger::protocol::objects::FileLink;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Limits and times of the messenger; the defaults are PRODUCT's.
+#[derive(Clone)]
+pub struct Options {
+    /// The first frame must come within this time.
+    pub hello_within: Duration,
+    /// A ping this often (MSG-47).
+    pub ping_every: Duration,
+    /// A client that is silent for so long is gone (MSG-47).
+    pub silence_max: Duration,
+    /// A batch of frames must be taken within this time (MSG-46).
+    pub write_within: Duration,
+    /// Sockets of the process.
+    pub sockets_max: usize,
+    /// Sockets of one contact (MSG-43).
+    pub sockets_per_contact_max: usize,
+    /// Messages of one contact in a minute (MSG-61).
+    pub messages_per_minute: u32,
+    /// New conversations of one contact in an hour (MSG-61).
+    pub conversations_per_hour: u32,
+    /// Connects from one address in a minute (MSG-61).
+    pub connects_per_minute: u32,
+    /// Makes links to the files of parts.
+    pub file_link: Option<Arc<FileLink>>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            hello_within: Duration::from_secs(10),
+            ping_every: Duration::from_secs(25),
+            silence_max: Duration::from_secs(60),
+            write_within: Duration::from_secs(10),
+            sockets_max: 10_000,
+            sockets_per_contact_max: 10,
+            messages_per_minute: 20,
+            conversations_per_hour: 5,
+            connects_per_minute: 60,
+            file_link: None,
+        }
+    }
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options").field("sockets_max", &self.sockets_max).finish_non_exhaustive()
+    }
+}
