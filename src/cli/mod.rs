@@ -9,6 +9,7 @@
 mod agent;
 mod backup;
 mod check;
+mod demo;
 mod door;
 mod import;
 mod init;
@@ -72,6 +73,8 @@ struct Global {
 enum Command {
     /// Run the daemon (also without a command)
     Serve,
+    /// See it work: a daemon on fresh data, with real traffic through its doors
+    Demo,
     /// Check configuration, templates and permissions
     Check(check::Check),
     /// People who answer
@@ -163,7 +166,7 @@ async fn run(args: Args) -> Result<(), Failure> {
     let screen = Screen::new(args.global.json);
     let context = Context { global: args.global, environment: Environment::of_process(), screen };
     let command = args.command.unwrap_or(Command::Serve);
-    if !matches!(command, Command::Serve) {
+    if !matches!(command, Command::Serve | Command::Demo) {
         // The daemon says what it does; a command only what is wrong.
         let quiet = Log { level: "warn".to_owned(), format: LogFormat::Text };
         logging::start(&quiet, &Health::new()).map_err(|why| Failure::new(Exit::Failed, why))?;
@@ -177,6 +180,7 @@ type Running<'a> = Pin<Box<dyn Future<Output = Result<(), Failure>> + 'a>>;
 fn dispatch(command: Command, context: &Context) -> Running<'_> {
     match command {
         Command::Serve => Box::pin(serve::run(context)),
+        Command::Demo => Box::pin(demo::run(context)),
         Command::Check(check) => Box::pin(check::run(check, context)),
         Command::Agent(agent) => Box::pin(agent::run(agent, context)),
         Command::Token(token) => Box::pin(token::run(token, context)),

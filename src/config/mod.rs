@@ -112,6 +112,15 @@ impl Config {
         Ok(config)
     }
 
+    /// The development defaults with the settings of `environment`, whatever files there are.
+    ///
+    /// # Errors
+    /// What is wrong with those settings.
+    pub fn development(data_dir: &Path, environment: &Environment) -> Result<Self, Faults> {
+        let config = Self::parse(DEVELOPMENT, DEVELOPMENT_NAME, Path::new("."), environment)?;
+        Ok(Self { data_dir: data_dir.to_owned(), ..config })
+    }
+
     /// Reads `text`; `name` stands for it in faults, relative paths start at `base`.
     ///
     /// # Errors

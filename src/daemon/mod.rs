@@ -38,6 +38,7 @@ use crate::daemon::control::Control;
 use crate::daemon::exit::Exit;
 use crate::daemon::exit::Failure;
 use crate::daemon::listeners::Listeners;
+use crate::daemon::logging::LevelHandle;
 use crate::daemon::open::House;
 use crate::daemon::reload::Reload;
 use crate::daemon::signals::Asked;
@@ -57,7 +58,8 @@ const DRAIN_WITHIN: Duration = Duration::from_secs(30);
 /// Longest wait for the last commit.
 const LAST_COMMIT_WITHIN: Duration = Duration::from_secs(5);
 
-/// A daemon that is ready.
+/// What is open and bound.
+#[derive(Debug)]
 struct Running {
     house: House,
     health: Health,
@@ -65,7 +67,10 @@ struct Running {
     supervisor: Supervisor,
     drain: CancellationToken,
     fatal: CancellationToken,
+    /// Cancelled by who began it, to end it.
+    stop: CancellationToken,
     run_dir: PathBuf,
+    addresses: Vec<(&'static str, String)>,
 }
 
 /// Checks what can be checked without opening anything: templates and the certificate of `[smtp]`.
@@ -77,19 +82,58 @@ pub(crate) fn check(config: &Config) -> Result<(), Failure> {
     channels::listener(config, crate::channel::smtp_in::Protocol::Smtp).map(drop)
 }
 
+/// A daemon at work, until it is told to stop.
+#[derive(Debug)]
+pub(crate) struct Daemon<'e> {
+    running: Running,
+    signals: Signals,
+    level: LevelHandle,
+    config: Config,
+    environment: &'e Environment,
+}
+
+impl<'e> Daemon<'e> {
+    /// Starts one; it is ready when this returns.
+    ///
+    /// # Errors
+    /// Why it could not start.
+    pub(crate) async fn begin(config: Config, environment: &'e Environment) -> Result<Self, Failure> {
+        let health = Health::new();
+        let level = logging::start(&config.log, &health).map_err(|why| Failure::new(Exit::Config, why))?;
+        let signals = Signals::install().map_err(|error| Failure::doing("install signal handlers", error))?;
+        let running = Box::pin(start(&config, health)).await?;
+        Ok(Self { running, signals, level, config, environment })
+    }
+
+    /// Names of its listeners and where they are bound.
+    pub(crate) fn addresses(&self) -> Vec<(&'static str, String)> {
+        self.running.addresses.clone()
+    }
+
+    /// Stops it as a signal would, once cancelled.
+    pub(crate) fn stop(&self) -> CancellationToken {
+        self.running.stop.clone()
+    }
+
+    /// Works until it is told to stop, then drains.
+    ///
+    /// # Errors
+    /// Why it had to end.
+    pub(crate) async fn until_stopped(mut self) -> Result<(), Failure> {
+        let templates = self.running.house.desk.templates();
+        let reload = Reload { environment: self.environment, templates, level: &self.level };
+        let fault = wait(&mut self.signals, &self.running, &reload, &mut self.config).await;
+        drain(self.running, self.signals).await?;
+        fault
+    }
+}
+
 /// Runs the daemon until it is told to stop.
 ///
 /// # Errors
 /// Why it could not start, or had to end.
-pub async fn run(mut config: Config, environment: &Environment) -> Result<(), Failure> {
-    let health = Health::new();
-    let level = logging::start(&config.log, &health).map_err(|why| Failure::new(Exit::Config, why))?;
-    let mut signals = Signals::install().map_err(|error| Failure::doing("install signal handlers", error))?;
-    let running = start(&config, health).await?;
-    let reload = Reload { environment, templates: running.house.desk.templates(), level: &level };
-    let fault = wait(&mut signals, &running, &reload, &mut config).await;
-    drain(running, signals).await?;
-    fault
+pub async fn run(config: Config, environment: &Environment) -> Result<(), Failure> {
+    Daemon::begin(config, environment).await?.until_stopped().await
 }
 
 /// Opens, binds, starts and reports readiness.
@@ -120,7 +164,8 @@ async fn start(config: &Config, health: Health) -> Result<Running, Failure> {
     }
     tracing::info!(version = env!("CARGO_PKG_VERSION"), data = %house.data_dir.path().display(), "ready");
     systemd::tell(&[NotifyState::Ready, NotifyState::Status("ready")]);
-    Ok(Running { house, health, hub: site.hub, supervisor, drain, fatal, run_dir })
+    let stop = CancellationToken::new();
+    Ok(Running { house, health, hub: site.hub, supervisor, drain, fatal, stop, run_dir, addresses })
 }
 
 /// Waits for a reason to end; reloads meanwhile.
@@ -135,6 +180,7 @@ async fn wait(
             () = running.fatal.cancelled() => {
                 return Err(Failure::new(Exit::Failed, "the store did not heal"));
             }
+            () = running.stop.cancelled() => Asked::Stop,
             asked = signals.next() => asked,
         };
         match asked {

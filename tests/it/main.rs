@@ -17,6 +17,7 @@
 
 mod cli;
 mod config_sample;
+mod demo;
 mod desk_workload;
 mod disk;
 mod engine_contract;
