@@ -67,8 +67,6 @@ struct Running {
     supervisor: Supervisor,
     drain: CancellationToken,
     fatal: CancellationToken,
-    /// Cancelled by who began it, to end it.
-    stop: CancellationToken,
     run_dir: PathBuf,
     addresses: Vec<(&'static str, String)>,
 }
@@ -110,9 +108,9 @@ impl<'e> Daemon<'e> {
         self.running.addresses.clone()
     }
 
-    /// Stops it as a signal would, once cancelled.
-    pub(crate) fn stop(&self) -> CancellationToken {
-        self.running.stop.clone()
+    /// Cancelled when the drain begins; cancelling it stops the daemon as a signal would.
+    pub(crate) fn drain(&self) -> CancellationToken {
+        self.running.drain.clone()
     }
 
     /// Works until it is told to stop, then drains.
@@ -164,8 +162,7 @@ async fn start(config: &Config, health: Health) -> Result<Running, Failure> {
     }
     tracing::info!(version = env!("CARGO_PKG_VERSION"), data = %house.data_dir.path().display(), "ready");
     systemd::tell(&[NotifyState::Ready, NotifyState::Status("ready")]);
-    let stop = CancellationToken::new();
-    Ok(Running { house, health, hub: site.hub, supervisor, drain, fatal, stop, run_dir, addresses })
+    Ok(Running { house, health, hub: site.hub, supervisor, drain, fatal, run_dir, addresses })
 }
 
 /// Waits for a reason to end; reloads meanwhile.
@@ -180,7 +177,7 @@ async fn wait(
             () = running.fatal.cancelled() => {
                 return Err(Failure::new(Exit::Failed, "the store did not heal"));
             }
-            () = running.stop.cancelled() => Asked::Stop,
+            () = running.drain.cancelled() => Asked::Stop,
             asked = signals.next() => asked,
         };
         match asked {

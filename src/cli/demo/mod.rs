@@ -54,38 +54,35 @@ pub(crate) async fn run(context: &Context) -> Result<(), Failure> {
         environment: ground.environment.clone(),
         screen: context.screen,
     };
-    let stop = daemon.stop();
+    let drain = daemon.drain();
     let mut serving = Box::pin(daemon.until_stopped());
     let playing = Box::pin(async {
-        let outcome = play(&own, stage, &telling).await;
-        if let Ok(cast) = &outcome {
-            close(cast, &ground, &telling, began_at)?;
-        }
-        outcome
+        let cast = play(&own, stage, &telling).await?;
+        close(&cast, &ground, &telling, began_at)?;
+        Ok(cast)
     });
     let played = tokio::select! {
-        ended = &mut serving => {
-            ended?;
-            return telling.stopped(&ground);
-        }
-        played = playing => played,
+        biased;
+        ended = &mut serving => return ended,
+        // Told to stop in the middle of it: what a step then says is of no interest.
+        () = drain.cancelled() => None,
+        played = playing => Some(played),
     };
     match played {
-        Ok(cast) => {
-            // The sockets stay open, so that `status` and the metrics show them.
-            let listening = cast.sockets.into_iter().map(Socket::listen);
-            tokio::select! {
-                ended = &mut serving => ended?,
-                _ = futures_util::future::join_all(listening) => serving.await?,
-            }
-            telling.stopped(&ground)
+        None => serving.await?,
+        Some(Ok(cast)) => {
+            // The sockets stay open, as those of customers would.
+            let listening = futures_util::future::join_all(cast.sockets.into_iter().map(Socket::listen));
+            let (ended, _) = tokio::join!(serving, listening);
+            ended?;
         }
-        Err(failure) => {
-            stop.cancel();
+        Some(Err(failure)) => {
+            drain.cancel();
             serving.await?;
-            Err(failure)
+            return Err(failure);
         }
     }
+    telling.stopped(&ground)
 }
 
 /// Who is left on the stage when the curtain falls.

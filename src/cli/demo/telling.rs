@@ -140,7 +140,7 @@ impl Telling {
             return self.object(&json!({"step": name, "ok": false, "took_ms": took_ms, "why": why}));
         }
         let (back, on, off) = if self.live { ("\r\x1b[2K", "\x1b[31m", "\x1b[0m") } else { ("", "", "") };
-        self.screen.line(&format!("{back}  {on}NO{off}  {took_ms:>8.1} ms  {name:<NAME_CHARS$}"))
+        self.screen.line(&format!("{back}  {on}NO{off}  {took_ms:>8.1} ms  {name}"))
     }
 
     /// One object on one line.

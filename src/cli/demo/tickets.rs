@@ -1,10 +1,8 @@
 //! A conversation becomes a Customer ticket; a Back-office ticket is linked and stays behind the scenes.
 
-use crate::cli::demo::answer::at;
 use crate::cli::demo::answer::is;
 use crate::cli::demo::answer::last_part;
 use crate::cli::demo::answer::list;
-use crate::cli::demo::answer::parts;
 use crate::cli::demo::answer::text;
 use crate::cli::demo::messenger::Seat;
 use crate::cli::demo::stage::Stage;
@@ -86,10 +84,9 @@ pub(super) async fn link_back_office(stage: &Stage, seat: &mut Seat) -> Result<(
     ensure!(linked.iter().any(|one| is(one, "/category", "Back-office")), "no link in {conversation}");
     let events = seat.socket.events_so_far().await?;
     ensure!(events.is_empty(), "the customer got {events:?}");
-    let count = parts(&conversation)?.iter().filter(|part| at(part, "/deskgate/details").is_ok()).count();
     let number = text(&ticket, "/ticket_id")?;
     let words = format!("#{number} linked; its change of state is told in the conversation");
-    let facts = json!({"ticket_id": number, "internal_parts": count, "customer_events": 0, "customer_mails": 0});
+    let facts = json!({"ticket_id": number, "customer_events": 0, "customer_mails": 0});
     let details = vec!["the customer's socket and mailbox got nothing of it".to_owned()];
     Ok((Told { words, details, facts }, ()))
 }
