@@ -46,8 +46,8 @@ use crate::desk::Desk;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-/// Sends what is due until `drain` is cancelled, or keeps it in the store when there is no relay. Returns within 40 s of
-/// the drain, usually at once; what is under way then may end within 15 s. One such worker per store: at its start it ends
+/// Sends what is due until `drain` is cancelled, or keeps it in the store when there is no relay. Returns within 25 s of
+/// the drain, usually at once; what is under way then may end within 12 s. One such worker per store: at its start it ends
 /// the leases of the one before.
 pub async fn run(
     desk: Desk,

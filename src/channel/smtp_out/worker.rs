@@ -261,18 +261,21 @@ impl<O: Outbox> Worker<O> {
         let mut sooner = |other: Option<Instant>| at = other.map_or(at, |other| at.min(other));
         sooner(self.idle.iter().map(Connection::idle_until).min());
         if self.sending.len() < self.lanes && self.ending.len() < SETTLING_MAX {
-            let free_at = self.circuit.opens_at(now).map(|at| {
+            sooner(self.circuit.opens_at(now).and_then(|opens_at| {
                 let others = [self.store_pause_until, self.pace.as_ref().map(|pace| pace.next_at(now))];
-                others.into_iter().flatten().fold(at, Instant::max)
-            });
-            let due_at = if self.queue.is_empty() { self.due_at(now) } else { Some(now) };
-            sooner(free_at.zip(due_at).map(|(free_at, due_at)| free_at.max(due_at)));
+                let free_at = others.into_iter().flatten().fold(opens_at, Instant::max);
+                // Commits do not wake a worker that has to wait; it looks again when it may.
+                if free_at > now { Some(free_at) } else { self.next_at(now) }
+            }));
         }
         at
     }
 
-    /// The next delivery's time on the monotonic clock.
-    fn due_at(&self, now: Instant) -> Option<Instant> {
+    /// When the next delivery may begin, on the monotonic clock.
+    fn next_at(&self, now: Instant) -> Option<Instant> {
+        if !self.queue.is_empty() {
+            return Some(now);
+        }
         let due = self.outbox.next_due().ok().flatten()?;
         now.checked_add(due.since(self.outbox.now()))
     }

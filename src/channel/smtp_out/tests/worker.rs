@@ -240,6 +240,25 @@ async fn a_commit_wakes_the_worker_and_so_does_the_time_of_a_retry() {
 }
 
 #[tokio::test]
+async fn what_is_owed_while_the_worker_has_to_wait_goes_out_when_it_may() {
+    let outbox = FakeOutbox::with(1);
+    outbox.world().retry_after = Duration::from_secs(3_600);
+    let refusals = AtomicUsize::new(0);
+    let peer = SmtpPeer::start(move |at| match at.stage {
+        Stage::Connect if refusals.fetch_add(1, Ordering::SeqCst) == 0 => Act::Close,
+        _ => Act::Well,
+    })
+    .await;
+    let mut running = start(&outbox, Some(relay(&peer)));
+    let down = |health: &RelayHealth| matches!(health, RelayHealth::Down { .. });
+    timeout(LIMIT, running.health.wait_for(down)).await.unwrap().unwrap();
+    outbox.wait_until(|counts| count(counts, "deferred") == 1).await;
+    outbox.owe(2, false);
+    timeout(Duration::from_secs(10), outbox.wait_until(|counts| count(counts, "sent") == 1)).await.unwrap();
+    running.drained().await;
+}
+
+#[tokio::test]
 async fn a_store_that_fails_for_a_while_loses_no_verdict_and_sends_nothing_twice() {
     let peer = SmtpPeer::start(|_| Act::Well).await;
     let outbox = FakeOutbox::with(10);
