@@ -15,6 +15,7 @@ use crate::desk::message::NewMessage;
 use crate::desk::message::Ready;
 use crate::domain::agent::Caller;
 use crate::domain::agent::Scope;
+use crate::domain::audience;
 use crate::domain::event::EventKind;
 use crate::domain::id::AgentId;
 use crate::domain::id::ContactId;
@@ -152,11 +153,12 @@ impl Desk {
         let at = At::of(&self.inner.clock);
         let done = self.inner.store.update(move |tx| {
             let mut draft = Draft::open_merged(tx, thread, &at)?;
-            let seen = store::parts::by_id(tx, part)?.filter(|part| part.thread == draft.thread.id);
-            let up_to = seen.ok_or_else(|| missing("part"))?.seq;
             if !takes_part(&draft.thread, contact) {
                 return Err(missing("conversation"));
             }
+            let seen = store::parts::by_id(tx, part)?.filter(|part| part.thread == draft.thread.id);
+            let seen = seen.filter(|part| audience::may_read(&draft.thread, part, contact));
+            let up_to = seen.ok_or_else(|| missing("part"))?.seq;
             see(&mut draft, contact, up_to);
             finish_silently(tx, draft)
         });
