@@ -1,0 +1,92 @@
+//! Figures of the real daemon, each beside a limit measured in the same run: `cargo bench --bench daemon`.
+//!
+//! What each figure means, and what was measured, is in `benches/README.md`. Nothing here asserts a speed: a figure that
+//! misses its aim is printed as such. What the daemon must do at any speed (every mail becomes a part, every socket gets
+//! its event) is asserted, because a figure of something else would be worthless.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::large_futures,
+    unreachable_pub,
+    missing_debug_implementations,
+    reason = "a measuring program may fail loudly, and prints its figures"
+)]
+
+mod bare;
+mod echo;
+mod fanout;
+#[path = "../../tests/it/support/http_client.rs"]
+#[allow(dead_code, reason = "shared with the tests, which use more of it")]
+mod http_client;
+mod intake;
+mod lmtp;
+mod machine;
+mod mails;
+mod memory;
+mod program;
+mod socket;
+mod table;
+
+use clap::Parser;
+use std::process::ExitCode;
+
+/// Measures the daemon of this build.
+#[derive(Debug, Parser)]
+#[command(name = "cargo bench --bench daemon --")]
+struct Options {
+    /// What to measure: intake, echo, fanout, memory; all of it by default
+    #[arg(value_parser = ["intake", "echo", "fanout", "memory"])]
+    parts: Vec<String>,
+    /// Mails of one intake run
+    #[arg(long, default_value_t = 2_000)]
+    messages: usize,
+    /// Runs of which the median is told
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
+    /// Sockets of the fan-out; the memory of idle ones is measured with as many and with five times as many
+    #[arg(long, default_value_t = 1_000)]
+    sockets: usize,
+    /// Small sizes, to see that it works
+    #[arg(long)]
+    quick: bool,
+    /// Given by cargo
+    #[arg(long, hide = true)]
+    bench: bool,
+    /// The limit of descriptors was raised as far as it goes
+    #[arg(long, hide = true)]
+    raised: bool,
+}
+
+fn main() -> ExitCode {
+    let mut options = Options::parse();
+    if !options.bench {
+        println!("nothing measured: figures of an unoptimised build say nothing; use cargo bench --bench daemon");
+        return ExitCode::SUCCESS;
+    }
+    if options.quick {
+        options = Options { messages: 200, rounds: 1, sockets: 50, ..options };
+    }
+    let descriptors = u64::try_from(options.sockets * 5 + 500).unwrap();
+    if machine::descriptors_max() < descriptors && !options.raised {
+        return machine::again_with_more_descriptors();
+    }
+    println!("{}\n", machine::described());
+    let wanted = |part: &str| options.parts.is_empty() || options.parts.iter().any(|it| it == part);
+    if wanted("intake") {
+        intake::measure(options.messages, options.rounds);
+    }
+    if wanted("echo") {
+        echo::measure(if options.quick { 10 } else { 50 });
+    }
+    if wanted("fanout") {
+        fanout::measure(options.sockets, options.rounds);
+    }
+    if wanted("memory") {
+        memory::measure(options.sockets);
+    }
+    ExitCode::SUCCESS
+}
