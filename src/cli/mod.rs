@@ -37,6 +37,7 @@ use crate::http::ops::health::Health;
 use clap::Parser;
 use clap::Subcommand;
 use std::future::Future;
+use std::path::Path;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::process::ExitCode;
@@ -126,6 +127,11 @@ struct Context {
 }
 
 impl Context {
+    /// What `--data` names.
+    pub(crate) fn data_path(&self) -> Option<&Path> {
+        self.global.data.as_deref()
+    }
+
     /// The configuration, checked.
     fn config(&self) -> Result<Config, Failure> {
         Config::load(self.global.config.as_deref(), self.global.data.as_deref(), &self.environment)

@@ -23,13 +23,10 @@ pub(crate) enum Template {
         /// Its path as in the list
         name: String,
     },
-    /// One with sample data
+    /// One with sample data, or with the JSON of `--data FILE`
     Preview {
         /// Such as agent_reply, or messenger/part_created
         name: String,
-        /// Data instead of the sample, in JSON
-        #[arg(long, value_name = "FILE")]
-        data_file: Option<PathBuf>,
         /// Write the HTML part there
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
@@ -54,8 +51,9 @@ pub(crate) fn run(command: Template, context: &Context) -> Result<(), Failure> {
             Some(source) => context.screen.line(source.trim_end_matches('\n')),
             None => Err(Failure::new(Exit::Usage, format!("no template {name:?}; see deskgate template list"))),
         },
-        Template::Preview { name, data_file, out } => {
-            let data = data_file.as_deref().map(read_data).transpose()?;
+        Template::Preview { name, out } => {
+            // A preview needs no data directory, so `--data` names its data here.
+            let data = context.data_path().filter(|path| !path.is_dir()).map(read_data).transpose()?;
             let preview = templates.preview(&name, data.as_ref());
             let preview = preview.map_err(|error| Failure::new(Exit::Config, format!("template {error}")))?;
             show(context, &preview, out.as_deref())

@@ -5,6 +5,7 @@ use crate::desk_workload::Life;
 use crate::desk_workload::book::Known;
 use crate::desk_workload::book::Sort;
 use crate::desk_workload::book::Speaker;
+use crate::desk_workload::book::Word;
 use crate::desk_workload::book::mark;
 use crate::desk_workload::book::pick;
 use crate::desk_workload::image::text;
@@ -107,7 +108,8 @@ impl DeskWorkload {
     pub(super) async fn seen(&mut self, life: &Life) -> Result<(), Stop> {
         let mine = self.book.known.iter().filter_map(|known| Some((known.contact?, known.thread)));
         let all = mine.flat_map(|(contact, thread)| {
-            let there = self.book.words.iter().filter(move |word| word.thread == Some(thread));
+            let shown = |word: &&Word| !matches!(word.sort, Sort::Note { .. });
+            let there = self.book.words.iter().filter(shown).filter(move |word| word.thread == Some(thread));
             there.filter_map(move |word| Some((contact, thread, word.part?)))
         });
         let all: Vec<_> = all.collect();
