@@ -178,9 +178,8 @@ fn body(random: &mut Random, wire: &mut String, answered: Option<&Sent>) -> Stri
 
 fn plain(random: &mut Random, wire: &mut String, bytes: usize, answered: Option<&Sent>) -> String {
     let until = wire.len() + bytes;
-    let begins = wire.len();
-    wire.push_str(&text(random, 400));
-    let opening = wire[begins..].to_owned();
+    let opening = text(random, 400);
+    wire.push_str(&opening);
     if let Some(earlier) = answered {
         wire.push_str("\r\nOn Thu, 1 Jan 2026 at 09:12, Example Support <support@example.com> wrote:\r\n");
         for line in earlier.opening.lines() {
