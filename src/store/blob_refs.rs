@@ -37,6 +37,18 @@ pub fn is_named(tx: &dyn ReadTx, hash: BlobHash) -> Result<bool> {
     Ok(!tx.scan(BLOB_REFS, &hash.0, &key::prefix_end(&hash.0), 1)?.is_empty())
 }
 
+/// Who names the blob, oldest first.
+///
+/// # Errors
+/// `Corrupt` for a damaged row.
+pub fn owners(tx: &dyn ReadTx, hash: BlobHash, limit: usize) -> Result<Vec<u64>> {
+    let read = |(key, _): (Vec<u8>, Vec<u8>)| {
+        let row = read_row(&key).ok_or_else(|| record::corrupt(BLOB_REFS, &key, "is no hash and owner"))?;
+        Ok(row.1)
+    };
+    tx.scan(BLOB_REFS, &hash.0, &key::prefix_end(&hash.0), limit)?.into_iter().map(read).collect()
+}
+
 /// Blobs with their owners, by ascending hash; `after` is the last row of the page before.
 ///
 /// # Errors

@@ -1,9 +1,11 @@
 //! The journal of incoming mail, quarantine, and the unique keys by which a repeated arrival is known.
 
+use crate::domain::attachment::BlobHash;
 use crate::domain::id::IntakeId;
 use crate::domain::intake::IntakeResult;
 use crate::domain::intake::IntakeRow;
 use crate::domain::refusal::Refusal;
+use crate::store::blob_refs;
 use crate::store::engine::ReadTx;
 use crate::store::engine::WriteTx;
 use crate::store::error::Result;
@@ -35,6 +37,16 @@ pub fn by_message_id(tx: &dyn ReadTx, message_id: &str, limit: usize) -> Result<
     let prefix = key::hash16(message_id);
     let rows = tx.scan(tables::INTAKE_BY_MESSAGE_ID, &prefix, &key::prefix_end(&prefix), limit)?;
     record::load(tx, tables::INTAKE_BY_MESSAGE_ID, rows)
+}
+
+/// Arrivals of exactly these octets, oldest first, among the first `limit` that name them.
+///
+/// # Errors
+/// `Corrupt`.
+pub fn of_raw(tx: &dyn ReadTx, raw: BlobHash, limit: usize) -> Result<Vec<IntakeRow>> {
+    let owners = blob_refs::owners(tx, raw, limit)?.into_iter();
+    let rows = owners.map(|owner| get(tx, IntakeId(owner))).collect::<Result<Vec<_>>>()?;
+    Ok(rows.into_iter().flatten().filter(|row| row.raw == raw).collect())
 }
 
 /// Arrivals, newest first; `before` is the last one of the page before.

@@ -112,6 +112,24 @@ async fn p6_a_message_whose_reading_died_twice_is_quarantined_unread_and_the_oth
     assert_eq!(desk.verify().unwrap(), Vec::<String>::new());
 }
 
+/// A sender that never saw its 250 tries again, and the process may die over that, too.
+#[tokio::test]
+async fn p2_a_message_that_is_stored_is_not_quarantined_beside_itself() {
+    let dir = tempfile::tempdir().unwrap();
+    let desk = desk(Store::in_memory().unwrap(), dir.path(), NOW).await.unwrap();
+    let Accepted::Part { thread, .. } = accept(&desk, mail(1)).await else { panic!("not taken") };
+    die_reading(dir.path(), &mail(1), 2);
+    assert_eq!(accept(&desk, mail(1)).await, Accepted::Duplicate(thread));
+    assert_eq!(desk.status().unwrap().quarantined, 0);
+
+    die_reading(dir.path(), &mail(2), 2);
+    assert!(matches!(accept(&desk, mail(2)).await, Accepted::Quarantined(_)));
+    assert!(matches!(accept(&desk, mail(2)).await, Accepted::Part { .. }), "nobody died over it this time");
+    assert_eq!(desk.status().unwrap().quarantined, 0, "it is in one place");
+    assert!(matches!(accept(&desk, mail(2)).await, Accepted::Duplicate(_)));
+    assert_eq!(desk.verify().unwrap(), Vec::<String>::new());
+}
+
 /// The mark is on disk before the reading begins and gone when it has ended.
 #[tokio::test]
 async fn p6_reading_that_ends_leaves_no_mark() {

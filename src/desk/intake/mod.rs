@@ -3,7 +3,7 @@
 //! | killed | state | what follows |
 //! |---|---|---|
 //! | before the blob is durable | nothing | no 250; the sender tries again |
-//! | while reading | an unnamed blob, a mark that reading began | no 250; tried again; after two such deaths it is quarantined unread (P6) |
+//! | while reading | an unnamed blob, a mark that reading began | no 250; tried again; after two such deaths it is quarantined unread (P6), once |
 //! | before the commit | as above, without the mark | no 250; tried again; the blob is found again or swept |
 //! | after the commit, before the 250 | everything | the sender tries again and is told 250: a duplicate (EML-15) |
 //!
@@ -91,7 +91,10 @@ impl Desk {
             let reading = if inner.attempts.begin(hash) >= DEATHS_MAX {
                 Err("reading it took the process down twice".to_owned())
             } else {
-                Reading::of(&raw, &facts, &inner).map_err(|error| error.to_string())
+                let read = Reading::of(&raw, &facts, &inner).map_err(|error| error.to_string());
+                // Whatever ends the process from here on, it was not the reading of this message.
+                inner.attempts.end(hash);
+                read
             };
             Taken { facts, raw: hash, raw_bytes, reading }
         });

@@ -46,6 +46,9 @@ use crate::store::save::Change;
 use crate::store::save::save;
 use ring::digest;
 
+/// Arrivals of the same octets that are looked through for a repeat.
+const SAME_OCTETS_MAX: usize = 50;
+
 /// A message that was stored and read, or could not be read.
 #[derive(Clone, Debug)]
 pub(crate) struct Taken {
@@ -69,11 +72,18 @@ impl Inner {
         if let Some(first) = known_uid(tx, taken)? {
             return Ok(first);
         }
-        let accepted = match &taken.reading {
-            Err(error) => quarantine(tx, taken, None, error, id, at)?,
-            Ok(reading) => self.take_read(tx, taken, reading, id, at)?,
+        let (accepted, row) = match (&taken.reading, known_raw(tx, taken, id)?) {
+            (Err(_), Some(first)) => repeated(tx, taken, &first, id, at)?,
+            (Err(error), None) => (quarantine(tx, taken, None, error, id, at)?, id),
+            (Ok(reading), known) => {
+                // What was put aside unread and comes again takes the place of its row.
+                let aside =
+                    known.filter(|row| again.is_none() && matches!(row.result, IntakeResult::Quarantined { .. }));
+                let id = aside.map_or(id, |row| row.id);
+                (self.take_read(tx, taken, reading, id, at)?, id)
+            }
         };
-        move_cursor(tx, taken, id)?;
+        move_cursor(tx, taken, row)?;
         Ok(accepted)
     }
 
@@ -301,6 +311,33 @@ fn duplicate(
     let result = IntakeResult::Duplicate { of: first, thread };
     keep_row(tx, &row(taken, Some(reading), id, result, at))?;
     Ok(Accepted::Duplicate(thread))
+}
+
+/// The arrival of the same octets by the same envelope: what tells a repeat where nothing was read (P2).
+fn known_raw(tx: &dyn ReadTx, taken: &Taken, id: IntakeId) -> store::Result<Option<IntakeRow>> {
+    let recipients: Vec<String> = taken.facts.recipients.iter().map(Address::to_string).collect();
+    let same_envelope =
+        |row: &IntakeRow| row.id != id && row.reverse_path == taken.facts.reverse_path && row.recipients == recipients;
+    Ok(store::intake::of_raw(tx, taken.raw, SAME_OCTETS_MAX)?.into_iter().find(same_envelope))
+}
+
+/// What was taken before is not taken again; also the row that tells of it.
+fn repeated(
+    tx: &mut dyn WriteTx,
+    taken: &Taken,
+    first: &IntakeRow,
+    id: IntakeId,
+    at: &At,
+) -> store::Result<(Accepted, IntakeId)> {
+    match first.result {
+        IntakeResult::Part { thread, .. } | IntakeResult::Duplicate { thread, .. } => {
+            let result = IntakeResult::Duplicate { of: first.id, thread };
+            keep_row(tx, &row(taken, None, id, result, at))?;
+            Ok((Accepted::Duplicate(thread), id))
+        }
+        IntakeResult::Quarantined { .. } => Ok((Accepted::Quarantined(first.id), first.id)),
+        IntakeResult::Own => Ok((Accepted::Own, first.id)),
+    }
 }
 
 fn quarantine(

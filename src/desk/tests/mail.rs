@@ -7,6 +7,7 @@ use super::field;
 use super::text;
 use super::thread_of;
 use crate::desk::arrival::Accepted;
+use crate::desk::arrival::Arrival;
 use crate::desk::arrival::MailDoor;
 use crate::desk::conversations::ThreadAct;
 use crate::domain::delivery_class::DeliveryClass;
@@ -151,6 +152,19 @@ async fn eml_8_what_cannot_be_read_is_quarantined_whole_and_can_be_tried_again()
     assert_eq!(story.desk.quarantine(10).unwrap().len(), 1);
     assert_eq!(story.desk.retry_quarantined(id).await.unwrap().id, id);
     assert_eq!(story.desk.status().unwrap().quarantined, 1);
+    story.end();
+}
+
+#[tokio::test]
+async fn p2_what_cannot_be_read_is_quarantined_once_however_often_it_comes() {
+    let story = Story::begin().await;
+    let raw = b"\r\n\r\n".to_vec();
+    let first = story.desk.accept(arrival(SUPPORT, raw.clone())).await.unwrap();
+    assert_eq!(story.desk.accept(arrival(SUPPORT, raw.clone())).await.unwrap(), first);
+    assert_eq!(story.desk.status().unwrap().quarantined, 1);
+    let by_another = Arrival { reverse_path: Some("bea@example.net".to_owned()), ..arrival(SUPPORT, raw) };
+    assert_ne!(story.desk.accept(by_another).await.unwrap(), first, "the same octets from somebody else");
+    assert_eq!(story.desk.status().unwrap().quarantined, 2);
     story.end();
 }
 
