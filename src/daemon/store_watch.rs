@@ -25,6 +25,8 @@ const WRITE_EVERY: Duration = Duration::from_secs(60);
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 /// A store that is faulty for so long ends the process.
 const HEALS_WITHIN: Duration = Duration::from_secs(60);
+/// Less free space than this is none, also where no reserve is configured: a mail and its commit would not fit.
+const FREE_BYTES_MIN: u64 = 1 << 20;
 
 /// What it needs.
 #[derive(Clone, Debug)]
@@ -95,7 +97,7 @@ impl StoreWatch {
     }
 
     fn is_full(&self) -> bool {
-        free_bytes(&self.data_dir).is_ok_and(|free| free < self.reserve_bytes)
+        free_bytes(&self.data_dir).is_ok_and(|free| free < self.reserve_bytes.max(FREE_BYTES_MIN))
     }
 }
 
