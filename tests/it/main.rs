@@ -15,18 +15,22 @@
     reason = "tests may fail loudly, and share this crate alone"
 )]
 
+mod bad_input;
 mod cli;
 mod config_sample;
 mod demo;
 mod desk_workload;
 mod disk;
 mod engine_contract;
+mod flows;
+mod full_disk;
 mod inbound_imap;
 mod intake_promises;
 mod io_errors;
 mod layers;
 mod messenger;
 mod outbound_smtp;
+mod restart;
 mod sources;
 mod supervision;
 mod support;

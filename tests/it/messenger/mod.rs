@@ -1,7 +1,7 @@
 //! The messenger: sessions over real websocket clients against a desk in memory, and against the daemon.
 
 mod bench;
-mod client;
+pub(crate) mod client;
 mod daemon;
 mod handshake;
 mod limits;

@@ -1,5 +1,6 @@
 //! A real Dovecot of our own: temporary configuration, mail and ports; ends with the test.
 
+use crate::support::setting;
 use std::fs;
 use std::io::Write;
 use std::net::TcpListener;
@@ -32,9 +33,7 @@ impl Dovecot {
     /// Starts one; `None` where Dovecot is not installed, unless `DESKGATE_TEST_PEERS=required`.
     pub(crate) fn start() -> Option<Self> {
         if !Path::new(PROGRAM).exists() {
-            #[expect(clippy::disallowed_methods, reason = "how this run of the tests is set up")]
-            let required = std::env::var("DESKGATE_TEST_PEERS").is_ok_and(|peers| peers == "required");
-            assert!(!required, "{PROGRAM} is missing and DESKGATE_TEST_PEERS=required");
+            assert!(!setting::peers_required(), "{PROGRAM} is missing and DESKGATE_TEST_PEERS=required");
             println!("not run: {PROGRAM} is not installed");
             return None;
         }

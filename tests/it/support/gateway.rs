@@ -6,6 +6,7 @@
 
 use crate::support::http_client;
 use crate::support::http_client::Reply;
+use crate::support::ports;
 use crate::support::smtp_client;
 use deskgate::clock::instant;
 use serde_json::Value;
@@ -64,6 +65,7 @@ pub(crate) struct Plan {
     settings: BTreeMap<String, String>,
     expected: Vec<String>,
     files: Vec<(String, String)>,
+    data: Option<PathBuf>,
 }
 
 impl Plan {
@@ -92,6 +94,22 @@ impl Plan {
         self
     }
 
+    /// Listens on ports that stay the same from start to start, which nobody else is given meanwhile.
+    pub(crate) fn steady(self) -> Self {
+        let mut ports = ports::unassigned();
+        let mut next = |plan: Self, name: &str| {
+            let port = ports.next().expect("a free port");
+            plan.set(&format!("{name}.listen"), &format!("127.0.0.1:{port}"))
+        };
+        ["http", "ops", "smtp", "lmtp"].into_iter().fold(self, &mut next)
+    }
+
+    /// Keeps its data there instead of beside its configuration.
+    pub(crate) fn data_dir(mut self, path: &Path) -> Self {
+        self.data = Some(path.to_owned());
+        self.set("data.dir", path.to_str().unwrap())
+    }
+
     /// Lets WARN and ERROR lines pass that hold `fragment`.
     pub(crate) fn expect_log(mut self, fragment: &str) -> Self {
         self.expected.push(fragment.to_owned());
@@ -112,8 +130,10 @@ impl Plan {
         for (name, content) in &self.files {
             private_file(&dir.path().join(name), content);
         }
+        let data = self.data.unwrap_or_else(|| dir.path().join("data"));
         Gateway {
             dir,
+            data,
             settings: self.settings,
             expected: self.expected,
             log: Arc::default(),
@@ -134,6 +154,7 @@ fn private_file(path: &Path, content: &str) {
 /// A daemon under test.
 pub(crate) struct Gateway {
     dir: tempfile::TempDir,
+    data: PathBuf,
     settings: BTreeMap<String, String>,
     expected: Vec<String>,
     log: Arc<Log>,
@@ -168,7 +189,7 @@ impl Gateway {
 
     /// Its data directory.
     pub(crate) fn data_dir(&self) -> PathBuf {
-        self.dir.path().join("data")
+        self.data.clone()
     }
 
     /// Its configuration.
@@ -264,13 +285,20 @@ impl Gateway {
 
     /// Starts the daemon and waits until it is ready.
     pub(crate) fn up(&mut self) {
-        assert!(self.running.is_none(), "it runs already");
         let before = self.log.lines.lock().unwrap().len();
-        let mut child = self.command(&["serve"]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-        let reader = read_log(child.stderr.take().unwrap(), Arc::clone(&self.log));
+        self.spawn();
         self.wait_log_from(before, "\"ready\"");
         let text = fs::read_to_string(self.data_dir().join("run/addresses.json")).unwrap();
-        self.running = Some(Running { child, reader, addresses: serde_json::from_str(&text).unwrap() });
+        let running = self.running.as_mut().expect("the daemon runs");
+        running.addresses = serde_json::from_str(&text).unwrap();
+    }
+
+    /// Starts the daemon and waits for nothing; its addresses are not known.
+    pub(crate) fn spawn(&mut self) {
+        assert!(self.running.is_none(), "it runs already");
+        let mut child = self.command(&["serve"]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let reader = read_log(child.stderr.take().unwrap(), Arc::clone(&self.log));
+        self.running = Some(Running { child, reader, addresses: BTreeMap::new() });
     }
 
     /// Ends it as a power cut would.

@@ -36,8 +36,28 @@ impl Reply {
     }
 }
 
+/// Why there is no answer.
+#[derive(Debug)]
+pub(crate) enum NoAnswer {
+    /// Nothing was sent.
+    NotSent,
+    /// It may have been done.
+    Unclear,
+}
+
 /// Sends one request, with `body` as JSON, and reads the answer to its end.
 pub(crate) fn call(to: SocketAddr, method: &str, path: &str, headers: &[(&str, &str)], body: Option<&Value>) -> Reply {
+    try_call(to, method, path, headers, body).unwrap_or_else(|why| panic!("{method} {path}: {why:?}"))
+}
+
+/// The same, where the server may go away meanwhile.
+pub(crate) fn try_call(
+    to: SocketAddr,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: Option<&Value>,
+) -> Result<Reply, NoAnswer> {
     let body = body.map(ToString::to_string).unwrap_or_default();
     let mut head = format!("{method} {path} HTTP/1.1\r\nHost: {to}\r\nConnection: close\r\n");
     for (name, value) in headers {
@@ -47,16 +67,19 @@ pub(crate) fn call(to: SocketAddr, method: &str, path: &str, headers: &[(&str, &
         head.push_str("Content-Type: application/json\r\n");
     }
     head.push_str(&format!("Content-Length: {}\r\n\r\n", body.len()));
-    let mut stream = TcpStream::connect(to).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
-    stream.write_all(format!("{head}{body}").as_bytes()).unwrap();
+    let mut stream = TcpStream::connect(to).map_err(|_| NoAnswer::NotSent)?;
     let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).unwrap();
-    read(&answer)
+    let asked = stream
+        .set_read_timeout(Some(Duration::from_secs(30)))
+        .and_then(|()| stream.write_all(format!("{head}{body}").as_bytes()))
+        .and_then(|()| stream.read_to_end(&mut answer));
+    asked.map_err(|_| NoAnswer::Unclear)?;
+    read(&answer).ok_or(NoAnswer::Unclear)
 }
 
-fn read(answer: &[u8]) -> Reply {
-    let end = answer.windows(4).position(|it| it == b"\r\n\r\n").expect("a head");
+/// `None` when the answer was cut off.
+fn read(answer: &[u8]) -> Option<Reply> {
+    let end = answer.windows(4).position(|it| it == b"\r\n\r\n")?;
     let head = String::from_utf8(answer[..end].to_vec()).unwrap();
     let mut lines = head.split("\r\n");
     let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
@@ -66,19 +89,21 @@ fn read(answer: &[u8]) -> Reply {
         .collect();
     let rest = &answer[end + 4..];
     let is_chunked = headers.iter().any(|(name, value)| name == "transfer-encoding" && value == "chunked");
-    Reply { status, headers, body: if is_chunked { dechunked(rest) } else { rest.to_vec() } }
+    let length = headers.iter().find(|(name, _)| name == "content-length").and_then(|(_, value)| value.parse().ok());
+    let body = if is_chunked { dechunked(rest)? } else { rest.to_vec() };
+    (is_chunked || length.is_none_or(|length: usize| length == body.len())).then_some(Reply { status, headers, body })
 }
 
 /// RFC 9112 §7.1, without trailers.
-fn dechunked(mut rest: &[u8]) -> Vec<u8> {
+fn dechunked(mut rest: &[u8]) -> Option<Vec<u8>> {
     let mut body = Vec::new();
     loop {
-        let end = rest.windows(2).position(|it| it == b"\r\n").expect("a chunk's size");
+        let end = rest.windows(2).position(|it| it == b"\r\n")?;
         let size = usize::from_str_radix(str::from_utf8(&rest[..end]).unwrap().trim(), 16).unwrap();
         if size == 0 {
-            return body;
+            return Some(body);
         }
-        body.extend_from_slice(&rest[end + 2..end + 2 + size]);
-        rest = &rest[end + 4 + size..];
+        body.extend_from_slice(rest.get(end + 2..end + 2 + size)?);
+        rest = rest.get(end + 4 + size..)?;
     }
 }

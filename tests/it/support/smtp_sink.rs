@@ -1,5 +1,6 @@
 //! Postfix's `smtp-sink`: a relay that takes everything and writes each message to a file.
 
+use crate::support::setting;
 use deskgate::clock::instant;
 use std::fs;
 use std::net::TcpListener;
@@ -24,9 +25,7 @@ impl SmtpSink {
     /// Starts one; `None` where Postfix is not installed, unless `DESKGATE_TEST_PEERS=required`.
     pub(crate) fn start() -> Option<Self> {
         if !Path::new(PROGRAM).exists() {
-            #[expect(clippy::disallowed_methods, reason = "how this run of the tests is set up")]
-            let required = std::env::var("DESKGATE_TEST_PEERS").is_ok_and(|peers| peers == "required");
-            assert!(!required, "{PROGRAM} is missing and DESKGATE_TEST_PEERS=required");
+            assert!(!setting::peers_required(), "{PROGRAM} is missing and DESKGATE_TEST_PEERS=required");
             println!("not run: {PROGRAM} is not installed");
             return None;
         }
