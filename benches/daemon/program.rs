@@ -37,6 +37,7 @@ name = "Example Support"
 allowed_origins = ["*"]
 "#;
 
+const LOG_LINES_SHOWN: usize = 20;
 const UP_WITHIN: Duration = Duration::from_secs(30);
 
 /// A directory on the disk that holds the build, since `/tmp` may be memory.
@@ -119,8 +120,11 @@ impl Program {
         String::from_utf8(output.stdout).unwrap()
     }
 
+    /// Its last words.
     fn log(&self) -> String {
-        fs::read_to_string(self.dir.path().join("log")).unwrap_or_default()
+        let log = fs::read_to_string(self.dir.path().join("log")).unwrap_or_default();
+        let lines: Vec<&str> = log.lines().collect();
+        lines[lines.len().saturating_sub(LOG_LINES_SHOWN)..].join("\n")
     }
 }
 
