@@ -6,6 +6,7 @@ use crate::desk::access::require;
 use crate::desk::draft::At;
 use crate::desk::draft::missing;
 use crate::desk::views::Page;
+use crate::desk::views::TOTAL_COUNTED_MAX;
 use crate::domain::address::Address;
 use crate::domain::agent::Caller;
 use crate::domain::agent::Scope;
@@ -22,9 +23,6 @@ use crate::store::engine::ReadTx;
 use crate::store::engine::WriteTx;
 use crate::store::save::Change;
 use crate::store::save::save;
-
-/// Totals are counted up to here; beyond it a list says this many.
-pub(crate) const TOTAL_COUNTED_MAX: usize = 10_000;
 
 /// A contact as a caller names it (TCK-14).
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,7 +3,6 @@
 use crate::desk::Desk;
 use crate::desk::Result;
 use crate::desk::access::require;
-use crate::desk::contacts::TOTAL_COUNTED_MAX;
 use crate::desk::draft::missing;
 use crate::domain::agent::Caller;
 use crate::domain::agent::Scope;
@@ -29,6 +28,8 @@ pub const PARTS_MAX: usize = 500;
 const DELIVERIES_MAX: usize = 1_000;
 /// Pages of 100 threads looked through for one page of conversations.
 const PAGES_LOOKED_AT_MAX: usize = 200;
+/// Totals are counted up to here; beyond it a list says this many.
+pub(crate) const TOTAL_COUNTED_MAX: usize = 10_000;
 /// Most log entries of one answer.
 pub const LOG_ENTRIES_MAX: usize = 1_000;
 

@@ -23,7 +23,7 @@ const LISTED_MAX: usize = 200;
 
 const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;\
 color-scheme:light dark}table{width:100%;border-collapse:collapse}td,th{text-align:left;padding:.4rem .6rem;\
-border-bottom:1px solid #8884;vertical-align:top}th{font-weight:600}";
+border-bottom:1px solid #8884;vertical-align:top}th{font-weight:600}td:first-child{white-space:nowrap}";
 
 /// The routes of the page.
 pub fn routes(desk: Desk) -> Router {
