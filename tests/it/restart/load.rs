@@ -230,7 +230,7 @@ pub(crate) fn work_as_agent(field: &Field, desk: &Desk, seed: u64) -> Claims {
             }
             _ => post(field, email, "note", mark, &mut claims),
         }
-        thread::sleep(Duration::from_millis(25));
+        thread::sleep(Duration::from_millis(40));
     }
     claims
 }

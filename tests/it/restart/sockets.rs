@@ -25,7 +25,7 @@ use tokio_tungstenite::tungstenite::http::HeaderValue;
 type Socket = WebSocketStream<TcpStream>;
 
 /// Between two posts of a client.
-const POST_EVERY: Duration = Duration::from_millis(90);
+const POST_EVERY: Duration = Duration::from_millis(150);
 /// Posts that wait for their ack at the same time.
 const WAITING_MAX: usize = 3;
 /// A daemon that is ready answers within this time.
