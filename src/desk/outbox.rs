@@ -206,6 +206,19 @@ impl Desk {
         })?)
     }
 
+    /// [`Desk::deliveries`], then all others, newest first (API-48).
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn all_deliveries(&self, limit: usize) -> Result<Vec<Delivery>> {
+        let mut found = self.deliveries(limit)?;
+        let known: Vec<DeliveryId> = found.iter().map(|delivery| delivery.id).collect();
+        let newest = self.inner.store.view(|tx| store::outbox::newest(tx, limit))?;
+        found.extend(newest.into_iter().filter(|delivery| !known.contains(&delivery.id)));
+        found.truncate(limit);
+        Ok(found)
+    }
+
     /// Messages that were captured instead of sent, newest first.
     ///
     /// # Errors

@@ -80,6 +80,14 @@ pub fn of_thread(tx: &dyn ReadTx, thread: ThreadId, limit: usize) -> Result<Vec<
     record::load(tx, tables::DELIVERIES_BY_THREAD, rows)
 }
 
+/// Deliveries of every state, newest first.
+///
+/// # Errors
+/// `Corrupt`.
+pub fn newest(tx: &dyn ReadTx, limit: usize) -> Result<Vec<Delivery>> {
+    record::list(tx.scan_back(tables::DELIVERIES, &[], key::END, limit)?)
+}
+
 /// The delivery that goes out with that Message-ID, given without brackets.
 ///
 /// # Errors

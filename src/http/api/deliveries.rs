@@ -24,13 +24,13 @@ pub(crate) fn routes() -> Router<Api> {
         .route("/deliveries/{id}/retry", post(retry))
 }
 
-/// What waits, by due time, then what failed or is uncertain; `?state=` keeps one state only.
+/// What waits, by due time, then what failed or is uncertain, then all others; `?state=` keeps one state only.
 async fn list(call: Call) -> Answer {
     call.require(Scope::Settings)?;
     let limit = call.page(PER_PAGE_MAX)?.per_page;
     let state = call.query("state").map(ToOwned::to_owned);
     let looked_at = if state.is_some() { LOOKED_AT_MAX } else { limit };
-    let found = call.read(move |desk, _| desk.deliveries(looked_at)).await?;
+    let found = call.read(move |desk, _| desk.all_deliveries(looked_at)).await?;
     let fits = |delivery: &&Delivery| state.as_deref().is_none_or(|state| delivery.state.as_str() == state);
     Ok(Json(wire::list(found.iter().filter(fits).take(limit).map(delivery).collect())))
 }
