@@ -37,8 +37,7 @@ pub fn parse(mails: &[Mail]) -> Duration {
 
 /// Commits `values`, so many in each commit, two-phase with quick repair as the store does.
 pub fn commit<'a>(values: impl ExactSizeIterator<Item = &'a [u8]>, in_each: usize) -> Duration {
-    let dir = directory();
-    let database = Database::create(dir.path().join("bare.redb")).unwrap();
+    let database = Database::create(directory().join("bare.redb")).unwrap();
     let mut values = values.enumerate().peekable();
     let begun = instant();
     while values.peek().is_some() {
@@ -63,7 +62,6 @@ fn write<'a>(database: &Database, values: impl Iterator<Item = (usize, &'a [u8])
 pub struct Committer {
     queue: SyncSender<Job>,
     writer: JoinHandle<()>,
-    _dir: tempfile::TempDir,
 }
 
 struct Job {
@@ -74,11 +72,10 @@ struct Job {
 
 impl Committer {
     pub fn new() -> Self {
-        let dir = directory();
-        let database = Database::create(dir.path().join("bare.redb")).unwrap();
+        let database = Database::create(directory().join("bare.redb")).unwrap();
         let (queue, jobs) = mpsc::sync_channel(GROUP_MAX);
         let writer = thread::spawn(move || take_groups(&database, &jobs));
-        Self { queue, writer, _dir: dir }
+        Self { queue, writer }
     }
 
     /// Durable when this returns.
@@ -118,11 +115,11 @@ pub fn parse_and_commit(mails: &[Mail], sessions: usize) -> Duration {
 /// Each mail as a file of its own: written, synced, renamed, its directory synced; what a file per message costs.
 pub fn files(mails: &[Mail], threads: usize) -> Duration {
     let dir = directory();
-    let shard = |n: usize| dir.path().join(format!("{:02x}", n % 256));
+    let shard = |n: usize| dir.join(format!("{:02x}", n % 256));
     (0..256).for_each(|n| fs::create_dir(shard(n)).unwrap());
-    File::open(dir.path()).unwrap().sync_all().unwrap();
+    File::open(&dir).unwrap().sync_all().unwrap();
     in_threads(threads, mails.len(), |n| {
-        write_file(&dir.path().join(format!("draft{n}")), &shard(n), n, mails[n].raw());
+        write_file(&dir.join(format!("draft{n}")), &shard(n), n, mails[n].raw());
     })
 }
 

@@ -74,6 +74,7 @@ fn main() -> ExitCode {
     if machine::descriptors_max() < descriptors && !options.raised {
         return machine::again_with_more_descriptors();
     }
+    let _room = program::room();
     println!("{}\n", machine::described());
     let wanted = |part: &str| options.parts.is_empty() || options.parts.iter().any(|it| it == part);
     if wanted("intake") {

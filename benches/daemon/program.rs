@@ -8,9 +8,12 @@ use std::fs;
 use std::fs::File;
 use std::net::SocketAddr;
 use std::net::TcpStream;
+use std::path::Path;
+use std::path::PathBuf;
 use std::process::Child;
 use std::process::Command;
 use std::process::Stdio;
+use std::sync::OnceLock;
 use std::thread;
 use std::time::Duration;
 
@@ -40,9 +43,19 @@ allowed_origins = ["*"]
 const LOG_LINES_SHOWN: usize = 20;
 const UP_WITHIN: Duration = Duration::from_secs(30);
 
-/// A directory on the disk that holds the build, since `/tmp` may be memory.
-pub fn directory() -> tempfile::TempDir {
-    tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap()
+static ROOM: OnceLock<PathBuf> = OnceLock::new();
+
+/// Room for all directories of this run, removed at its end and not before: some file systems take long to make files
+/// right after many were removed. On the disk that holds the build, since `/tmp` may be memory.
+pub fn room() -> tempfile::TempDir {
+    let room = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    ROOM.set(room.path().to_owned()).unwrap();
+    room
+}
+
+/// A new directory.
+pub fn directory() -> PathBuf {
+    tempfile::tempdir_in(ROOM.get().unwrap()).unwrap().keep()
 }
 
 /// Waits for something, 30 s at most.
@@ -59,7 +72,7 @@ pub fn within_limit<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
 
 /// A running daemon; killed when dropped.
 pub struct Program {
-    dir: tempfile::TempDir,
+    dir: PathBuf,
     child: Child,
     addresses: Value,
 }
@@ -68,11 +81,11 @@ impl Program {
     /// Starts one on an empty store and waits until it says where it listens.
     pub fn start() -> Self {
         let dir = directory();
-        fs::write(dir.path().join("deskgate.toml"), CONFIG).unwrap();
-        let log = File::create(dir.path().join("log")).unwrap();
+        fs::write(dir.join("deskgate.toml"), CONFIG).unwrap();
+        let log = File::create(dir.join("log")).unwrap();
         let mut command = program(&dir, &["serve"]);
         let child = command.stdout(Stdio::null()).stderr(log).spawn().unwrap();
-        let file = dir.path().join("data/run/addresses.json");
+        let file = dir.join("data/run/addresses.json");
         let mut daemon = Self { dir, child, addresses: Value::Null };
         daemon.addresses = within_limit("addresses.json", || {
             let ended = daemon.child.try_wait().unwrap();
@@ -122,15 +135,15 @@ impl Program {
 
     /// Its last words.
     fn log(&self) -> String {
-        let log = fs::read_to_string(self.dir.path().join("log")).unwrap_or_default();
+        let log = fs::read_to_string(self.dir.join("log")).unwrap_or_default();
         let lines: Vec<&str> = log.lines().collect();
         lines[lines.len().saturating_sub(LOG_LINES_SHOWN)..].join("\n")
     }
 }
 
-fn program(dir: &tempfile::TempDir, arguments: &[&str]) -> Command {
+fn program(dir: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_deskgate"));
-    command.arg("--config").arg(dir.path().join("deskgate.toml")).args(arguments).stdin(Stdio::null());
+    command.arg("--config").arg(dir.join("deskgate.toml")).args(arguments).stdin(Stdio::null());
     command
 }
 

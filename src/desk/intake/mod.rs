@@ -91,7 +91,7 @@ impl Desk {
             let reading = if inner.attempts.begin(hash) >= DEATHS_MAX {
                 Err("reading it took the process down twice".to_owned())
             } else {
-                let read = Reading::of(&raw, &facts, &inner).map_err(|error| error.to_string());
+                let read = Reading::of(&raw, hash, &facts, &inner).map_err(|error| error.to_string());
                 // Whatever ends the process from here on, it was not the reading of this message.
                 inner.attempts.end(hash);
                 read

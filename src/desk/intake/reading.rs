@@ -41,11 +41,11 @@ pub(crate) struct Reading {
 }
 
 impl Reading {
-    /// Reads a message.
+    /// Reads a message; `hash` names its octets.
     ///
     /// # Errors
     /// The fault for which it goes to quarantine (EML-8).
-    pub(crate) fn of(raw: &[u8], facts: &Facts, inner: &Inner) -> Result<Self, Fault> {
+    pub(crate) fn of(raw: &[u8], hash: BlobHash, facts: &Facts, inner: &Inner) -> Result<Self, Fault> {
         let message = message::read(raw);
         if let Some(fault) = message.faults.iter().find(|fault| fault.quarantines()) {
             return Err(*fault);
@@ -63,7 +63,7 @@ impl Reading {
                 inner.is_ours(address)
             });
         let mut faults: Vec<String> = message.faults.iter().map(ToString::to_string).collect();
-        let attachments = attachments(&message, BlobHash::of(raw), inner);
+        let attachments = attachments(&message, hash, inner);
         let (body_html, body_text, quoted) = bodies(&message, &attachments, &mut faults);
         Ok(Self {
             class: classed.class,
