@@ -5,6 +5,7 @@ use crate::desk::Inner;
 use crate::desk::Result;
 use crate::desk::SupportAddress;
 use crate::desk::draft::missing;
+use crate::desk::notify::policy;
 use crate::desk::notify::unreachable_reason;
 use crate::desk::outbox::OutgoingMail;
 use crate::desk::outbox::Prepared;
@@ -15,6 +16,7 @@ use crate::domain::attachment::AttachmentSource;
 use crate::domain::attribute::DESCRIPTION;
 use crate::domain::attribute::Value;
 use crate::domain::broadcast::Broadcast;
+use crate::domain::broadcast::EmailPolicy;
 use crate::domain::channel_kind::ChannelKind;
 use crate::domain::contact::Contact;
 use crate::domain::delivery::Delivery;
@@ -264,9 +266,19 @@ fn parts_of(
     match &delivery.kind {
         DeliveryKind::Reply { parts } => Ok(unseen(load(parts)?, seen_seq)),
         DeliveryKind::Broadcast { part, .. } => Ok(unseen(load(&[*part])?, seen_seq)),
-        DeliveryKind::TicketSubmitted => Ok(Ok(Vec::new())),
+        DeliveryKind::TicketSubmitted => {
+            let waits = policy(tx, thread)?.submitted == EmailPolicy::WhenUnseen;
+            let made = if waits { part_that_began(tx, delivery)? } else { None };
+            Ok(made.map_or(Ok(Vec::new()), |made| unseen(vec![made], seen_seq).map(|_| Vec::new())))
+        }
         DeliveryKind::TicketStateChanged { part } => {
-            let began_with = load(&[*part])?.pop().and_then(|part| match part.kind {
+            let told = load(&[*part])?;
+            if policy(tx, thread)?.state_changed == EmailPolicy::WhenUnseen {
+                if let Err(reason) = unseen(told.clone(), seen_seq) {
+                    return Ok(Err(reason));
+                }
+            }
+            let began_with = told.into_iter().next().and_then(|part| match part.kind {
                 PartKind::TicketStateUpdated { from, .. } => Some(from.0),
                 _ => None,
             });
@@ -274,6 +286,15 @@ fn parts_of(
             Ok(if began_with == now { Err(SkipReason::StateWentBack) } else { Ok(Vec::new()) })
         }
     }
+}
+
+/// The part that said the ticket was made, which the submission mail is about.
+fn part_that_began(tx: &dyn ReadTx, delivery: &Delivery) -> store::Result<Option<Part>> {
+    let newest = store::parts::newest(tx, delivery.thread, PARTS_FOR_REFERENCES)?;
+    let began = |part: &Part| {
+        part.created_at == delivery.created_at && matches!(part.kind, PartKind::TicketStateUpdated { .. })
+    };
+    Ok(newest.into_iter().find(began))
 }
 
 fn unseen(parts: Vec<Part>, seen_seq: u64) -> std::result::Result<Vec<Part>, SkipReason> {

@@ -94,6 +94,8 @@ impl NewPart {
 pub(crate) struct Draft {
     pub(crate) thread: Thread,
     pub(crate) at: At,
+    /// Nobody is told of what happens in it, and each part says so (NTF-12).
+    pub(crate) silent: bool,
     parts: Vec<Part>,
     events: Vec<Event>,
     pub(crate) owed: Vec<Delivery>,
@@ -111,7 +113,7 @@ impl Draft {
 
     fn of(thread: Thread, at: &At) -> Self {
         let (parts, events, owed, cross_posts) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        Self { thread, at: at.clone(), parts, events, owed, cross_posts }
+        Self { thread, at: at.clone(), silent: false, parts, events, owed, cross_posts }
     }
 
     /// An existing thread.
@@ -156,7 +158,7 @@ impl Draft {
             external_sender: new.external_sender,
             broadcast: new.broadcast,
             cross_posted_from: new.cross_posted_from,
-            skip_notifications: new.skip_notifications,
+            skip_notifications: new.skip_notifications || self.silent,
             redacted: false,
         };
         if audience::is_visible_part(&part) {

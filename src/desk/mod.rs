@@ -9,8 +9,8 @@
 //! | [`access`] | agents, tokens, who may call what |
 //! | [`contacts`] | contacts: find, create, change |
 //! | [`comments`], [`conversations`] | comment, note; assign, close, open, snooze, seen |
-//! | [`ticket_types`] | types, attributes, states |
-//! | [`tickets`] | convert, create, change, change state |
+//! | [`ticket_types`], [`type_settings`], [`attributes`], [`ticket_states`] | what tickets can be |
+//! | [`tickets`], [`type_change`] | convert, create, change, change state, change type |
 //! | [`links`] | link and unlink |
 //! | [`broadcasts`] | a Tracker's broadcast, batch by batch |
 //! | [`arrival`], [`intake`] | mail in |
@@ -22,6 +22,7 @@
 
 pub mod access;
 pub mod arrival;
+pub mod attributes;
 pub mod broadcasts;
 pub mod comments;
 mod compose;
@@ -33,6 +34,7 @@ mod draft;
 pub mod identity;
 pub mod intake;
 pub mod journal;
+mod kinds;
 pub mod links;
 pub mod message;
 mod notify;
@@ -40,8 +42,11 @@ pub mod outbox;
 mod sharing;
 pub mod stream;
 mod ticket_state;
+pub mod ticket_states;
 pub mod ticket_types;
 pub mod tickets;
+pub mod type_change;
+pub mod type_settings;
 pub mod views;
 pub mod workspace;
 

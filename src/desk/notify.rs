@@ -6,6 +6,7 @@
 use crate::desk::Inner;
 use crate::desk::draft::Draft;
 use crate::domain::address::Address;
+use crate::domain::broadcast::EmailPolicy;
 use crate::domain::channel_kind::ChannelKind;
 use crate::domain::contact::Contact;
 use crate::domain::delivery::Delivery;
@@ -20,6 +21,8 @@ use crate::domain::id::Millis;
 use crate::domain::id::PartId;
 use crate::domain::thread::Participant;
 use crate::domain::thread::Thread;
+use crate::domain::type_settings::MailEvent;
+use crate::domain::type_settings::NotificationPolicy;
 use crate::mail::message_id::MessageIdClaims;
 use crate::mail::message_id::Principal;
 use crate::store;
@@ -43,9 +46,21 @@ impl Inner {
         part: PartId,
         agent: Option<AgentId>,
     ) -> store::Result<()> {
+        if draft.silent {
+            return Ok(());
+        }
+        let policy = policy(tx, &draft.thread)?.of(MailEvent::Reply);
         for (participant, contact) in recipients(tx, &draft.thread)? {
             let now = draft.at.now;
-            let due_at = now.plus(self.reply_delay(&draft.thread, &participant, &contact));
+            let due_at = match policy {
+                EmailPolicy::Always => now,
+                EmailPolicy::WhenUnseen => now.plus(self.reply_delay(&draft.thread, &participant, &contact)),
+                EmailPolicy::Never => {
+                    let kind = DeliveryKind::Reply { parts: vec![part] };
+                    draft.owed.push(never(self.owed(draft, &contact, agent, kind, now)));
+                    continue;
+                }
+            };
             if group_reply(tx, draft, &contact, part, due_at)? {
                 continue;
             }
@@ -68,20 +83,56 @@ impl Inner {
         if by_mail || !participant.primary { Duration::ZERO } else { self.settings.unseen_delay }
     }
 
-    /// The ticket was made: at once (NTF-1).
+    /// The ticket was made: at once, unless its type says otherwise (NTF-1, NTF-10).
     pub(crate) fn owe_submitted(&self, tx: &dyn ReadTx, draft: &mut Draft) -> store::Result<()> {
-        for (_, contact) in recipients(tx, &draft.thread)? {
-            let due_at = draft.at.now;
+        if draft.silent {
+            return Ok(());
+        }
+        let policy = policy(tx, &draft.thread)?.of(MailEvent::Submitted);
+        for (participant, contact) in recipients(tx, &draft.thread)? {
+            let due_at = draft.at.now.plus(self.status_delay(policy, &draft.thread, &participant, &contact));
             let delivery = self.owed_automatic(tx, draft, &contact, DeliveryKind::TicketSubmitted, due_at)?;
-            draft.owed.push(delivery);
+            draft.owed.push(if policy == EmailPolicy::Never { never(delivery) } else { delivery });
         }
         Ok(())
     }
 
-    /// The state's category changed: after it has settled, one mail with the last label (NTF-3, NTF-11).
-    pub(crate) fn owe_state_change(&self, tx: &mut dyn WriteTx, draft: &mut Draft, part: PartId) -> store::Result<()> {
-        let due_at = draft.at.now.plus(self.settings.state_mail_settle);
-        for (_, contact) in recipients(tx, &draft.thread)? {
+    fn status_delay(
+        &self,
+        policy: EmailPolicy,
+        thread: &Thread,
+        participant: &Participant,
+        contact: &Contact,
+    ) -> Duration {
+        match policy {
+            EmailPolicy::Always | EmailPolicy::Never => Duration::ZERO,
+            EmailPolicy::WhenUnseen => self.reply_delay(thread, participant, contact),
+        }
+    }
+
+    /// The state changed: after it has settled, one mail with the last label (NTF-3, NTF-11). A move within a category is
+    /// mailed only where the type says so.
+    pub(crate) fn owe_state_change(
+        &self,
+        tx: &mut dyn WriteTx,
+        draft: &mut Draft,
+        part: PartId,
+        same_category: bool,
+    ) -> store::Result<()> {
+        let policy = policy(tx, &draft.thread)?;
+        if draft.silent || (same_category && !policy.same_category) {
+            return Ok(());
+        }
+        let policy = policy.of(MailEvent::StateChanged);
+        for (participant, contact) in recipients(tx, &draft.thread)? {
+            let unseen = self.status_delay(policy, &draft.thread, &participant, &contact);
+            let due_at = draft.at.now.plus(self.settings.state_mail_settle.max(unseen));
+            if policy == EmailPolicy::Never {
+                let delivery =
+                    self.owed_automatic(tx, draft, &contact, DeliveryKind::TicketStateChanged { part }, due_at)?;
+                draft.owed.push(never(delivery));
+                continue;
+            }
             // The mail that waits compares the state it began with to the state when it is sent.
             if waiting(tx, draft, &contact, Pending::Status)?.is_some() {
                 continue;
@@ -147,6 +198,20 @@ impl Inner {
     pub(crate) fn is_support_address(&self, address: &Address) -> bool {
         self.settings.support.iter().any(|support| support.address == *address)
     }
+}
+
+/// When contacts of this thread are mailed: as its ticket's type says, else as usual (NTF-10).
+pub(crate) fn policy(tx: &dyn ReadTx, thread: &Thread) -> store::Result<NotificationPolicy> {
+    let Some(ticket) = &thread.ticket else { return Ok(NotificationPolicy::default()) };
+    let ticket_type = store::ticket_types::get(tx, ticket.type_id)?;
+    Ok(ticket_type.map(|ticket_type| ticket_type.settings.notify).unwrap_or_default())
+}
+
+/// A mail that the policy keeps back; it stands there to say so.
+fn never(delivery: Delivery) -> Delivery {
+    let state =
+        if delivery.state.is_settled() { delivery.state } else { DeliveryState::Skipped(SkipReason::PolicyNever) };
+    Delivery { state, ..delivery }
 }
 
 /// Adds a comment to the mail that waits already, if one does.

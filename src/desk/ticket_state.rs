@@ -65,8 +65,8 @@ impl Inner {
         ticket.state_id = asked.to.id;
         ticket.state_category = asked.to.category;
         let part = draft.add(state_part(from, asked.to, asked.by.clone(), asked.cause));
-        if asked.notify && from.1 != asked.to.category && draft.thread.category() == Some(Category::Customer) {
-            self.owe_state_change(tx, draft, part.id)?;
+        if asked.notify && draft.thread.category() == Some(Category::Customer) {
+            self.owe_state_change(tx, draft, part.id, from.1 == asked.to.category)?;
         }
         if !draft.thread.is_customer_facing() {
             draft.cross_posts.push(part.id);
@@ -81,10 +81,11 @@ impl Inner {
         draft: &mut Draft,
         comment: &Comment<'_>,
     ) -> store::Result<()> {
-        let target = draft.thread.ticket.as_ref().and_then(|ticket| ticket.state_category.on_customer_reply());
-        let Some(category) = target else { return Ok(()) };
+        let Some(category) = draft.thread.ticket.as_ref().map(|ticket| ticket.state_category) else {
+            return Ok(());
+        };
         let (ticket_type, states) = type_and_states(tx, draft)?;
-        let Some(to) = ticket_type.first_of(category, &states) else {
+        let Some(to) = ticket_type.reply_target(category, &states) else {
             return Ok(());
         };
         let notify = comment.answerable && !comment.skip_notifications;

@@ -15,44 +15,38 @@ use crate::desk::draft::At;
 use crate::desk::draft::Draft;
 use crate::desk::draft::NewPart;
 use crate::desk::draft::conclude;
-use crate::desk::draft::missing;
+use crate::desk::kinds::Kinds;
+use crate::desk::kinds::NewFacet;
+use crate::desk::kinds::proposed;
+use crate::desk::kinds::refuse_conversion;
+use crate::desk::kinds::set_values;
+use crate::desk::kinds::title_of;
 use crate::desk::links::link_in;
 use crate::desk::links::open_ticket;
 use crate::desk::sharing::share;
 use crate::desk::ticket_state::StateMove;
-use crate::desk::ticket_state::state_part;
 use crate::desk::ticket_state::type_and_states;
 use crate::domain::agent::Caller;
 use crate::domain::agent::Scope;
-use crate::domain::attribute::DESCRIPTION;
-use crate::domain::attribute::STRING_CHARS_MAX;
-use crate::domain::attribute::TITLE;
 use crate::domain::attribute::Value;
 use crate::domain::channel_kind::ChannelKind;
-use crate::domain::event::EventKind;
 use crate::domain::id::Millis;
 use crate::domain::id::StateId;
 use crate::domain::id::ThreadId;
 use crate::domain::id::TicketTypeId;
-use crate::domain::link::LinkKind;
 use crate::domain::part::Author;
 use crate::domain::part::PartKind;
 use crate::domain::refusal::Refusal;
-use crate::domain::state::StateCategory;
-use crate::domain::state::TicketState;
+use crate::domain::thread::PARTICIPANTS_MAX;
 use crate::domain::thread::Thread;
 use crate::domain::ticket::CreatedVia;
 use crate::domain::ticket::Obligation;
-use crate::domain::ticket::Ticket;
-use crate::domain::ticket::accept_values;
-use crate::domain::ticket::check_required;
 use crate::domain::ticket_type::Category;
 use crate::domain::ticket_type::TicketType;
 use crate::store;
 use crate::store::engine::ReadTx;
 use crate::store::engine::WriteTx;
 use crate::store::save::Change;
-use std::collections::BTreeMap;
 
 /// Attribute values by name; `None` clears one (API-4).
 pub type Values = Vec<(String, Option<Value>)>;
@@ -77,6 +71,8 @@ pub struct NewTicket {
     pub ticket_type: TicketTypeId,
     /// Exactly one for Customer, up to one for the others (TCK-5, TCK-14).
     pub contacts: Vec<ContactRef>,
+    /// Further participants (TCK-14).
+    pub participants: Vec<ContactRef>,
     /// Attribute values.
     pub values: Values,
     /// Initial state; the type's first submitted one if none is given.
@@ -122,22 +118,15 @@ impl Desk {
         let (inner, by, at) = (self.inner.clone(), author(caller), At::of(&self.inner.clock));
         let converted = self.inner.store.update(move |tx| {
             let mut draft = Draft::open_merged(tx, thread, &at)?;
-            refuse_conversion(tx, &draft.thread)?;
+            draft.silent = conversion.skip_notifications;
             let kinds = Kinds::of(tx, conversion.ticket_type)?;
-            if kinds.ticket_type.category != Category::Customer {
-                let message = format!("'{}' is not a Customer ticket type", kinds.ticket_type.name);
-                return Err(store::Error::Refused(Refusal::invalid("ticket_type_id", message)));
-            }
-            let values = proposed(tx, &draft.thread, conversion.values.clone())?;
-            let ticket = kinds.ticket(tx, values, conversion.state, CreatedVia::Convert, at.now)?;
-            let number = ticket.number;
-            draft.thread.ticket = Some(ticket);
-            draft.thread.automatic = false;
-            draft.add(NewPart::event(PartKind::ConvertedToTicket { number }, by.clone(), None));
-            kinds.announce(&mut draft, &by)?;
-            if !conversion.skip_notifications {
-                inner.owe_submitted(tx, &mut draft)?;
-            }
+            let facet = NewFacet {
+                values: conversion.values.clone(),
+                state: conversion.state,
+                created_via: CreatedVia::Convert,
+                obligation: Some(Obligation::Create),
+            };
+            inner.convert_in(tx, &mut draft, &kinds, facet, &by)?;
             conclude(tx, vec![draft], Change::default())?;
             Ok(())
         });
@@ -154,12 +143,20 @@ impl Desk {
         let (inner, by, at) = (self.inner.clone(), author(caller), At::of(&self.inner.clock));
         let created = self.inner.store.update(move |tx| {
             let kinds = Kinds::of(tx, new.ticket_type)?;
-            let ticket = kinds.ticket(tx, new.values.clone(), new.state, CreatedVia::Api, at.now)?;
+            let facet = NewFacet {
+                values: new.values.clone(),
+                state: new.state,
+                created_via: CreatedVia::Api,
+                obligation: Some(Obligation::Create),
+            };
+            let ticket = kinds.ticket(tx, facet, at.now)?;
             let mut draft = Draft::begin(inner.ticket_thread(tx, &kinds, &new, &at)?, &at);
+            draft.silent = new.skip_notifications;
             draft.thread.title = title_of(&ticket, &kinds.ticket_type);
             draft.thread.ticket = Some(ticket);
             kinds.announce(&mut draft, &by)?;
-            assign_in(tx, &mut draft, new.assignment, &by, None)?;
+            let owners = kinds.give_defaults(tx, &mut draft, new.assignment)?;
+            assign_in(tx, &mut draft, owners, &by, None)?;
             let other = match new.link_to {
                 Some(thread) => link_in(tx, &mut draft, thread, &by)?,
                 None => None,
@@ -167,7 +164,7 @@ impl Desk {
             if new.is_shared && kinds.ticket_type.category != Category::Customer {
                 share(tx, &mut draft, &kinds.ticket_type, &by)?;
             }
-            if kinds.ticket_type.category == Category::Customer && !new.skip_notifications {
+            if kinds.ticket_type.category == Category::Customer {
                 inner.owe_submitted(tx, &mut draft)?;
             }
             let id = draft.thread.id;
@@ -188,6 +185,7 @@ impl Desk {
         let (inner, by, at) = (self.inner.clone(), author(caller), At::of(&self.inner.clock));
         let updated = self.inner.store.update(move |tx| {
             let mut draft = open_ticket(tx, ticket, &at)?;
+            draft.silent = change.skip_notifications;
             let (ticket_type, states) = type_and_states(tx, &draft)?;
             set_values(&mut draft, &ticket_type, change.values.clone(), &by)?;
             if change.is_shared.is_some() {
@@ -195,7 +193,7 @@ impl Desk {
             }
             if let Some(state) = change.state {
                 let to = ticket_type.choose(state, &states).map_err(store::Error::Refused)?;
-                let asked = StateMove { to, by: by.clone(), cause: None, notify: !change.skip_notifications };
+                let asked = StateMove { to, by: by.clone(), cause: None, notify: true };
                 inner.change_state(tx, &mut draft, &ticket_type, &asked)?;
             }
             assign_in(tx, &mut draft, change.assignment, &by, None)?;
@@ -210,10 +208,40 @@ impl Desk {
 }
 
 impl Inner {
+    /// Makes the open conversation a Customer ticket, with everything that follows (TCK-11 to TCK-13).
+    pub(crate) fn convert_in(
+        &self,
+        tx: &mut dyn WriteTx,
+        draft: &mut Draft,
+        kinds: &Kinds,
+        facet: NewFacet,
+        by: &Author,
+    ) -> store::Result<()> {
+        refuse_conversion(tx, &draft.thread)?;
+        if kinds.ticket_type.category != Category::Customer {
+            let message = format!("'{}' is not a Customer ticket type", kinds.ticket_type.name);
+            return Err(store::Error::Refused(Refusal::invalid("ticket_type_id", message)));
+        }
+        let values = proposed(tx, &draft.thread, facet.values)?;
+        let ticket = kinds.ticket(tx, NewFacet { values, ..facet }, draft.at.now)?;
+        let number = ticket.number;
+        draft.thread.ticket = Some(ticket);
+        draft.thread.automatic = false;
+        draft.add(NewPart::event(PartKind::ConvertedToTicket { number }, by.clone(), None));
+        let owners = kinds.give_defaults(tx, draft, Assignment::default())?;
+        assign_in(tx, draft, owners, by, None)?;
+        kinds.announce(draft, by)?;
+        self.owe_submitted(tx, draft)
+    }
+
     fn ticket_thread(&self, tx: &mut dyn WriteTx, kinds: &Kinds, new: &NewTicket, at: &At) -> store::Result<Thread> {
         let mut thread = Thread::new(ThreadId(at.id()), ChannelKind::Api, at.now);
         thread.support_address = Some(self.support_address(&thread).address.clone());
         let wanted = usize::from(kinds.ticket_type.category == Category::Customer);
+        if new.participants.len() >= PARTICIPANTS_MAX {
+            let message = format!("at most {PARTICIPANTS_MAX} participants");
+            return Err(store::Error::Refused(Refusal::invalid("participants", message)));
+        }
         if new.contacts.len() > 1 || new.contacts.len() < wanted {
             let message = "a Customer ticket takes exactly one contact, the others at most one";
             return Err(store::Error::Refused(Refusal::invalid("contacts", message)));
@@ -221,141 +249,11 @@ impl Inner {
         for contact in &new.contacts {
             thread.join(resolve_or_lead(tx, contact, at)?.id, false, 1);
         }
+        for contact in &new.participants {
+            thread.join(resolve_or_lead(tx, contact, at)?.id, false, 1);
+        }
         Ok(thread)
     }
-}
-
-/// A ticket type with all states of the workspace.
-struct Kinds {
-    ticket_type: TicketType,
-    states: Vec<TicketState>,
-}
-
-impl Kinds {
-    fn of(tx: &dyn ReadTx, id: TicketTypeId) -> store::Result<Self> {
-        let ticket_type = store::ticket_types::get(tx, id)?.ok_or_else(|| missing("ticket_type"))?;
-        if ticket_type.archived {
-            let message = format!("ticket type '{}' is archived", ticket_type.name);
-            return Err(store::Error::Refused(Refusal::invalid("ticket_type_id", message)));
-        }
-        Ok(Self { ticket_type, states: store::ticket_types::states(tx)? })
-    }
-
-    /// A checked ticket in its first state (STA-6, ATT-5).
-    fn ticket(
-        &self,
-        tx: &mut dyn WriteTx,
-        values: Values,
-        state: Option<StateId>,
-        created_via: CreatedVia,
-        now: Millis,
-    ) -> store::Result<Ticket> {
-        let accepted = accept_values(&self.ticket_type, values).map_err(store::Error::Refused)?;
-        let attributes: BTreeMap<_, _> =
-            accepted.into_iter().filter_map(|(id, value)| value.map(|value| (id, value))).collect();
-        check_required(&self.ticket_type, &attributes, Obligation::Create).map_err(store::Error::Refused)?;
-        let state = match state {
-            Some(id) => self.ticket_type.choose(id, &self.states).map_err(store::Error::Refused)?,
-            None => self.first_submitted()?,
-        };
-        let resolved_at = (state.category == StateCategory::Resolved).then_some(now);
-        Ok(Ticket {
-            number: store::threads::next_ticket_number(tx)?,
-            category: self.ticket_type.category,
-            type_id: self.ticket_type.id,
-            attributes,
-            state_id: state.id,
-            state_category: state.category,
-            previous_state_id: None,
-            is_shared: self.ticket_type.category == Category::Customer,
-            created_via,
-            created_at: now,
-            first_resolved_at: resolved_at,
-            last_resolved_at: resolved_at,
-            customer_reports: 0,
-        })
-    }
-
-    fn first_submitted(&self) -> store::Result<&TicketState> {
-        let first = self.ticket_type.first_of(StateCategory::Submitted, &self.states);
-        first.ok_or_else(|| {
-            let message = format!("ticket type '{}' has no submitted state", self.ticket_type.name);
-            store::Error::Refused(Refusal::invalid("ticket_type_id", message))
-        })
-    }
-
-    /// Says that the thread is a ticket now: the event, and one state part with equal categories (STA-6).
-    fn announce(&self, draft: &mut Draft, by: &Author) -> store::Result<()> {
-        draft.note(EventKind::TicketCreated, None);
-        let ticket = draft.thread.ticket.as_ref().ok_or_else(|| missing("ticket"))?;
-        let current = (ticket.state_id, ticket.state_category);
-        let state = self.states.iter().find(|state| state.id == current.0).ok_or_else(|| missing("ticket_state"))?;
-        draft.add(state_part(current, state, by.clone(), None));
-        Ok(())
-    }
-}
-
-fn refuse_conversion(tx: &dyn ReadTx, thread: &Thread) -> store::Result<()> {
-    let conflict = |message: String| Err(store::Error::Refused(Refusal::Conflict { message }));
-    if let Some(ticket) = &thread.ticket {
-        return conflict(format!("conversation {} is ticket #{} already", thread.id, ticket.number));
-    }
-    for link in store::links::of_thread(tx, thread.id, 200)? {
-        let other = store::threads::get(tx, link.from_ticket)?.and_then(|thread| thread.ticket);
-        if let Some(ticket) = other.filter(|ticket| link.kind == LinkKind::BackOffice && ticket.is_shared) {
-            return conflict(format!("conversation {} has the shared ticket #{}", thread.id, ticket.number));
-        }
-    }
-    Ok(())
-}
-
-/// Title and description as given, else from subject and first message (TCK-13).
-fn proposed(tx: &dyn ReadTx, thread: &Thread, mut values: Values) -> store::Result<Values> {
-    let mut propose = |name: &str, text: String| {
-        let given = values.iter().any(|(known, _)| known == name);
-        if !given && !text.is_empty() {
-            values.push((name.to_owned(), Some(Value::Text(text))));
-        }
-    };
-    let source = store::parts::get(tx, thread.id, 1)?.map(|part| part.body_text).unwrap_or_default();
-    let first_line = source.lines().next().unwrap_or_default();
-    let title = thread.title.clone().filter(|title| !title.is_empty()).unwrap_or_else(|| first_line.to_owned());
-    propose(TITLE, title.chars().take(STRING_CHARS_MAX).collect());
-    propose(DESCRIPTION, source.chars().take(crate::domain::attribute::MULTILINE_CHARS_MAX).collect());
-    Ok(values)
-}
-
-fn title_of(ticket: &Ticket, ticket_type: &TicketType) -> Option<String> {
-    match ticket.value(ticket_type, TITLE) {
-        Some(Value::Text(title)) => Some(title.clone()),
-        _ => None,
-    }
-}
-
-fn set_values(draft: &mut Draft, ticket_type: &TicketType, values: Values, by: &Author) -> store::Result<()> {
-    let accepted = accept_values(ticket_type, values).map_err(store::Error::Refused)?;
-    let mut changed = Vec::new();
-    let ticket = draft.thread.ticket.as_mut().ok_or_else(|| missing("ticket"))?;
-    for (id, value) in accepted {
-        let before = match value {
-            Some(value) => ticket.attributes.insert(id, value),
-            None => ticket.attributes.remove(&id),
-        };
-        if before.as_ref() != ticket.attributes.get(&id) {
-            changed.push(id);
-        }
-    }
-    if changed.is_empty() {
-        return Ok(());
-    }
-    let title = title_of(ticket, ticket_type);
-    draft.thread.title = title.or(draft.thread.title.take());
-    for attribute in ticket_type.attributes.iter().filter(|attribute| changed.contains(&attribute.id)) {
-        let (name, visible) = (attribute.name.clone(), attribute.visible_to_contacts);
-        draft.add(NewPart::event(PartKind::TicketAttributeUpdated { name, visible }, by.clone(), None));
-    }
-    draft.note(EventKind::TicketUpdated, None);
-    Ok(())
 }
 
 fn share_or_refuse(

@@ -62,7 +62,7 @@ impl DataType {
 }
 
 /// A value of an attribute, of a ticket or of a contact.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Value {
     /// Text; of a ticket's list attribute, the option's id.
     Text(String),

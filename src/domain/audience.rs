@@ -27,6 +27,7 @@ pub fn is_customer_visible(kind: &PartKind) -> bool {
         | PartKind::Assignment { .. }
         | PartKind::ParticipantAdded(_)
         | PartKind::TicketAttributeUpdated { visible: false, .. }
+        | PartKind::TicketTypeChanged { .. }
         | PartKind::TicketShared
         | PartKind::EntityLinked(_)
         | PartKind::EntityUnlinked(_)

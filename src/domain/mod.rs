@@ -24,3 +24,4 @@ pub mod state;
 pub mod thread;
 pub mod ticket;
 pub mod ticket_type;
+pub mod type_settings;

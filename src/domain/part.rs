@@ -2,6 +2,7 @@
 
 use crate::domain::attachment::Attachment;
 use crate::domain::attachment::BlobHash;
+use crate::domain::attribute::Value;
 use crate::domain::channel_kind::ChannelKind;
 use crate::domain::delivery_class::DeliveryClass;
 use crate::domain::id::AgentId;
@@ -13,6 +14,7 @@ use crate::domain::id::PartId;
 use crate::domain::id::StateId;
 use crate::domain::id::TeamId;
 use crate::domain::id::ThreadId;
+use crate::domain::id::TicketTypeId;
 use crate::domain::link::LinkKind;
 use crate::domain::state::StateCategory;
 use crate::domain::thread::ThreadState;
@@ -115,6 +117,15 @@ pub enum PartKind {
         /// Whether customers see it (OBJ-46).
         visible: bool,
     },
+    /// The ticket got another type (TYP-1).
+    TicketTypeChanged {
+        /// Before: id, and name at that time.
+        from: (TicketTypeId, String),
+        /// After: id, and name at that time.
+        to: (TicketTypeId, String),
+        /// Values the new type does not hold, by attribute name; of lists the label.
+        left: Vec<(String, Value)>,
+    },
     /// A Back-office ticket was shared with the customer (SHR-2).
     TicketShared,
     /// Linked to or from another thread (LNK-6).
@@ -173,6 +184,7 @@ impl PartKind {
                 Author::Agent { .. } | Author::Bot => "ticket_attribute_updated_by_admin",
                 Author::Contact { .. } => "ticket_attribute_updated_by_user",
             },
+            Self::TicketTypeChanged { .. } => "ticket_type_changed",
             Self::TicketShared => "ticket_shared",
             Self::EntityLinked(_) => "entity_linked",
             Self::EntityUnlinked(_) => "entity_unlinked",

@@ -46,15 +46,6 @@ impl StateCategory {
             Self::Resolved => ("Resolved", "Resolved"),
         }
     }
-
-    /// Where a customer's reply takes a ticket of this category; `None` leaves it (STA-8).
-    #[must_use]
-    pub fn on_customer_reply(self) -> Option<Self> {
-        match self {
-            Self::WaitingOnCustomer | Self::Resolved => Some(Self::InProgress),
-            Self::Submitted | Self::InProgress => None,
-        }
-    }
 }
 
 /// A state a ticket can have (OBJ-53).
@@ -72,13 +63,28 @@ pub struct TicketState {
     pub archived: bool,
 }
 
+/// The state whose internal label reads like `label`, without case (STA-3).
+#[must_use]
+pub fn labelled<'s>(states: &'s [TicketState], label: &str) -> Option<&'s TicketState> {
+    let wanted = label.trim().to_lowercase();
+    states.iter().find(|state| state.internal_label.trim().to_lowercase() == wanted)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn tst_5_6_7_a_customer_reply_moves_only_waiting_and_resolved() {
-        let moved: Vec<_> = StateCategory::ALL.into_iter().map(StateCategory::on_customer_reply).collect();
-        assert_eq!(moved, [None, None, Some(StateCategory::InProgress), Some(StateCategory::InProgress)]);
+    fn sta_3_internal_labels_are_the_same_without_case() {
+        let state = TicketState {
+            id: StateId(1),
+            category: StateCategory::Submitted,
+            internal_label: "Bei der \u{dc}bergabe".to_owned(),
+            external_label: "Submitted".to_owned(),
+            archived: true,
+        };
+        let states = [state];
+        assert!(labelled(&states, " bei der \u{fc}BERGABE ").is_some());
+        assert!(labelled(&states, "Submitted").is_none(), "external labels may repeat");
     }
 }

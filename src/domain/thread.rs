@@ -66,6 +66,13 @@ impl Priority {
             Self::Urgent => "urgent",
         }
     }
+
+    /// The priority of that word.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        let all = [Self::None, Self::Low, Self::Medium, Self::High, Self::Urgent];
+        all.into_iter().find(|priority| priority.as_str() == word)
+    }
 }
 
 /// A contact in a thread (OBJ-34).

@@ -92,6 +92,8 @@ pub fn accept_values(
 pub enum Obligation {
     /// An agent or a program creates.
     Create,
+    /// A contact creates, with a form.
+    CreateByContact,
     /// The ticket enters a resolved state.
     Resolve,
 }
@@ -110,6 +112,7 @@ pub fn check_required(
         .iter()
         .filter(|attribute| match obligation {
             Obligation::Create => attribute.required_to_create,
+            Obligation::CreateByContact => attribute.required_to_create_for_contacts,
             Obligation::Resolve => attribute.required_to_close,
         })
         .filter(|attribute| !attribute.archived && is_empty(values.get(&attribute.id)))
@@ -119,7 +122,7 @@ pub fn check_required(
         return Ok(());
     }
     let what = match obligation {
-        Obligation::Create => "create",
+        Obligation::Create | Obligation::CreateByContact => "create",
         Obligation::Resolve => "resolve",
     };
     Err(Refusal::invalid(&missing.join(", "), format!("needed to {what} the ticket: {}", missing.join(", "))))

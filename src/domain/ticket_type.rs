@@ -7,9 +7,13 @@ use crate::domain::id::TicketTypeId;
 use crate::domain::refusal::Refusal;
 use crate::domain::state::StateCategory;
 use crate::domain::state::TicketState;
+use crate::domain::type_settings::ReplyTarget;
+use crate::domain::type_settings::TypeSettings;
 
 /// Most ticket types of a workspace (ATT-9).
 pub const TYPES_MAX: usize = 200;
+/// Most states of one type (ATT-9).
+pub const STATES_MAX: usize = 50;
 
 /// The three kinds of ticket (PRD-4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -73,6 +77,8 @@ pub struct TicketType {
     pub created_at: Millis,
     /// Last change.
     pub updated_at: Millis,
+    /// What else it decides (TYP-20).
+    pub settings: TypeSettings,
 }
 
 impl TicketType {
@@ -91,6 +97,25 @@ impl TicketType {
         self.states
             .iter()
             .find_map(|id| states.iter().find(|state| state.id == *id && state.category == category && !state.archived))
+    }
+
+    /// Where a customer's reply takes a ticket that is in a state of `category`; `None` leaves it (STA-8).
+    #[must_use]
+    pub fn reply_target<'s>(&self, category: StateCategory, states: &'s [TicketState]) -> Option<&'s TicketState> {
+        match self.settings.on_customer_reply.of(category) {
+            ReplyTarget::Stay => None,
+            ReplyTarget::InProgress => self.first_of(StateCategory::InProgress, states),
+            ReplyTarget::State(id) => self.choose(id, states).ok().or_else(|| {
+                let named = states.iter().find(|state| state.id == id)?;
+                self.first_of(named.category, states)
+            }),
+        }
+    }
+
+    /// The first category that no non-archived state of this type stands for (STA-1).
+    #[must_use]
+    pub fn lacks_category(&self, states: &[TicketState]) -> Option<StateCategory> {
+        StateCategory::ALL.into_iter().find(|category| self.first_of(*category, states).is_none())
     }
 
     /// The state of that id, if this type has it and it can be chosen (STA-7, STA-11).
@@ -142,10 +167,45 @@ mod tests {
             states: vec![StateId(1), StateId(3), StateId(2)],
             created_at: Millis(0),
             updated_at: Millis(0),
+            settings: TypeSettings::default(),
         };
         assert_eq!(ticket_type.first_of(StateCategory::Submitted, &states).map(|s| s.id), Some(StateId(2)));
         assert!(ticket_type.choose(StateId(3), &states).is_ok());
         assert!(ticket_type.choose(StateId(1), &states).is_err(), "archived");
         assert!(ticket_type.choose(StateId(4), &states).is_err(), "not of this type");
+        assert_eq!(ticket_type.lacks_category(&states), Some(StateCategory::InProgress), "STA-1");
+    }
+
+    #[test]
+    fn sta_8_a_named_target_that_is_archived_gives_way_to_its_category() {
+        let mut states = [
+            state(1, StateCategory::Submitted, false),
+            state(2, StateCategory::InProgress, false),
+            state(3, StateCategory::InProgress, false),
+        ];
+        let mut ticket_type = TicketType {
+            id: TicketTypeId(1),
+            name: "Billing".to_owned(),
+            description: String::new(),
+            category: Category::Customer,
+            icon: String::new(),
+            is_internal: false,
+            archived: false,
+            attributes: Vec::new(),
+            states: vec![StateId(1), StateId(3), StateId(2)],
+            created_at: Millis(0),
+            updated_at: Millis(0),
+            settings: TypeSettings::default(),
+        };
+        let target = |ticket_type: &TicketType, states: &[TicketState], category| {
+            ticket_type.reply_target(category, states).map(|state| state.id.0)
+        };
+        assert_eq!(target(&ticket_type, &states, StateCategory::Resolved), Some(3), "first in the type's order");
+        assert_eq!(target(&ticket_type, &states, StateCategory::Submitted), None);
+        let named = ReplyTarget::State(StateId(2));
+        ticket_type.settings.on_customer_reply.set(StateCategory::Submitted, named);
+        assert_eq!(target(&ticket_type, &states, StateCategory::Submitted), Some(2));
+        states[1].archived = true;
+        assert_eq!(target(&ticket_type, &states, StateCategory::Submitted), Some(3));
     }
 }

@@ -70,6 +70,11 @@ use crate::domain::ticket::CreatedVia;
 use crate::domain::ticket::Ticket;
 use crate::domain::ticket_type::Category;
 use crate::domain::ticket_type::TicketType;
+use crate::domain::type_settings::FormAudience;
+use crate::domain::type_settings::NotificationPolicy;
+use crate::domain::type_settings::OnCustomerReply;
+use crate::domain::type_settings::ReplyTarget;
+use crate::domain::type_settings::TypeSettings;
 use crate::store::Store;
 use crate::store::agents;
 use crate::store::blob_refs;
@@ -216,6 +221,29 @@ pub(crate) fn ticket_type() -> TicketType {
         states: states().iter().map(|state| state.id).collect(),
         created_at: at(0),
         updated_at: at(1),
+        settings: type_settings(),
+    }
+}
+
+fn type_settings() -> TypeSettings {
+    let mut on_customer_reply = OnCustomerReply::default();
+    on_customer_reply.set(StateCategory::Submitted, ReplyTarget::State(StateId(32)));
+    TypeSettings {
+        on_customer_reply,
+        notify: NotificationPolicy {
+            submitted: EmailPolicy::Never,
+            reply: EmailPolicy::Always,
+            state_changed: EmailPolicy::WhenUnseen,
+            form_sent: EmailPolicy::Always,
+            same_category: true,
+        },
+        default_agent: Some(AGENT),
+        default_team: Some(TeamId(29)),
+        default_priority: Priority::High,
+        audience: FormAudience::Leads,
+        submitted_message: "Thank you".to_owned(),
+        broadcast_email: EmailPolicy::Never,
+        broadcast_rate_per_minute: Some(600),
     }
 }
 
@@ -310,6 +338,11 @@ pub(crate) fn kinds() -> Vec<PartKind> {
             title: "Outage".to_owned(),
             from_label: "Submitted".to_owned(),
             to_label: "Resolved".to_owned(),
+        },
+        PartKind::TicketTypeChanged {
+            from: (TYPE, "Billing".to_owned()),
+            to: (TicketTypeId(34), "Refunds".to_owned()),
+            left: vec![("plan".to_owned(), Value::Text("Large".to_owned()))],
         },
     ]
 }

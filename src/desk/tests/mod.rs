@@ -114,6 +114,7 @@ impl Story {
         let new = NewTicket {
             ticket_type,
             contacts: Vec::new(),
+            participants: Vec::new(),
             values: vec![(TITLE.to_owned(), Some(Value::Text(title.to_owned())))],
             state: None,
             link_to,

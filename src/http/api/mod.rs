@@ -12,8 +12,10 @@ mod events;
 mod message;
 mod quarantine;
 mod ticket_links;
+mod ticket_states;
 mod ticket_types;
 mod tickets;
+mod type_settings;
 pub(crate) mod wire;
 
 use crate::http::Api;
@@ -44,6 +46,7 @@ pub(crate) fn routes(api: &Api) -> Router<Api> {
         .merge(events::routes())
         .merge(quarantine::routes())
         .merge(ticket_links::routes())
+        .merge(ticket_states::routes())
         .merge(ticket_types::routes())
         .merge(tickets::routes())
         .fallback(|| async { StatusCode::NOT_FOUND })

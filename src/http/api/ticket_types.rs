@@ -1,17 +1,20 @@
-//! `/ticket_types` and `/ticket_states` (API-22, API-23).
+//! `/ticket_types` and their attributes (API-22).
 
-use crate::desk::ticket_types::AttributeChange;
-use crate::desk::ticket_types::NewAttribute;
+use crate::desk::attributes::AttributeChange;
+use crate::desk::attributes::NewAttribute;
+use crate::desk::attributes::OptionGiven;
 use crate::desk::ticket_types::NewTicketType;
 use crate::desk::ticket_types::TicketTypeChange;
+use crate::desk::ticket_types::TypeDetails;
 use crate::domain::attribute::DataType;
 use crate::domain::id::AttributeId;
 use crate::domain::id::TicketTypeId;
 use crate::domain::ticket_type::Category;
 use crate::http::Api;
 use crate::http::api::Answer;
+use crate::http::api::ticket_states::ids;
+use crate::http::api::type_settings::settings;
 use crate::http::api::wire;
-use crate::http::api::wire::ticket_type::ticket_state_in_full;
 use crate::http::call::Call;
 use crate::http::error::ApiError;
 use crate::http::error::Result;
@@ -33,7 +36,6 @@ pub(crate) fn routes() -> Router<Api> {
         .route("/ticket_types/{id}", get(one).put(update))
         .route("/ticket_types/{id}/attributes", post(add_attribute))
         .route("/ticket_types/{id}/attributes/{attribute_id}", put(update_attribute))
-        .route("/ticket_states", get(states))
 }
 
 async fn list(call: Call) -> Answer {
@@ -44,10 +46,11 @@ async fn list(call: Call) -> Answer {
 }
 
 async fn one(call: Call) -> Answer {
-    answer(&call, call.id("id", "ticket_type")?).await
+    type_answer(&call, call.id("id", "ticket_type")?).await
 }
 
-async fn answer(call: &Call, id: TicketTypeId) -> Answer {
+/// A type as it is now, with its states.
+pub(crate) async fn type_answer(call: &Call, id: TicketTypeId) -> Answer {
     let ticket_type = call.read(move |desk, caller| desk.ticket_type(caller, id)).await?;
     let states = call.read(|desk, caller| desk.ticket_states(caller)).await?;
     Ok(Json(call.wire().await?.ticket_type_in_full(&ticket_type, &states)))
@@ -62,8 +65,10 @@ async fn create(call: Call, input: Input) -> Answer {
         icon: fields.owned("icon")?.value(),
         is_internal: fields.flag("is_internal")?.value().unwrap_or(false),
     };
-    let made = call.desk().create_ticket_type(&call.caller, new).await?;
-    answer(&call, made.id).await
+    let details =
+        TypeDetails { states: ids(&fields, "ticket_states")?.unwrap_or_default(), settings: settings(&fields)? };
+    let made = call.desk().create_ticket_type_with(&call.caller, new, details).await?;
+    type_answer(&call, made.id).await
 }
 
 async fn update(call: Call, input: Input) -> Answer {
@@ -76,9 +81,10 @@ async fn update(call: Call, input: Input) -> Answer {
         icon: fields.owned("icon")?.value(),
         is_internal: fields.flag("is_internal")?.value(),
         archived: fields.flag("archived")?.value(),
+        settings: settings(&fields)?,
     };
     call.desk().update_ticket_type(&call.caller, id, change).await?;
-    answer(&call, id).await
+    type_answer(&call, id).await
 }
 
 /// A text that is empty rather than absent: null clears it (API-4).
@@ -97,13 +103,14 @@ async fn add_attribute(call: Call, input: Input) -> Answer {
         description: fields.owned("description")?.value().unwrap_or_default(),
         data_type: data_type.value().ok_or_else(|| ApiError::missing("data_type"))?,
         multiline: flag("multiline", false)?,
-        list_options: list_items(&fields)?.unwrap_or_default(),
+        list_options: options(&fields)?.unwrap_or_default().into_iter().map(|option| option.label).collect(),
         allow_multiple_values: flag("allow_multiple_values", false)?,
         required_to_create: flag("required_to_create", false)?,
         required_to_create_for_contacts: flag("required_to_create_for_contacts", false)?,
         required_to_close: flag("required_to_close", false)?,
         visible_on_create: flag("visible_on_create", true)?,
         visible_to_contacts: flag("visible_to_contacts", true)?,
+        order: order(&fields)?,
     };
     let attribute = call.desk().add_attribute(&call.caller, id, new).await?;
     attribute_answer(&call, id, attribute.id).await
@@ -121,7 +128,10 @@ async fn update_attribute(call: Call, input: Input) -> Answer {
     let change = AttributeChange {
         name: fields.owned("name")?.value(),
         description: text_or_cleared(&fields, "description")?,
-        list_options: list_items(&fields)?,
+        list_options: options(&fields)?,
+        multiline: flag("multiline")?,
+        allow_multiple_values: flag("allow_multiple_values")?,
+        order: order(&fields)?,
         required_to_create: flag("required_to_create")?,
         required_to_create_for_contacts: flag("required_to_create_for_contacts")?,
         required_to_close: flag("required_to_close")?,
@@ -140,6 +150,28 @@ async fn attribute_answer(call: &Call, id: TicketTypeId, attribute: AttributeId)
     Ok(Json(call.wire().await?.attribute(&ticket_type, found)))
 }
 
+fn order(fields: &Fields<'_>) -> Result<Option<u32>> {
+    let Given::Some(value) = fields.any("order") else { return Ok(None) };
+    let order = value.as_u64().and_then(|order| u32::try_from(order).ok());
+    order.map(Some).ok_or_else(|| ApiError::wrong_type("order", "a whole number"))
+}
+
+/// Options of a list: `list_options` as they are answered, with ids of those that are kept, or `list_items`.
+fn options(fields: &Fields<'_>) -> Result<Option<Vec<OptionGiven>>> {
+    let Some(each) = fields.list("list_options")?.value() else {
+        let labels = list_items(fields)?;
+        return Ok(labels.map(|labels| labels.into_iter().map(|label| OptionGiven { id: None, label }).collect()));
+    };
+    let read = |(at, option): (usize, &Value)| {
+        let option = Fields::of(option, &format!("list_options[{at}]"))?;
+        Ok(OptionGiven {
+            id: option.id::<String>("id")?.value(),
+            label: option.required_text("label")?.trim().to_owned(),
+        })
+    };
+    each.iter().enumerate().map(read).collect::<Result<_>>().map(Some)
+}
+
 /// Options of a list: comma separated as in the compatible API, or an array of labels.
 fn list_items(fields: &Fields<'_>) -> Result<Option<Vec<String>>> {
     let labels: Vec<String> = match fields.any("list_items") {
@@ -153,10 +185,4 @@ fn list_items(fields: &Fields<'_>) -> Result<Option<Vec<String>>> {
         Given::Some(_) => return Err(ApiError::wrong_type("list_items", "a comma separated string")),
     };
     Ok(Some(labels.into_iter().filter(|label| !label.is_empty()).collect()))
-}
-
-async fn states(call: Call) -> Answer {
-    let states = call.read(|desk, caller| desk.ticket_states(caller)).await?;
-    let types = call.read(|desk, caller| desk.ticket_types(caller)).await?;
-    Ok(Json(wire::list(states.iter().map(|state| ticket_state_in_full(state, &types)).collect())))
 }

@@ -1,8 +1,10 @@
 //! `/tickets`: create, read, change, reply (API-15 to API-17, API-41).
 
+use crate::desk::contacts::ContactRef;
 use crate::desk::conversations::Assignment;
 use crate::desk::tickets::NewTicket;
 use crate::desk::tickets::TicketChange;
+use crate::desk::type_change::TypeChange;
 use crate::desk::views::ThreadView;
 use crate::domain::id::AgentId;
 use crate::domain::id::TeamId;
@@ -25,6 +27,7 @@ use axum::http::StatusCode;
 use axum::response::Json;
 use axum::routing::get;
 use axum::routing::post;
+use serde_json::Value;
 use serde_json::json;
 
 pub(crate) fn routes() -> Router<Api> {
@@ -32,6 +35,7 @@ pub(crate) fn routes() -> Router<Api> {
         .route("/tickets", get(list).post(create))
         .route("/tickets/{id}", get(one).put(update))
         .route("/tickets/{id}/reply", post(reply))
+        .route("/tickets/{id}/change_type", post(change_type))
 }
 
 /// Reads a ticket; a thread that is none is not found here.
@@ -60,11 +64,9 @@ async fn one(call: Call) -> Answer {
 async fn create(call: Call, input: Input) -> Answer {
     let fields = input.fields();
     let contacts = fields.list("contacts")?.value().ok_or_else(|| ApiError::missing("contacts"))?;
-    let contacts = contacts.iter().enumerate().map(|(at, contact)| {
-        let path = format!("contacts[{at}]");
-        let named = contact_ref(&Fields::of(contact, &path)?, "id", "external_id", "email")?;
-        named.ok_or_else(|| ApiError::missing(&path))
-    });
+    let contacts = contacts.iter().enumerate().map(|(at, one)| contact_at(one, &format!("contacts[{at}]")));
+    let participants = fields.list("participants")?.value().unwrap_or_default();
+    let participants = participants.iter().enumerate().map(|(at, one)| contact_at(one, &format!("participants[{at}]")));
     let assignment = match fields.object("assignment")?.value() {
         Some(to) => Assignment {
             agent: to.id("admin_assignee_id")?.change().map(|id| id.and_then(assignee).map(AgentId)),
@@ -75,6 +77,7 @@ async fn create(call: Call, input: Input) -> Answer {
     let new = NewTicket {
         ticket_type: fields.required_id("ticket_type_id")?,
         contacts: contacts.collect::<Result<_>>()?,
+        participants: participants.collect::<Result<_>>()?,
         values: fields.values("ticket_attributes")?,
         state: fields.id("ticket_state_id")?.value(),
         link_to: fields.id("conversation_to_link_id")?.value(),
@@ -83,6 +86,26 @@ async fn create(call: Call, input: Input) -> Answer {
         skip_notifications: fields.flag("skip_notifications")?.value().unwrap_or(false),
     };
     let id = call.desk().create_ticket(&call.caller, new).await?;
+    ticket_answer(&call, id).await
+}
+
+/// A contact of a list, by any of its three keys (TCK-14).
+fn contact_at(contact: &Value, path: &str) -> Result<ContactRef> {
+    let named = contact_ref(&Fields::of(contact, path)?, "id", "external_id", "email")?;
+    named.ok_or_else(|| ApiError::missing(path))
+}
+
+async fn change_type(call: Call, input: Input) -> Answer {
+    let id: ThreadId = call.id("id", "ticket")?;
+    let fields = input.fields();
+    let change = TypeChange {
+        ticket_type: fields.required_id("ticket_type_id")?,
+        state: fields.required_id("ticket_state_id")?,
+        values: fields.values("ticket_attributes")?,
+        skip_notifications: fields.flag("skip_notifications")?.value().unwrap_or(false),
+    };
+    let caller = call.acting_as(fields.id("admin_id")?.value()).await?;
+    call.desk().change_ticket_type(&caller, id, change).await?;
     ticket_answer(&call, id).await
 }
 

@@ -6,6 +6,7 @@ mod conversations;
 mod frame;
 mod operators;
 mod serve;
+mod ticket_types;
 mod tickets;
 
 use crate::clock::Clock;

@@ -22,6 +22,7 @@ use crate::domain::state::StateCategory;
 use crate::domain::thread::Priority;
 use crate::domain::ticket::CreatedVia;
 use crate::domain::ticket_type::Category;
+use crate::domain::type_settings::FormAudience;
 use crate::store::record::Restored;
 
 /// A plain enum with a stable number for each variant.
@@ -90,6 +91,7 @@ codes! {
     Priority { None = 0, Low = 1, Medium = 2, High = 3, Urgent = 4 }
     CreatedVia { Convert = 0, Api = 1 }
     Category { Customer = 0, BackOffice = 1, Tracker = 2 }
+    FormAudience { All = 0, Users = 1, Leads = 2 }
 }
 
 #[cfg(test)]

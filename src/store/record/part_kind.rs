@@ -5,6 +5,7 @@ use crate::domain::id::ContactId;
 use crate::domain::id::StateId;
 use crate::domain::id::TeamId;
 use crate::domain::id::ThreadId;
+use crate::domain::id::TicketTypeId;
 use crate::domain::link::LinkKind;
 use crate::domain::part::LinkedEntity;
 use crate::domain::part::PartKind;
@@ -13,6 +14,7 @@ use crate::domain::ticket_type::Category;
 use crate::store::record::Restored;
 use crate::store::record::code;
 use crate::store::record::code::Code;
+use crate::store::record::value::StoredValue;
 use serde::Deserialize;
 use serde::Serialize;
 
@@ -35,6 +37,7 @@ pub(crate) enum StoredPartKind {
     EntityLinked(StoredLinkedEntity),
     EntityUnlinked(StoredLinkedEntity),
     LinkedTicketStateUpdated { ticket: u64, number: u64, title: String, from_label: String, to_label: String },
+    TicketTypeChanged { from: (u64, String), to: (u64, String), left: Vec<(String, StoredValue)> },
 }
 
 #[derive(Serialize, Deserialize)]
@@ -90,6 +93,11 @@ impl From<&PartKind> for StoredPartKind {
             PartKind::TicketAttributeUpdated { name, visible } => {
                 Self::TicketAttributeUpdated { name: name.clone(), visible: *visible }
             }
+            PartKind::TicketTypeChanged { from, to, left } => Self::TicketTypeChanged {
+                from: (from.0.0, from.1.clone()),
+                to: (to.0.0, to.1.clone()),
+                left: left.iter().map(|(name, value)| (name.clone(), value.into())).collect(),
+            },
             PartKind::TicketShared => Self::TicketShared,
             PartKind::EntityLinked(entity) => Self::EntityLinked(entity.into()),
             PartKind::EntityUnlinked(entity) => Self::EntityUnlinked(entity.into()),
@@ -126,6 +134,11 @@ impl StoredPartKind {
                 PartKind::TicketStateUpdated { from: state(from)?, to: state(to)?, external_label }
             }
             Self::TicketAttributeUpdated { name, visible } => PartKind::TicketAttributeUpdated { name, visible },
+            Self::TicketTypeChanged { from, to, left } => PartKind::TicketTypeChanged {
+                from: (TicketTypeId(from.0), from.1),
+                to: (TicketTypeId(to.0), to.1),
+                left: left.into_iter().map(|(name, value)| (name, value.into())).collect(),
+            },
             Self::TicketShared => PartKind::TicketShared,
             Self::EntityLinked(entity) => PartKind::EntityLinked(entity.restore()?),
             Self::EntityUnlinked(entity) => PartKind::EntityUnlinked(entity.restore()?),

@@ -3,14 +3,23 @@
 use crate::domain::attribute::Attribute;
 use crate::domain::attribute::DataType;
 use crate::domain::attribute::ListOption;
+use crate::domain::broadcast::EmailPolicy;
+use crate::domain::id::AgentId;
 use crate::domain::id::AttributeId;
 use crate::domain::id::Millis;
 use crate::domain::id::StateId;
+use crate::domain::id::TeamId;
 use crate::domain::id::TicketTypeId;
 use crate::domain::state::StateCategory;
 use crate::domain::state::TicketState;
+use crate::domain::thread::Priority;
 use crate::domain::ticket_type::Category;
 use crate::domain::ticket_type::TicketType;
+use crate::domain::type_settings::FormAudience;
+use crate::domain::type_settings::NotificationPolicy;
+use crate::domain::type_settings::OnCustomerReply;
+use crate::domain::type_settings::ReplyTarget;
+use crate::domain::type_settings::TypeSettings;
 use crate::store::engine::Table;
 use crate::store::key;
 use crate::store::record::Record;
@@ -33,6 +42,86 @@ pub(crate) struct StoredTicketType {
     states: Vec<u64>,
     created_at: u64,
     updated_at: u64,
+    settings: StoredSettings,
+}
+
+/// Targets stand in the order of the categories, mails in that of the policy's fields.
+#[derive(Serialize, Deserialize)]
+struct StoredSettings {
+    on_customer_reply: [StoredTarget; 4],
+    mails: [u8; 4],
+    same_category: bool,
+    default_agent: Option<u64>,
+    default_team: Option<u64>,
+    default_priority: u8,
+    audience: u8,
+    submitted_message: String,
+    broadcast_email: u8,
+    broadcast_rate_per_minute: Option<u32>,
+}
+
+/// Append only.
+#[derive(Serialize, Deserialize)]
+enum StoredTarget {
+    Stay,
+    InProgress,
+    State(u64),
+}
+
+impl From<&TypeSettings> for StoredSettings {
+    fn from(settings: &TypeSettings) -> Self {
+        let target = |category| match settings.on_customer_reply.of(category) {
+            ReplyTarget::Stay => StoredTarget::Stay,
+            ReplyTarget::InProgress => StoredTarget::InProgress,
+            ReplyTarget::State(id) => StoredTarget::State(id.0),
+        };
+        let NotificationPolicy { submitted, reply, state_changed, form_sent, same_category } = settings.notify;
+        Self {
+            on_customer_reply: StateCategory::ALL.map(target),
+            mails: [submitted, reply, state_changed, form_sent].map(Code::code),
+            same_category,
+            default_agent: settings.default_agent.map(|id| id.0),
+            default_team: settings.default_team.map(|id| id.0),
+            default_priority: settings.default_priority.code(),
+            audience: settings.audience.code(),
+            submitted_message: settings.submitted_message.clone(),
+            broadcast_email: settings.broadcast_email.code(),
+            broadcast_rate_per_minute: settings.broadcast_rate_per_minute,
+        }
+    }
+}
+
+impl StoredSettings {
+    fn restore(self) -> Restored<TypeSettings> {
+        let mut on_customer_reply = OnCustomerReply::default();
+        for (category, target) in StateCategory::ALL.into_iter().zip(self.on_customer_reply) {
+            let target = match target {
+                StoredTarget::Stay => ReplyTarget::Stay,
+                StoredTarget::InProgress => ReplyTarget::InProgress,
+                StoredTarget::State(id) => ReplyTarget::State(StateId(id)),
+            };
+            on_customer_reply.set(category, target);
+        }
+        let [submitted, reply, state_changed, form_sent] = self.mails;
+        let notify = NotificationPolicy {
+            submitted: EmailPolicy::of(submitted)?,
+            reply: EmailPolicy::of(reply)?,
+            state_changed: EmailPolicy::of(state_changed)?,
+            form_sent: EmailPolicy::of(form_sent)?,
+            same_category: self.same_category,
+        };
+        Ok(TypeSettings {
+            on_customer_reply,
+            notify,
+            default_agent: self.default_agent.map(AgentId),
+            default_team: self.default_team.map(TeamId),
+            default_priority: Priority::of(self.default_priority)?,
+            audience: FormAudience::of(self.audience)?,
+            submitted_message: self.submitted_message,
+            broadcast_email: EmailPolicy::of(self.broadcast_email)?,
+            broadcast_rate_per_minute: self.broadcast_rate_per_minute,
+        })
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -126,6 +215,7 @@ impl Record for TicketType {
             states: self.states.iter().map(|id| id.0).collect(),
             created_at: self.created_at.0,
             updated_at: self.updated_at.0,
+            settings: StoredSettings::from(&self.settings),
         }
     }
 
@@ -142,6 +232,7 @@ impl Record for TicketType {
             states: stored.states.into_iter().map(StateId).collect(),
             created_at: Millis(stored.created_at),
             updated_at: Millis(stored.updated_at),
+            settings: stored.settings.restore()?,
         })
     }
 }

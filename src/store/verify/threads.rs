@@ -27,8 +27,12 @@ impl Check<'_> {
         })?;
         self.records::<TicketState>(|_, _, _| Ok(()))?;
         self.records::<TicketType>(|check, key, ticket_type| {
-            let mut states = ticket_type.states.iter();
-            states.try_for_each(|state| check.names_id((tables::TICKET_TYPES, key), tables::TICKET_STATES, state.0))
+            let from = (tables::TICKET_TYPES, key);
+            let targets: Vec<_> = ticket_type.settings.on_customer_reply.states().collect();
+            let mut states = ticket_type.states.iter().chain(&targets);
+            states.try_for_each(|state| check.names_id(from, tables::TICKET_STATES, state.0))?;
+            let agent = ticket_type.settings.default_agent;
+            agent.map_or(Ok(()), |agent| check.names_id(from, tables::AGENTS, agent.0))
         })
     }
 

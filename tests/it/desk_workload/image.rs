@@ -132,6 +132,7 @@ pub fn ticket(ticket_type: TicketTypeId, title: &str, link_to: Option<ThreadId>)
     NewTicket {
         ticket_type,
         contacts: Vec::new(),
+        participants: Vec::new(),
         values: vec![(TITLE.to_owned(), Some(Value::Text(title.to_owned())))],
         state: None,
         link_to,

@@ -17,7 +17,9 @@ use crate::domain::ticket_type::TicketType;
 use crate::http::api::wire::Wire;
 use crate::http::api::wire::delivery::bracketed;
 use crate::http::api::wire::delivery::of_part;
+use crate::http::api::wire::value;
 use crate::http::api::wire::with;
+use serde_json::Map;
 use serde_json::Value;
 use serde_json::json;
 
@@ -203,6 +205,11 @@ fn details(kind: &PartKind) -> Value {
             "title": title,
             "from_label": from_label,
             "to_label": to_label,
+        }),
+        PartKind::TicketTypeChanged { from, to, left } => json!({
+            "from": {"id": from.0.to_string(), "name": from.1},
+            "to": {"id": to.0.to_string(), "name": to.1},
+            "left": left.iter().map(|(name, kept)| (name.clone(), value(kept))).collect::<Map<_, _>>(),
         }),
         PartKind::ParticipantAdded(contact) => json!({"contact_id": contact.to_string()}),
         PartKind::Assignment { agent, team } => json!({

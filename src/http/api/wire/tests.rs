@@ -51,6 +51,7 @@ use crate::domain::ticket::CreatedVia;
 use crate::domain::ticket::Ticket;
 use crate::domain::ticket_type::Category;
 use crate::domain::ticket_type::TicketType;
+use crate::domain::type_settings::TypeSettings;
 use crate::http::file_links::FileLinks;
 use crate::http::rate::Rates;
 use ring::rand::SystemRandom;
@@ -218,6 +219,7 @@ fn billing() -> TicketType {
         states: vec![StateId(31), StateId(32)],
         created_at: AT,
         updated_at: AT,
+        settings: TypeSettings::default(),
     }
 }
 

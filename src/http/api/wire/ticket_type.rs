@@ -2,8 +2,12 @@
 
 use crate::domain::attribute::Attribute;
 use crate::domain::attribute::DataType;
+use crate::domain::state::StateCategory;
 use crate::domain::state::TicketState;
 use crate::domain::ticket_type::TicketType;
+use crate::domain::type_settings::MailEvent;
+use crate::domain::type_settings::ReplyTarget;
+use crate::domain::type_settings::TypeSettings;
 use crate::http::api::wire::Wire;
 use crate::http::api::wire::list;
 use crate::http::api::wire::with;
@@ -30,7 +34,8 @@ impl Wire {
     pub(crate) fn ticket_type_in_full(&self, ticket_type: &TicketType, states: &[TicketState]) -> Value {
         let own = ticket_type.states.iter().filter_map(|id| states.iter().find(|state| state.id == *id));
         let own = own.map(|state| with(ticket_state(state), json!({"archived": state.archived}))).collect();
-        with(self.ticket_type(ticket_type), json!({"ticket_states": list(own)}))
+        let more = json!({"ticket_states": list(own), "deskgate": settings(&ticket_type.settings)});
+        with(self.ticket_type(ticket_type), more)
     }
 
     /// An attribute of a type.
@@ -56,6 +61,29 @@ impl Wire {
             "deskgate": {"required_to_close": attribute.required_to_close},
         })
     }
+}
+
+/// Our additions to a type (TYP-20).
+fn settings(settings: &TypeSettings) -> Value {
+    let target = |category: StateCategory| match settings.on_customer_reply.of(category) {
+        ReplyTarget::Stay => Value::Null,
+        ReplyTarget::InProgress => json!(StateCategory::InProgress.as_str()),
+        ReplyTarget::State(id) => json!(id.to_string()),
+    };
+    let targets = StateCategory::ALL.map(|category| (category.as_str().to_owned(), target(category)));
+    let mails = MailEvent::ALL.map(|event| (event.as_str().to_owned(), json!(settings.notify.of(event).as_str())));
+    let same_category = ("same_category".to_owned(), json!(settings.notify.same_category));
+    json!({
+        "on_customer_reply": targets.into_iter().collect::<Map<_, _>>(),
+        "notifications": mails.into_iter().chain([same_category]).collect::<Map<_, _>>(),
+        "default_admin_assignee_id": settings.default_agent.map_or(0, |agent| agent.0),
+        "default_team_assignee_id": settings.default_team.map_or(0, |team| team.0),
+        "default_priority": settings.default_priority.as_str(),
+        "audience": settings.audience.as_str(),
+        "submitted_message": settings.submitted_message,
+        "broadcast_email": settings.broadcast_email.as_str(),
+        "broadcast_rate_per_minute": settings.broadcast_rate_per_minute,
+    })
 }
 
 fn input_options(attribute: &Attribute) -> Value {
