@@ -153,7 +153,7 @@ impl Inner {
             DeliveryKind::TicketSubmitted => Notice::TicketSubmitted(view::TicketSubmitted {
                 about,
                 description: description(material),
-                message: None,
+                message: submitted_message(material),
             }),
             DeliveryKind::TicketStateChanged { .. } => {
                 Notice::TicketStateChanged(view::TicketStateChanged { about, previous_state: None, parts: Vec::new() })
@@ -273,10 +273,9 @@ fn parts_of(
         }
         DeliveryKind::TicketStateChanged { part } => {
             let told = load(&[*part])?;
-            if policy(tx, thread)?.state_changed == EmailPolicy::WhenUnseen {
-                if let Err(reason) = unseen(told.clone(), seen_seq) {
-                    return Ok(Err(reason));
-                }
+            let waits = policy(tx, thread)?.state_changed == EmailPolicy::WhenUnseen;
+            if waits && unseen(told.clone(), seen_seq).is_err() {
+                return Ok(Err(SkipReason::SeenInMessenger));
             }
             let began_with = told.into_iter().next().and_then(|part| match part.kind {
                 PartKind::TicketStateUpdated { from, .. } => Some(from.0),
@@ -364,6 +363,11 @@ fn shown(part: &Part) -> view::Part {
         body_text: view::CleanText::new(&part.body_text),
         sent_at: Some(part.created_at.0),
     }
+}
+
+fn submitted_message(material: &Material) -> Option<String> {
+    let message = material.ticket.as_ref().map(|kinds| kinds.ticket_type.settings.submitted_message.clone());
+    message.filter(|message| !message.trim().is_empty())
 }
 
 fn description(material: &Material) -> view::Body {

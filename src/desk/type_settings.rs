@@ -67,10 +67,8 @@ pub(crate) fn apply(tx: &dyn ReadTx, ticket_type: &mut TicketType, change: &Sett
         let message = format!("at most {SUBMITTED_MESSAGE_CHARS_MAX} characters");
         return refuse(Refusal::invalid("submitted_message", message));
     }
-    if let Some(Some(rate)) = change.broadcast_rate_per_minute {
-        if rate == 0 || rate > RATE_MAX {
-            return refuse(Refusal::invalid("broadcast_rate_per_minute", format!("1 to {RATE_MAX} mails a minute")));
-        }
+    if change.broadcast_rate_per_minute.flatten().is_some_and(|rate| rate == 0 || rate > RATE_MAX) {
+        return refuse(Refusal::invalid("broadcast_rate_per_minute", format!("1 to {RATE_MAX} mails a minute")));
     }
     let settings = &mut ticket_type.settings;
     for (event, policy) in &change.notify {
