@@ -17,6 +17,7 @@
 //! | [`identity`], [`stream`] | who a messenger is, and what it has missed |
 //! | [`outbox`] | what is owed: lease, prepare, settle |
 //! | [`journal`] | trace, status, quarantine |
+//! | [`search`] | tickets, conversations and contacts by their fields |
 //! | [`views`] | what readers get to see |
 //! | [`workspace`] | its id and the key of its file links |
 
@@ -39,6 +40,7 @@ pub mod links;
 pub mod message;
 mod notify;
 pub mod outbox;
+pub mod search;
 mod sharing;
 pub mod stream;
 mod ticket_state;

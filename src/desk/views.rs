@@ -128,43 +128,6 @@ impl Desk {
         })?)
     }
 
-    /// Tickets, of one category or of all, newest first, behind `after`. Scope `read_tickets`. The total of one category
-    /// is counted among the newest 10,000 tickets.
-    ///
-    /// # Errors
-    /// `Forbidden`.
-    pub fn tickets(
-        &self,
-        caller: &Caller,
-        category: Option<Category>,
-        after: Option<ThreadId>,
-        limit: usize,
-    ) -> Result<Page<ThreadView>> {
-        require(caller, &[Scope::ReadTickets])?;
-        Ok(self.inner.store.view(|tx| {
-            let listed = |thread: &Thread| category.is_none_or(|category| thread.category() == Some(category));
-            let mut items = Vec::new();
-            let mut before = after;
-            while items.len() <= limit {
-                let rows = store::threads::tickets(tx, before, limit.saturating_add(1))?;
-                let Some(last) = rows.last() else { break };
-                before = Some(last.id);
-                items.extend(rows.into_iter().filter(listed));
-            }
-            let has_more = items.len() > limit;
-            items.truncate(limit);
-            let items = items.into_iter().map(|thread| view(tx, thread, false)).collect::<store::Result<_>>()?;
-            let total = match category {
-                None => store::threads::count_tickets(tx, TOTAL_COUNTED_MAX)?,
-                Some(_) => {
-                    let newest = store::threads::tickets(tx, None, TOTAL_COUNTED_MAX)?;
-                    u64::try_from(newest.iter().filter(|thread| listed(thread)).count()).unwrap_or(u64::MAX)
-                }
-            };
-            Ok(Page { items, total, has_more })
-        })?)
-    }
-
     /// The log behind `after`, at most [`LOG_ENTRIES_MAX`] entries (API-50). Every reading scope is needed, since the
     /// log names everything.
     ///
@@ -178,12 +141,12 @@ impl Desk {
     }
 }
 
-fn may_read(caller: &Caller, thread: &Thread) -> bool {
+pub(crate) fn may_read(caller: &Caller, thread: &Thread) -> bool {
     let scope = if thread.ticket.is_some() { Scope::ReadTickets } else { Scope::ReadConversations };
     caller.scopes.contains(&scope)
 }
 
-fn view(tx: &dyn ReadTx, thread: Thread, with_parts: bool) -> store::Result<ThreadView> {
+pub(crate) fn view(tx: &dyn ReadTx, thread: Thread, with_parts: bool) -> store::Result<ThreadView> {
     let mut contacts = Vec::new();
     for participant in thread.current_participants() {
         contacts.extend(store::contacts::get(tx, participant.contact)?);

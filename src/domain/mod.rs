@@ -20,6 +20,7 @@ pub mod link;
 pub mod mailbox_cursor;
 pub mod part;
 pub mod refusal;
+pub mod search;
 pub mod state;
 pub mod thread;
 pub mod ticket;

@@ -60,6 +60,16 @@ impl Author {
         }
     }
 
+    /// How a conversation that begins with this author's message came to be (OBJ-33).
+    #[must_use]
+    pub fn delivered_as(&self) -> &'static str {
+        match self {
+            Self::Contact { .. } => "customer_initiated",
+            Self::Agent { .. } => "admin_initiated",
+            Self::Bot => "automated",
+        }
+    }
+
     /// The agent, if one wrote it.
     #[must_use]
     pub fn agent(&self) -> Option<AgentId> {

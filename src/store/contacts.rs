@@ -52,6 +52,24 @@ pub fn newest(tx: &dyn ReadTx, before: Option<ContactId>, limit: usize) -> Resul
     record::list(tx.scan_back(tables::CONTACTS, &[], &to, limit)?)
 }
 
+/// Contacts by last change, in either direction; `after` is the last one of the page before.
+///
+/// # Errors
+/// `Corrupt`.
+pub fn by_update(tx: &dyn ReadTx, ascending: bool, after: Option<(u64, u64)>, limit: usize) -> Result<Vec<Contact>> {
+    let after = after.map(|(at, id)| key::two(at, id));
+    let rows = key::behind(tx, tables::CONTACTS_BY_UPDATED, ascending, after, limit)?;
+    record::load(tx, tables::CONTACTS_BY_UPDATED, rows)
+}
+
+/// Contacts by id, in either direction; `after` is the last one of the page before.
+///
+/// # Errors
+/// `Corrupt`.
+pub fn by_id(tx: &dyn ReadTx, ascending: bool, after: Option<ContactId>, limit: usize) -> Result<Vec<Contact>> {
+    record::list(key::behind(tx, tables::CONTACTS, ascending, after.map(|id| key::one(id.0)), limit)?)
+}
+
 /// How many contacts there are, counted up to `up_to`.
 ///
 /// # Errors

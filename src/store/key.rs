@@ -2,6 +2,10 @@
 //!
 //! **Invariant:** numbers are big-endian, so that the order of keys is the order of numbers.
 
+use crate::store::engine::Pair;
+use crate::store::engine::ReadTx;
+use crate::store::engine::Table;
+use crate::store::error::Result;
 use ring::digest;
 
 /// Upper end of a scan over a whole table of keys that begin with a number.
@@ -37,6 +41,20 @@ pub(crate) fn prefix_end(prefix: &[u8]) -> Vec<u8> {
         }
     }
     END.to_vec()
+}
+
+/// Rows of a table in either direction, behind `after` if there is one.
+pub(crate) fn behind(
+    tx: &dyn ReadTx,
+    table: Table,
+    ascending: bool,
+    row: Option<Vec<u8>>,
+    limit: usize,
+) -> Result<Vec<Pair>> {
+    match (ascending, row) {
+        (true, row) => tx.scan(table, &row.as_deref().map(after).unwrap_or_default(), END, limit),
+        (false, row) => tx.scan_back(table, &[], row.as_deref().unwrap_or(END), limit),
+    }
 }
 
 /// The number that stands at byte `at`; `None` if the key is too short.

@@ -30,6 +30,7 @@ pub mod durable;
 pub mod engine;
 pub mod error;
 pub mod events;
+pub mod facts;
 pub mod intake;
 mod key;
 pub mod links;

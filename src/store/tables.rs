@@ -21,6 +21,10 @@ pub const THREADS_BY_CONTACT: Table = Table("threads_by_contact");
 pub const TICKETS: Table = Table("tickets");
 /// ticket number: index of the [`THREADS`] that are tickets.
 pub const TICKETS_BY_NUMBER: Table = Table("tickets_by_number");
+/// `updated_at` ++ thread: index of the [`THREADS`] that are tickets.
+pub const TICKETS_BY_UPDATED: Table = Table("tickets_by_updated");
+/// fact ++ thread, as `store::facts` makes it: index of [`THREADS`] for searches.
+pub const THREADS_BY_FACT: Table = Table("threads_by_fact");
 /// end of the snooze ++ thread: index of [`THREADS`] that wake at a time.
 pub const SNOOZED: Table = Table("snoozed");
 
@@ -35,6 +39,10 @@ pub const CONTACTS: Table = Table("contacts");
 pub const CONTACTS_BY_EMAIL: Table = Table("contacts_by_email");
 /// external id: index of [`CONTACTS`].
 pub const CONTACTS_BY_EXTERNAL_ID: Table = Table("contacts_by_external_id");
+/// `updated_at` ++ contact: index of [`CONTACTS`].
+pub const CONTACTS_BY_UPDATED: Table = Table("contacts_by_updated");
+/// fact ++ contact, as `store::facts` makes it: index of [`CONTACTS`] for searches.
+pub const CONTACTS_BY_FACT: Table = Table("contacts_by_fact");
 /// SHA-256 of a visitor's token → contact.
 pub const VISITORS: Table = Table("visitors");
 
@@ -127,12 +135,16 @@ pub const ALL: &[Table] = &[
     THREADS_BY_CONTACT,
     TICKETS,
     TICKETS_BY_NUMBER,
+    TICKETS_BY_UPDATED,
+    THREADS_BY_FACT,
     SNOOZED,
     PARTS,
     PART_BY_ID,
     CONTACTS,
     CONTACTS_BY_EMAIL,
     CONTACTS_BY_EXTERNAL_ID,
+    CONTACTS_BY_UPDATED,
+    CONTACTS_BY_FACT,
     VISITORS,
     AGENTS,
     AGENTS_BY_EMAIL,

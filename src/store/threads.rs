@@ -31,6 +31,40 @@ pub fn newest(tx: &dyn ReadTx, before: Option<(Millis, ThreadId)>, limit: usize)
     record::load(tx, tables::THREADS_BY_UPDATED, rows)
 }
 
+/// Threads, or tickets only, by last change, in either direction; `after` is the last one of the page before.
+///
+/// # Errors
+/// `Corrupt`.
+pub fn by_update(
+    tx: &dyn ReadTx,
+    tickets: bool,
+    ascending: bool,
+    after: Option<(u64, u64)>,
+    limit: usize,
+) -> Result<Vec<Thread>> {
+    let index = if tickets { tables::TICKETS_BY_UPDATED } else { tables::THREADS_BY_UPDATED };
+    let rows = key::behind(tx, index, ascending, after.map(|(at, id)| key::two(at, id)), limit)?;
+    record::load(tx, index, rows)
+}
+
+/// Threads, or tickets only, by id, in either direction; `after` is the last one of the page before.
+///
+/// # Errors
+/// `Corrupt`.
+pub fn by_id(
+    tx: &dyn ReadTx,
+    tickets: bool,
+    ascending: bool,
+    after: Option<ThreadId>,
+    limit: usize,
+) -> Result<Vec<Thread>> {
+    let after = after.map(|id| key::one(id.0));
+    if tickets {
+        return record::load(tx, tables::TICKETS, key::behind(tx, tables::TICKETS, ascending, after, limit)?);
+    }
+    record::list(key::behind(tx, tables::THREADS, ascending, after, limit)?)
+}
+
 /// Threads a contact takes or took part in, newest id first.
 ///
 /// # Errors

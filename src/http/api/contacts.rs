@@ -18,13 +18,11 @@ use crate::http::paging::PER_PAGE_CONTACTS;
 use axum::Router;
 use axum::response::Json;
 use axum::routing::get;
-use axum::routing::post;
 use serde_json::json;
 
 pub(crate) fn routes() -> Router<Api> {
     Router::new()
         .route("/contacts", get(list).post(create))
-        .route("/contacts/search", post(crate::http::api::contact_search::search))
         .route("/contacts/find_by_external_id/{external_id}", get(by_external_id))
         .route("/contacts/{id}", get(one).put(update))
 }

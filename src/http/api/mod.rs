@@ -4,14 +4,15 @@
 
 mod admins;
 mod broadcasts;
-mod contact_search;
 mod contacts;
 mod conversations;
 mod deliveries;
 mod events;
 mod message;
 mod quarantine;
+mod search;
 mod ticket_links;
+mod ticket_list;
 mod ticket_states;
 mod ticket_types;
 mod tickets;
@@ -45,6 +46,7 @@ pub(crate) fn routes(api: &Api) -> Router<Api> {
         .merge(deliveries::routes())
         .merge(events::routes())
         .merge(quarantine::routes())
+        .merge(search::routes())
         .merge(ticket_links::routes())
         .merge(ticket_states::routes())
         .merge(ticket_types::routes())

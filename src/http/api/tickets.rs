@@ -9,30 +9,27 @@ use crate::desk::views::ThreadView;
 use crate::domain::id::AgentId;
 use crate::domain::id::TeamId;
 use crate::domain::id::ThreadId;
-use crate::domain::ticket_type::Category;
 use crate::http::Api;
 use crate::http::api::Answer;
 use crate::http::api::conversations::post_reply;
 use crate::http::api::message::contact_ref;
-use crate::http::api::wire;
+use crate::http::api::ticket_list;
 use crate::http::call::Call;
 use crate::http::error::ApiError;
 use crate::http::error::Result;
 use crate::http::fields::Fields;
 use crate::http::fields::Given;
 use crate::http::input::Input;
-use crate::http::paging::PER_PAGE_DEFAULT;
 use axum::Router;
 use axum::http::StatusCode;
 use axum::response::Json;
 use axum::routing::get;
 use axum::routing::post;
 use serde_json::Value;
-use serde_json::json;
 
 pub(crate) fn routes() -> Router<Api> {
     Router::new()
-        .route("/tickets", get(list).post(create))
+        .route("/tickets", get(ticket_list::list).post(create))
         .route("/tickets/{id}", get(one).put(update))
         .route("/tickets/{id}/reply", post(reply))
         .route("/tickets/{id}/change_type", post(change_type))
@@ -157,21 +154,4 @@ async fn reply(call: Call, input: Input) -> Answer {
     let part = view.parts.iter().find(|part| part.id == posted.part).ok_or_else(|| ApiError::not_found("part"))?;
     let ticket_type = view.ticket.as_ref().map(|facts| &facts.ticket_type);
     Ok(Json(call.wire().await?.ticket_part(part, ticket_type, &view.deliveries)))
-}
-
-async fn list(call: Call) -> Answer {
-    let asked = call.page(PER_PAGE_DEFAULT)?;
-    let category = match call.query("category") {
-        None => None,
-        Some(word) => Some(Category::parse(word).ok_or_else(|| {
-            ApiError::field("parameter_invalid", "category", "'category' takes Customer, Back-office or Tracker")
-        })?),
-    };
-    let after = asked.after_one().map(ThreadId);
-    let page = call.read(move |desk, caller| desk.tickets(caller, category, after, asked.per_page)).await?;
-    let last = page.items.last().filter(|_| page.has_more).map(|view| [view.thread.id.0, 0]);
-    let forms = call.wire().await?;
-    let rows = page.items.iter().filter_map(|view| forms.ticket(view, false)).collect();
-    let pages = json!({"total_count": page.total, "pages": asked.pages(page.total, last)});
-    Ok(Json(wire::with(wire::listed("ticket.list", "tickets", rows), pages)))
 }

@@ -5,6 +5,7 @@ mod contacts;
 mod conversations;
 mod frame;
 mod operators;
+mod search;
 mod serve;
 mod ticket_types;
 mod tickets;

@@ -5,6 +5,7 @@ use crate::domain::contact::ContactRole;
 use crate::domain::id::ContactId;
 use crate::domain::id::Millis;
 use crate::store::engine::Table;
+use crate::store::facts;
 use crate::store::key;
 use crate::store::record;
 use crate::store::record::Record;
@@ -48,7 +49,12 @@ pub(crate) fn email_prefix(address: &str) -> Vec<u8> {
 
 impl Record for Contact {
     const TABLE: Table = tables::CONTACTS;
-    const INDEXES: &'static [Table] = &[tables::CONTACTS_BY_EMAIL, tables::CONTACTS_BY_EXTERNAL_ID];
+    const INDEXES: &'static [Table] = &[
+        tables::CONTACTS_BY_EMAIL,
+        tables::CONTACTS_BY_EXTERNAL_ID,
+        tables::CONTACTS_BY_UPDATED,
+        tables::CONTACTS_BY_FACT,
+    ];
     type Stored = StoredContact;
 
     fn key(&self) -> Vec<u8> {
@@ -61,7 +67,9 @@ impl Record for Contact {
             (tables::CONTACTS_BY_EMAIL, row)
         });
         let external_id = self.external_id.as_ref().map(|id| (tables::CONTACTS_BY_EXTERNAL_ID, id.as_bytes().to_vec()));
-        email.into_iter().chain(external_id).collect()
+        let updated = (tables::CONTACTS_BY_UPDATED, key::two(self.updated_at.0, self.id.0));
+        let named = email.into_iter().chain(external_id).chain([updated]);
+        named.chain(facts::rows_of_contact(self)).collect()
     }
 
     fn highest_id(&self) -> u64 {

@@ -12,6 +12,7 @@ use crate::domain::thread::Thread;
 use crate::domain::thread::ThreadHint;
 use crate::domain::thread::ThreadState;
 use crate::store::engine::Table;
+use crate::store::facts;
 use crate::store::key;
 use crate::store::record;
 use crate::store::record::Record;
@@ -125,6 +126,8 @@ impl Record for Thread {
         tables::THREADS_BY_CONTACT,
         tables::TICKETS,
         tables::TICKETS_BY_NUMBER,
+        tables::TICKETS_BY_UPDATED,
+        tables::THREADS_BY_FACT,
         tables::SNOOZED,
     ];
     type Stored = StoredThread;
@@ -141,10 +144,12 @@ impl Record for Thread {
         if let Some(ticket) = &self.ticket {
             rows.push((tables::TICKETS, key::one(id)));
             rows.push((tables::TICKETS_BY_NUMBER, key::one(ticket.number)));
+            rows.push((tables::TICKETS_BY_UPDATED, key::two(self.updated_at.0, id)));
         }
         if let ThreadState::Snoozed(Some(until)) = self.state {
             rows.push((tables::SNOOZED, key::two(until.0, id)));
         }
+        rows.extend(facts::rows_of_thread(self));
         rows
     }
 

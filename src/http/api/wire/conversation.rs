@@ -6,7 +6,6 @@ use crate::domain::channel_kind::ChannelKind;
 use crate::domain::id::Millis;
 use crate::domain::link::LISTED_MAX;
 use crate::domain::part::AddressField;
-use crate::domain::part::Author;
 use crate::domain::part::EmailFacts;
 use crate::domain::part::Part;
 use crate::domain::thread::Participant;
@@ -91,7 +90,7 @@ impl Wire {
         let mut form = json!({
             "type": if source.channel == ChannelKind::Email { "email" } else { "conversation" },
             "id": source.id.to_string(),
-            "delivered_as": delivered_as(&source.author),
+            "delivered_as": source.author.delivered_as(),
             "subject": subject,
             "body": self.body(source).unwrap_or_default(),
             "author": self.author(&source.author),
@@ -180,14 +179,6 @@ fn priority(priority: Priority, shape: Shape) -> &'static str {
         (Shape::V2_16, priority) => priority.as_str(),
         (Shape::V2_14, Priority::High | Priority::Urgent) => "priority",
         (Shape::V2_14, Priority::None | Priority::Low | Priority::Medium) => "not_priority",
-    }
-}
-
-fn delivered_as(author: &Author) -> &'static str {
-    match author {
-        Author::Contact { .. } => "customer_initiated",
-        Author::Agent { .. } => "admin_initiated",
-        Author::Bot => "automated",
     }
 }
 
