@@ -308,6 +308,8 @@ impl<F> Condition<F> {
             nothing || some(&|have, wanted| have == wanted)
         };
         let contains = || some(&|have, wanted| text_of(have, wanted).is_some_and(|(a, b)| self.contains(a, b)));
+        // Whole words are what such a text is equal to.
+        let equal = || equal() || (self.kind == Kind::Words && contains());
         match self.operator {
             Operator::Equal | Operator::In => equal(),
             Operator::NotEqual | Operator::NotIn => !equal(),
@@ -427,6 +429,7 @@ mod tests {
             (Kind::Text, "^", vec![text("an")], vec![Datum::text("Ana")], true),
             (Kind::Text, "$", vec![text("an")], vec![Datum::text("Ana")], false),
             (Kind::Words, "~", vec![text("wrong VAT")], vec![Datum::text("The wrong vat!")], true),
+            (Kind::Words, "=", vec![text("vat")], vec![Datum::text("The wrong VAT!")], true),
             (Kind::Words, "~", vec![text("wro")], vec![Datum::text("The wrong VAT!")], false),
             (Kind::Id, "IN", vec![text("1"), number("2")], vec![Datum::Id(2)], true),
             (Kind::Id, "NIN", vec![text("1")], vec![Datum::Id(2)], true),

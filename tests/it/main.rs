@@ -31,6 +31,7 @@ mod layers;
 mod messenger;
 mod outbound_smtp;
 mod restart;
+mod sdk;
 mod sources;
 mod supervision;
 mod support;

@@ -8,6 +8,7 @@ pub(crate) mod gateway;
 pub(crate) mod http_client;
 pub(crate) mod ports;
 pub(crate) mod raw_mail;
+pub(crate) mod sdk;
 pub(crate) mod setting;
 pub(crate) mod smtp_client;
 pub(crate) mod smtp_peer;
