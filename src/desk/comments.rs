@@ -16,6 +16,7 @@ use crate::desk::draft::conclude;
 use crate::desk::draft::missing;
 use crate::desk::message::NewMessage;
 use crate::desk::message::Ready;
+use crate::desk::uploads;
 use crate::domain::agent::Caller;
 use crate::domain::agent::Scope;
 use crate::domain::channel_kind::ChannelKind;
@@ -84,7 +85,7 @@ impl Desk {
         let (caller, at) = (caller.clone(), At::of(&self.inner.clock));
         let posted = self.inner.store.update(move |tx| {
             let mut draft = Draft::open_merged(tx, thread, &at)?;
-            let part = draft.add(worded(&ready, PartKind::Note, author(&caller)));
+            let part = draft.add(worded(tx, &ready, PartKind::Note, author(&caller))?);
             wake_by_agent(&mut draft, &caller, &ready);
             teammate(&mut draft.thread, caller.agent);
             if ready.cross_post {
@@ -160,7 +161,7 @@ impl Inner {
         caller: &Caller,
         ready: &Ready,
     ) -> store::Result<Part> {
-        let part = draft.add(worded(ready, PartKind::Comment, author(caller)));
+        let part = draft.add(worded(tx, ready, PartKind::Comment, author(caller))?);
         self.answered(tx, draft, caller, &part, ready)?;
         Ok(part)
     }
@@ -215,7 +216,7 @@ impl Inner {
             return Err(missing("conversation"));
         }
         let client_id = ready.client_id.clone();
-        let new = NewPart { channel, ..worded(ready, PartKind::Comment, contact_author(contact)) };
+        let new = NewPart { channel, ..worded(tx, ready, PartKind::Comment, contact_author(contact))? };
         let comment = Comment { contact, skip_notifications: ready.skip_notifications, answerable: true };
         let mut change = Change::default();
         let part = self.contact_commented(tx, &mut draft, new, &comment, &mut change)?;
@@ -248,15 +249,18 @@ pub(crate) fn contact_author(contact: &Contact) -> Author {
     }
 }
 
-pub(crate) fn worded(ready: &Ready, kind: PartKind, author: Author) -> NewPart {
-    NewPart {
+/// The part a message becomes; files sent ahead are taken for it.
+pub(crate) fn worded(tx: &mut dyn WriteTx, ready: &Ready, kind: PartKind, author: Author) -> store::Result<NewPart> {
+    let mut attachments = ready.attachments.clone();
+    attachments.extend(uploads::take(tx, &ready.uploads, &author)?);
+    Ok(NewPart {
         body_html: ready.html.clone(),
         body_text: ready.text.clone(),
-        attachments: ready.attachments.clone(),
+        attachments,
         client_id: ready.client_id.clone(),
         skip_notifications: ready.skip_notifications,
         ..NewPart::event(kind, author, None)
-    }
+    })
 }
 
 pub(crate) fn takes_part(thread: &Thread, contact: ContactId) -> bool {

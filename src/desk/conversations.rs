@@ -30,7 +30,6 @@ use crate::domain::part::PartKind;
 use crate::domain::refusal::Refusal;
 use crate::domain::thread::ThreadState;
 use crate::store;
-use crate::store::engine::ReadTx;
 use crate::store::engine::WriteTx;
 use crate::store::save::Change;
 
@@ -209,14 +208,14 @@ pub(crate) fn move_thread(draft: &mut Draft, act: ThreadAct, by: &Author) -> std
 
 /// Sets new owners; nothing happens when they are the old ones and nothing is said.
 pub(crate) fn assign_in(
-    tx: &dyn ReadTx,
+    tx: &mut dyn WriteTx,
     draft: &mut Draft,
     to: Assignment,
     by: &Author,
     ready: Option<&Ready>,
 ) -> store::Result<Option<Part>> {
     if let Some(Some(agent)) = to.agent {
-        let known = store::agents::get(tx, agent)?.filter(|agent| !agent.disabled);
+        let known = store::agents::get(&*tx, agent)?.filter(|agent| !agent.disabled);
         known.ok_or_else(|| missing("assignee"))?;
     }
     let agent = to.agent.unwrap_or(draft.thread.admin_assignee);
@@ -229,7 +228,10 @@ pub(crate) fn assign_in(
     draft.thread.team_assignee = team;
     let kind = PartKind::Assignment { agent, team };
     let part = match ready {
-        Some(ready) => draft.add(worded(ready, kind, by.clone())),
+        Some(ready) => {
+            let new = worded(tx, ready, kind, by.clone())?;
+            draft.add(new)
+        }
         None => draft.add(NewPart::event(kind, by.clone(), None)),
     };
     draft.note(EventKind::ConversationUpdated, None);

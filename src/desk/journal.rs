@@ -214,7 +214,7 @@ impl Desk {
         Ok(probed.await?)
     }
 
-    /// Drops what is past its keeping: old log entries, old client ids, blobs that nothing names. For the daemon's
+    /// Drops what is past its keeping: old log entries, old client ids, unused uploads, blobs that nothing names. For the daemon's
     /// worker; bounded work per call.
     ///
     /// # Errors
@@ -231,6 +231,7 @@ impl Desk {
         }
         let older_than = Millis(now.0.saturating_sub(u64::try_from(CLIENT_IDS_KEPT.as_millis()).unwrap_or(0)));
         self.inner.store.update(move |tx| store::client_ids::prune(tx, older_than, PRUNED_PER_COMMIT)).await?;
+        self.prune_uploads().await?;
         let inner = self.inner.clone();
         let swept = tokio::task::spawn_blocking(move || {
             let is_named = |hash: &_| inner.store.view(|tx| store::blob_refs::is_named(tx, *hash));

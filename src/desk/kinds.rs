@@ -7,6 +7,7 @@ use crate::desk::draft::NewPart;
 use crate::desk::draft::missing;
 use crate::desk::ticket_state::state_part;
 use crate::desk::tickets::Values;
+use crate::desk::uploads;
 use crate::domain::attribute::DESCRIPTION;
 use crate::domain::attribute::MULTILINE_CHARS_MAX;
 use crate::domain::attribute::STRING_CHARS_MAX;
@@ -104,7 +105,8 @@ impl Kinds {
     }
 
     /// Says that the thread is a ticket now: the event, and one state part with equal categories (STA-6).
-    pub(crate) fn announce(&self, draft: &mut Draft, by: &Author) -> store::Result<()> {
+    pub(crate) fn announce(&self, tx: &mut dyn WriteTx, draft: &mut Draft, by: &Author) -> store::Result<()> {
+        uploads::hold(tx, &draft.thread, &self.ticket_type, &[], by)?;
         draft.note(EventKind::TicketCreated, None);
         let ticket = draft.thread.ticket.as_ref().ok_or_else(|| missing("ticket"))?;
         let current = (ticket.state_id, ticket.state_category);
@@ -145,6 +147,7 @@ pub(crate) fn title_of(ticket: &Ticket, ticket_type: &TicketType) -> Option<Stri
 
 /// Sets values of a ticket, with a part for each that changed.
 pub(crate) fn set_values(
+    tx: &mut dyn WriteTx,
     draft: &mut Draft,
     ticket_type: &TicketType,
     values: Values,
@@ -152,6 +155,7 @@ pub(crate) fn set_values(
 ) -> store::Result<()> {
     let accepted = accept_values(ticket_type, values).map_err(store::Error::Refused)?;
     let mut changed = Vec::new();
+    let files_before = uploads::named(&draft.thread);
     let ticket = draft.thread.ticket.as_mut().ok_or_else(|| missing("ticket"))?;
     for (id, value) in accepted {
         let before = match value {
@@ -167,6 +171,7 @@ pub(crate) fn set_values(
     }
     let title = title_of(ticket, ticket_type);
     draft.thread.title = title.or(draft.thread.title.take());
+    uploads::hold(tx, &draft.thread, ticket_type, &files_before, by)?;
     for attribute in ticket_type.attributes.iter().filter(|attribute| changed.contains(&attribute.id)) {
         let (name, visible) = (attribute.name.clone(), attribute.visible_to_contacts);
         draft.add(NewPart::event(PartKind::TicketAttributeUpdated { name, visible }, by.clone(), None));

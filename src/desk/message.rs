@@ -44,6 +44,8 @@ pub struct NewMessage {
     pub body: Body,
     /// At most [`ATTACHMENTS_MAX`] files of at most [`FILE_BYTES_MAX`] each.
     pub attachments: Vec<NewAttachment>,
+    /// Files sent ahead (API-53); they count among the [`ATTACHMENTS_MAX`].
+    pub uploads: Vec<AttachmentId>,
     /// The same key gives the same answer (MSG-42); for contacts.
     pub client_id: Option<String>,
     /// Tells nobody (NTF-12).
@@ -61,6 +63,7 @@ impl NewMessage {
         Self {
             body,
             attachments: Vec::new(),
+            uploads: Vec::new(),
             client_id: None,
             skip_notifications: false,
             skip_unsnooze: false,
@@ -75,6 +78,7 @@ pub(crate) struct Ready {
     pub(crate) html: String,
     pub(crate) text: String,
     pub(crate) attachments: Vec<Attachment>,
+    pub(crate) uploads: Vec<AttachmentId>,
     pub(crate) client_id: Option<String>,
     pub(crate) skip_notifications: bool,
     pub(crate) skip_unsnooze: bool,
@@ -84,9 +88,9 @@ pub(crate) struct Ready {
 impl Desk {
     /// Cleans and checks a message and stores its files.
     pub(crate) async fn ready(&self, message: NewMessage) -> Result<Ready> {
-        check_files(&message.attachments)?;
+        check_files(&message.attachments, message.uploads.len())?;
         let (html, text) = cleaned(&message.body)?;
-        if text.trim().is_empty() && message.attachments.is_empty() {
+        if text.trim().is_empty() && message.attachments.is_empty() && message.uploads.is_empty() {
             return Err(Error::Refused(Refusal::invalid("body", "a message needs a text or a file")));
         }
         let mut attachments = Vec::with_capacity(message.attachments.len());
@@ -97,6 +101,7 @@ impl Desk {
             html,
             text,
             attachments,
+            uploads: message.uploads,
             client_id: message.client_id,
             skip_notifications: message.skip_notifications,
             skip_unsnooze: message.skip_unsnooze,
@@ -118,8 +123,8 @@ impl Desk {
     }
 }
 
-fn check_files(files: &[NewAttachment]) -> std::result::Result<(), Refusal> {
-    if files.len() > ATTACHMENTS_MAX {
+fn check_files(files: &[NewAttachment], uploads: usize) -> std::result::Result<(), Refusal> {
+    if files.len().saturating_add(uploads) > ATTACHMENTS_MAX {
         return Err(Refusal::invalid("attachments", format!("at most {ATTACHMENTS_MAX} files with one message")));
     }
     match files.iter().find(|file| file.bytes.len() > FILE_BYTES_MAX) {
@@ -152,7 +157,7 @@ fn cleaned(body: &Body) -> std::result::Result<(String, String), Refusal> {
 }
 
 /// `type/subtype` in lower case; anything else is bytes.
-fn media_type(declared: &str) -> String {
+pub(crate) fn media_type(declared: &str) -> String {
     let essence = declared.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     let legal = essence.split_once('/').is_some_and(|(kind, name)| !kind.is_empty() && !name.is_empty());
     let plain = essence.len() <= 100 && essence.bytes().all(|b| b.is_ascii_alphanumeric() || b"/.+-_".contains(&b));

@@ -11,6 +11,7 @@
 //! | [`comments`], [`conversations`] | comment, note; assign, close, open, snooze, seen |
 //! | [`ticket_types`], [`type_settings`], [`attributes`], [`ticket_states`] | what tickets can be |
 //! | [`tickets`], [`type_change`] | convert, create, change, change state, change type |
+//! | [`uploads`] | files sent ahead of what they belong to |
 //! | [`links`] | link and unlink |
 //! | [`broadcasts`] | a Tracker's broadcast, batch by batch |
 //! | [`arrival`], [`intake`] | mail in |
@@ -49,6 +50,7 @@ pub mod ticket_types;
 pub mod tickets;
 pub mod type_change;
 pub mod type_settings;
+pub mod uploads;
 pub mod views;
 pub mod workspace;
 

@@ -154,7 +154,7 @@ impl Desk {
             draft.silent = new.skip_notifications;
             draft.thread.title = title_of(&ticket, &kinds.ticket_type);
             draft.thread.ticket = Some(ticket);
-            kinds.announce(&mut draft, &by)?;
+            kinds.announce(tx, &mut draft, &by)?;
             let owners = kinds.give_defaults(tx, &mut draft, new.assignment)?;
             assign_in(tx, &mut draft, owners, &by, None)?;
             let other = match new.link_to {
@@ -187,7 +187,7 @@ impl Desk {
             let mut draft = open_ticket(tx, ticket, &at)?;
             draft.silent = change.skip_notifications;
             let (ticket_type, states) = type_and_states(tx, &draft)?;
-            set_values(&mut draft, &ticket_type, change.values.clone(), &by)?;
+            set_values(tx, &mut draft, &ticket_type, change.values.clone(), &by)?;
             if change.is_shared.is_some() {
                 share_or_refuse(tx, &mut draft, &ticket_type, change.is_shared, &by)?;
             }
@@ -230,7 +230,7 @@ impl Inner {
         draft.add(NewPart::event(PartKind::ConvertedToTicket { number }, by.clone(), None));
         let owners = kinds.give_defaults(tx, draft, Assignment::default())?;
         assign_in(tx, draft, owners, by, None)?;
-        kinds.announce(draft, by)?;
+        kinds.announce(tx, draft, by)?;
         self.owe_submitted(tx, draft)
     }
 

@@ -16,6 +16,7 @@ use crate::desk::kinds::title_of;
 use crate::desk::links::open_ticket;
 use crate::desk::ticket_state::StateMove;
 use crate::desk::tickets::Values;
+use crate::desk::uploads;
 use crate::domain::agent::Caller;
 use crate::domain::agent::Scope;
 use crate::domain::attribute::Attribute;
@@ -68,6 +69,8 @@ impl Desk {
             let to = kinds.ticket_type.choose(change.state, &kinds.states).map_err(|_| foreign_state(change.state))?;
             let supplied = accept_values(&kinds.ticket_type, change.values.clone()).map_err(store::Error::Refused)?;
             exchange(&mut draft, &old, &kinds.ticket_type, supplied, &by)?;
+            // Files that the new type does not take stay readable from the part that names them.
+            uploads::hold(tx, &draft.thread, &kinds.ticket_type, &[], &by)?;
             let asked = StateMove { to, by: by.clone(), cause: None, notify: true };
             inner.change_state(tx, &mut draft, &kinds.ticket_type, &asked)?;
             conclude(tx, vec![draft], Change::default())?;

@@ -4,6 +4,7 @@ use crate::desk::Desk;
 use crate::desk::Result;
 use crate::desk::access::require;
 use crate::desk::draft::missing;
+use crate::desk::uploads;
 use crate::domain::agent::Caller;
 use crate::domain::agent::Scope;
 use crate::domain::contact::Contact;
@@ -19,6 +20,7 @@ use crate::domain::state::TicketState;
 use crate::domain::thread::Thread;
 use crate::domain::ticket_type::Category;
 use crate::domain::ticket_type::TicketType;
+use crate::domain::upload::Upload;
 use crate::store;
 use crate::store::engine::ReadTx;
 
@@ -60,6 +62,8 @@ pub struct TicketView {
     pub ticket_type: TicketType,
     /// Its state.
     pub state: TicketState,
+    /// What its `files` attributes name.
+    pub uploads: Vec<Upload>,
 }
 
 /// A thread with what is shown beside it.
@@ -175,7 +179,9 @@ pub(crate) fn ticket_view(tx: &dyn ReadTx, thread: &Thread) -> store::Result<Opt
     let ticket_type = store::ticket_types::get(tx, ticket.type_id)?;
     let state = store::ticket_types::state(tx, ticket.state_id)?;
     match (ticket_type, state) {
-        (Some(ticket_type), Some(state)) => Ok(Some(TicketView { ticket_type, state })),
+        (Some(ticket_type), Some(state)) => {
+            Ok(Some(TicketView { ticket_type, state, uploads: uploads::of_ticket(tx, thread)? }))
+        }
         _ => Err(store::Error::Refused(Refusal::NotFound { what: "ticket_type" })),
     }
 }

@@ -26,3 +26,4 @@ pub mod thread;
 pub mod ticket;
 pub mod ticket_type;
 pub mod type_settings;
+pub mod upload;

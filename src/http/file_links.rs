@@ -14,6 +14,8 @@ use std::fmt;
 
 /// How long a link is good, in seconds (OBJ-44).
 const GOOD_FOR_S: u64 = 3_600;
+/// Stands in the place of the part for files that were sent ahead; no part has this id.
+pub(crate) const NO_PART: PartId = PartId(0);
 const CLAIMS_BYTES: usize = 24;
 const MAC_BYTES: usize = 32;
 const LABEL: &[u8] = b"deskgate 1 file\0";

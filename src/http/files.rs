@@ -3,10 +3,12 @@
 //! **Invariant:** a file is only ever a download: no sniffing, no scripts, no frames, and a media type from the safe
 //! list or none (OPS-9). What a customer sent must not run in an agent's browser.
 
+use crate::desk::Desk;
 use crate::domain::attachment::Attachment;
 use crate::http::Api;
 use crate::http::error::ApiError;
 use crate::http::error::Result;
+use crate::http::file_links::NO_PART;
 use crate::http::frame;
 use axum::Router;
 use axum::extract::RawPathParams;
@@ -37,7 +39,11 @@ async fn download(State(api): State<Api>, path: RawPathParams) -> Result<Respons
     let token = path.iter().next().map(|(_, token)| token.to_owned()).unwrap_or_default();
     let now = api.desk.clock().now();
     let (part, id) = api.shared.links.read(&token, now).ok_or_else(|| ApiError::not_found("file"))?;
-    let (file, bytes) = api.blocking(move |desk| Ok(desk.attachment(part, id)?)).await?;
+    let read = move |desk: &Desk| match part {
+        NO_PART => Ok(desk.uploaded(id)?),
+        part => Ok(desk.attachment(part, id)?),
+    };
+    let (file, bytes) = api.blocking(read).await?;
     Ok(as_download(&file, bytes))
 }
 

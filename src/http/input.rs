@@ -46,6 +46,26 @@ impl Input {
     }
 }
 
+/// A body as it came, with what it says it is.
+#[derive(Debug)]
+pub(crate) struct RawInput {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) media_type: String,
+    /// Room taken in memory until the request is answered.
+    _room: Option<OwnedSemaphorePermit>,
+}
+
+impl FromRequest<Api> for RawInput {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, api: &Api) -> Result<Self> {
+        let (head, body) = request.into_parts();
+        let (bytes, room) = read_body(&api.shared.body_room, body, SILENCE_MAX).await?;
+        let declared = head.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        Ok(Self { bytes, media_type: declared.unwrap_or_default().to_owned(), _room: room })
+    }
+}
+
 impl FromRequest<Api> for Input {
     type Rejection = ApiError;
 

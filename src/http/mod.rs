@@ -5,7 +5,7 @@
 //! |---|---|
 //! | [`serve`] | the accept loop: deadlines, limits, drain |
 //! | `frame` | around every API answer: who calls, which shape, how much is left, one form of error |
-//! | `call`, `input`, `fields`, `paging` | reading a request: path and query, body, its fields, pages |
+//! | `call`, `input`, `fields`, `multipart`, `paging` | reading a request: path and query, body, its fields, pages |
 //! | `error` | from refusals to status and code, in one place |
 //! | `api` | one file per noun; `api::wire` holds the JSON forms |
 //! | `file_links`, `files` | attachments by signed, expiring link |
@@ -26,6 +26,7 @@ mod files;
 mod frame;
 mod input;
 pub mod messenger;
+mod multipart;
 pub mod ops;
 mod paging;
 mod rate;

@@ -49,6 +49,7 @@ pub mod save;
 pub mod tables;
 pub mod threads;
 pub mod ticket_types;
+pub mod uploads;
 pub mod verify;
 pub mod visitors;
 mod wait;

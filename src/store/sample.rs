@@ -75,6 +75,8 @@ use crate::domain::type_settings::NotificationPolicy;
 use crate::domain::type_settings::OnCustomerReply;
 use crate::domain::type_settings::ReplyTarget;
 use crate::domain::type_settings::TypeSettings;
+use crate::domain::upload::Upload;
+use crate::domain::upload::UploadedBy;
 use crate::store::Store;
 use crate::store::agents;
 use crate::store::blob_refs;
@@ -96,6 +98,7 @@ use crate::store::save::Change;
 use crate::store::save::save;
 use crate::store::threads;
 use crate::store::ticket_types;
+use crate::store::uploads;
 use crate::store::visitors;
 
 pub(crate) const ANA: ContactId = ContactId(11);
@@ -572,6 +575,21 @@ pub(crate) fn intake_rows() -> Vec<IntakeRow> {
     (301..).zip(results).map(row).collect()
 }
 
+/// One that a ticket holds, and one that waits.
+pub(crate) fn uploads() -> Vec<Upload> {
+    let upload = |id, by, held_by| Upload {
+        id: AttachmentId(id),
+        by,
+        name: "a.txt".to_owned(),
+        content_type: "text/plain".to_owned(),
+        size: 6,
+        blob: blob(CAPTURED),
+        created_at: at(id),
+        held_by,
+    };
+    vec![upload(141, UploadedBy::Agent(AGENT), Some(BACK_OFFICE)), upload(142, UploadedBy::Contact(ANA), None)]
+}
+
 pub(crate) fn links() -> Vec<Link> {
     let link = |from_ticket, to_thread, kind| Link { from_ticket, to_thread, kind, created_at: at(1) };
     vec![
@@ -610,6 +628,7 @@ pub(crate) fn fill(tx: &mut dyn WriteTx) -> Result<()> {
     broadcasts::claim_email(tx, BROADCAST, &address("ana@example.com"), ANA)?;
     client_ids::put(tx, ANA, "client-1", (CONVERSATION, PartId(FIRST_PART), EventSeq(1)), at(1))?;
     visitors::put(tx, &[9; 32], ContactId(13))?;
+    uploads().iter().try_for_each(|upload| uploads::put(tx, upload))?;
     blob_refs::add(tx, blob(FILE), 999)
 }
 

@@ -123,8 +123,15 @@ pub const CLIENT_IDS: Table = Table("client_ids");
 /// `created_at` ++ contact ++ client id: index of [`CLIENT_IDS`].
 pub const CLIENT_IDS_BY_AGE: Table = Table("client_ids_by_age");
 
-/// hash of a blob ++ owner: index of [`PARTS`] and [`INTAKE`] by the blobs they name, the owner being the part or the
-/// arrival. A row with an empty value was set by hand and keeps its blob for an owner without record.
+/// upload → record: files sent ahead of what they belong to (API-53).
+pub const UPLOADS: Table = Table("uploads");
+/// `created_at` ++ upload: index of the [`UPLOADS`] that nothing uses yet (FRM-8).
+pub const UPLOADS_UNUSED: Table = Table("uploads_unused");
+/// contact ++ `created_at` ++ upload: index of the [`UPLOADS`] of contacts (MSG-60).
+pub const UPLOADS_BY_CONTACT: Table = Table("uploads_by_contact");
+
+/// hash of a blob ++ owner: index of [`PARTS`], [`INTAKE`] and [`UPLOADS`] by the blobs they name, the owner being the
+/// part, the arrival or the upload. A row with an empty value was set by hand and keeps its blob for an owner without record.
 pub const BLOB_REFS: Table = Table("blob_refs");
 
 /// Every table, for checks of the whole store.
@@ -180,6 +187,9 @@ pub const ALL: &[Table] = &[
     LEDGER_EMAILS,
     CLIENT_IDS,
     CLIENT_IDS_BY_AGE,
+    UPLOADS,
+    UPLOADS_UNUSED,
+    UPLOADS_BY_CONTACT,
     BLOB_REFS,
 ];
 

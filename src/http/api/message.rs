@@ -6,6 +6,7 @@ use crate::desk::message::NewAttachment;
 use crate::desk::message::NewMessage;
 use crate::domain::address::Address;
 use crate::domain::part::ATTACHMENTS_MAX;
+use crate::http::api::ticket_states::ids;
 use crate::http::error::ApiError;
 use crate::http::error::Result;
 use crate::http::fields::Fields;
@@ -34,6 +35,7 @@ pub(crate) fn message(fields: &Fields<'_>, writer: Writer) -> Result<NewMessage>
     Ok(NewMessage {
         body,
         attachments: attachments(fields)?,
+        uploads: ids(fields, "upload_ids")?.unwrap_or_default(),
         client_id: None,
         skip_notifications: fields.flag("skip_notifications")?.value().unwrap_or(false),
         skip_unsnooze: fields.flag("skip_unsnooze")?.value().unwrap_or(false),
@@ -47,7 +49,8 @@ pub(crate) fn message_if_any(fields: &Fields<'_>) -> Result<Option<NewMessage>> 
     let says_something = match &message.body {
         Body::Html(text) | Body::Text(text) => !text.trim().is_empty(),
     };
-    Ok((says_something || !message.attachments.is_empty()).then_some(message))
+    let brings_files = !message.attachments.is_empty() || !message.uploads.is_empty();
+    Ok((says_something || brings_files).then_some(message))
 }
 
 fn attachments(fields: &Fields<'_>) -> Result<Vec<NewAttachment>> {

@@ -17,6 +17,7 @@ mod ticket_states;
 mod ticket_types;
 mod tickets;
 mod type_settings;
+mod uploads;
 pub(crate) mod wire;
 
 use crate::http::Api;
@@ -51,6 +52,7 @@ pub(crate) fn routes(api: &Api) -> Router<Api> {
         .merge(ticket_states::routes())
         .merge(ticket_types::routes())
         .merge(tickets::routes())
+        .merge(uploads::routes())
         .fallback(|| async { StatusCode::NOT_FOUND })
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_WITHIN))
         .layer(CatchPanicLayer::custom(frame::after_panic))

@@ -9,6 +9,7 @@ mod search;
 mod serve;
 mod ticket_types;
 mod tickets;
+mod uploads;
 
 use crate::clock::Clock;
 use crate::desk::Desk;

@@ -24,6 +24,7 @@ pub(crate) mod part_kind;
 pub(crate) mod thread;
 pub(crate) mod ticket;
 pub(crate) mod ticket_type;
+pub(crate) mod upload;
 pub(crate) mod value;
 
 use crate::domain::address::Address;

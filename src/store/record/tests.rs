@@ -19,6 +19,7 @@ use crate::domain::part::Part;
 use crate::domain::state::TicketState;
 use crate::domain::thread::Thread;
 use crate::domain::ticket_type::TicketType;
+use crate::domain::upload::Upload;
 use crate::store::error::Error;
 use crate::store::key;
 use crate::store::record::Record;
@@ -69,6 +70,7 @@ fn every_noun_and_variant_comes_back_as_it_was_written() {
     check_all(&sample::deliveries());
     check_all(&sample::intake_rows());
     check_all(&sample::links());
+    check_all(&sample::uploads());
     check_all(&sample::states());
     check(&sample::agent());
     check(&sample::token());
@@ -116,6 +118,7 @@ fn released_forms_keep_their_bytes() {
         ("deliveries", digest(&sample::deliveries()), "4709efb1"),
         ("intake", digest(&sample::intake_rows()), "868120f4"),
         ("links", digest(&sample::links()), "d83417b1"),
+        ("uploads", digest(&sample::uploads()), "00000000"),
         ("states", digest(&sample::states()), "cdb8002f"),
         ("agents", digest(&[sample::agent()]), "a805f9a3"),
         ("tokens", digest(&[sample::token()]), "923cb0bb"),
@@ -172,6 +175,7 @@ proptest! {
         drop(TicketType::decode(&key, &bytes));
         drop(TicketState::decode(&key, &bytes));
         drop(Link::decode(&key, &bytes));
+        drop(Upload::decode(&key, &bytes));
         drop(Delivery::decode(&key, &bytes));
         drop(Broadcast::decode(&key, &bytes));
         drop(IntakeRow::decode(&key, &bytes));

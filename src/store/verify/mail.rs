@@ -3,6 +3,7 @@
 use crate::domain::intake::IntakeResult;
 use crate::domain::intake::IntakeRow;
 use crate::domain::part::Part;
+use crate::domain::upload::Upload;
 use crate::store::Store;
 use crate::store::blob_refs;
 use crate::store::blobs::Blobs;
@@ -77,6 +78,9 @@ impl Check<'_> {
             match value.len() {
                 0 => {}
                 16 => check.leads_back::<Part>(tables::BLOB_REFS, row, value)?,
+                _ if check.tx.get(tables::UPLOADS, value)?.is_some() => {
+                    check.leads_back::<Upload>(tables::BLOB_REFS, row, value)?;
+                }
                 _ => check.leads_back::<IntakeRow>(tables::BLOB_REFS, row, value)?,
             }
             let Some((hash, _)) = blob_refs::read_row(row) else {

@@ -16,6 +16,7 @@ use crate::domain::link::Link;
 use crate::domain::mailbox_cursor::MailboxCursor;
 use crate::domain::part::Part;
 use crate::domain::thread::Thread;
+use crate::domain::upload::Upload;
 use crate::store::Store;
 use crate::store::blob_refs;
 use crate::store::blobs::Blobs;
@@ -64,6 +65,7 @@ fn index_tables() -> Vec<Table> {
         Delivery::INDEXES,
         Broadcast::INDEXES,
         Posted::INDEXES,
+        Upload::INDEXES,
     ];
     indexes.concat()
 }
@@ -157,7 +159,7 @@ fn every_record_that_cannot_be_read_is_named() {
         });
         expect_fault("record under another key", &faults, table);
     }
-    assert_eq!(seen, 15);
+    assert_eq!(seen, 16);
 }
 
 /// Takes the first row of a table away, or the last one.

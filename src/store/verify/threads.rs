@@ -8,6 +8,8 @@ use crate::domain::part::Part;
 use crate::domain::state::TicketState;
 use crate::domain::thread::Thread;
 use crate::domain::ticket_type::TicketType;
+use crate::domain::upload::Upload;
+use crate::domain::upload::UploadedBy;
 use crate::store::error::Result;
 use crate::store::key;
 use crate::store::meta;
@@ -75,6 +77,13 @@ impl Check<'_> {
             }
             before = (part.thread.0, part.seq);
             check.names_id((tables::PARTS, key), tables::THREADS, part.thread.0)
+        })?;
+        self.records::<Upload>(|check, key, upload| {
+            let from = (tables::UPLOADS, key);
+            if let UploadedBy::Contact(contact) = upload.by {
+                check.names_id(from, tables::CONTACTS, contact.0)?;
+            }
+            upload.held_by.map_or(Ok(()), |thread| check.names_id(from, tables::THREADS, thread.0))
         })?;
         self.records::<Posted>(|check, key, posted| {
             check.names_id((tables::CLIENT_IDS, key), tables::PART_BY_ID, posted.part.0)

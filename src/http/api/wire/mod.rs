@@ -24,7 +24,9 @@ use crate::domain::attribute::Value as Kept;
 use crate::domain::id::AgentId;
 use crate::domain::id::Millis;
 use crate::domain::id::PartId;
+use crate::domain::upload::Upload;
 use crate::http::Shared;
+use crate::http::file_links::NO_PART;
 use crate::http::shape::Shape;
 use serde_json::Value;
 use serde_json::json;
@@ -69,6 +71,11 @@ impl Wire {
     /// An agent's address, for authors.
     fn agent_email(&self, id: AgentId) -> String {
         self.agents.get(&id).map(|agent| agent.email.to_string()).unwrap_or_default()
+    }
+
+    /// A file on its own, with a link that is good for an hour.
+    pub(crate) fn upload(&self, upload: &Upload) -> Value {
+        self.attachment(NO_PART, &upload.attachment())
     }
 
     /// A file of a part, with a link that is good for an hour (OBJ-44).

@@ -250,7 +250,8 @@ fn view(ticket: bool) -> ThreadView {
         last_resolved_at: None,
         customer_reports: 0,
     });
-    let facts = || TicketView { ticket_type: billing(), state: state(32, StateCategory::InProgress) };
+    let facts =
+        || TicketView { ticket_type: billing(), state: state(32, StateCategory::InProgress), uploads: Vec::new() };
     ThreadView {
         thread,
         contacts: vec![ana()],

@@ -8,6 +8,7 @@ use crate::domain::attribute::Value as Kept;
 use crate::domain::id::StateId;
 use crate::domain::thread::ThreadState;
 use crate::domain::ticket::Ticket;
+use crate::domain::upload::Upload;
 use crate::http::api::wire::Wire;
 use crate::http::api::wire::beside;
 use crate::http::api::wire::contact::references;
@@ -35,7 +36,7 @@ impl Wire {
             "id": thread.id.to_string(),
             "ticket_id": ticket.number.to_string(),
             "category": ticket.category.as_str(),
-            "ticket_attributes": attributes(ticket, facts),
+            "ticket_attributes": self.attributes(ticket, facts),
             "ticket_state": ticket_state(&facts.state),
             "ticket_type": self.ticket_type(&facts.ticket_type),
             "contacts": references(&view.contacts),
@@ -58,6 +59,31 @@ impl Wire {
         Some(beside(form, "ticket_parts", with(list, json!({"total_count": thread.last_seq}))))
     }
 
+    /// Values by attribute name; null where nothing was filled in. Archived attributes show only with a value (ATT-8).
+    fn attributes(&self, ticket: &Ticket, facts: &TicketView) -> Map<String, Value> {
+        let shown = facts.ticket_type.attributes.iter().filter_map(|attribute| {
+            let kept = ticket.attributes.get(&attribute.id);
+            let shown = || kept.map_or(Value::Null, |kept| self.attribute_value(attribute, kept, &facts.uploads));
+            (kept.is_some() || !attribute.archived).then(|| (attribute.name.clone(), shown()))
+        });
+        shown.collect()
+    }
+
+    /// A list's option is kept by id and shown by its label of today (ATT-4); files show their names and links (ATT-3).
+    fn attribute_value(&self, attribute: &Attribute, kept: &Kept, uploads: &[Upload]) -> Value {
+        match (attribute.data_type, kept) {
+            (DataType::List, Kept::Text(id)) => {
+                let option = attribute.options.iter().find(|option| option.id == *id);
+                json!(option.map_or(id, |option| &option.label))
+            }
+            (_, Kept::Files(ids)) => {
+                let upload = |id: &String| uploads.iter().find(|upload| upload.id.to_string() == *id);
+                json!(ids.iter().filter_map(upload).map(|upload| self.upload(upload)).collect::<Vec<_>>())
+            }
+            (_, kept) => value(kept),
+        }
+    }
+
     /// What differs between the shapes (API-2).
     fn assignees(&self, view: &ThreadView, ticket: &Ticket) -> Value {
         let agent = view.thread.admin_assignee.map_or(0, |agent| agent.0);
@@ -70,27 +96,6 @@ impl Wire {
                 "previous_ticket_state_id": ticket.previous_state_id.map(|StateId(id)| id.to_string()),
             }),
         }
-    }
-}
-
-/// Values by attribute name; null where nothing was filled in. Archived attributes show only with a value (ATT-8).
-fn attributes(ticket: &Ticket, facts: &TicketView) -> Map<String, Value> {
-    let shown = facts.ticket_type.attributes.iter().filter_map(|attribute| {
-        let kept = ticket.attributes.get(&attribute.id);
-        (kept.is_some() || !attribute.archived)
-            .then(|| (attribute.name.clone(), kept.map_or(Value::Null, |kept| attribute_value(attribute, kept))))
-    });
-    shown.collect()
-}
-
-/// A list's option is kept by id and shown by its label of today (ATT-4).
-fn attribute_value(attribute: &Attribute, kept: &Kept) -> Value {
-    match (attribute.data_type, kept) {
-        (DataType::List, Kept::Text(id)) => {
-            let option = attribute.options.iter().find(|option| option.id == *id);
-            json!(option.map_or(id, |option| &option.label))
-        }
-        (_, kept) => value(kept),
     }
 }
 
