@@ -82,7 +82,7 @@ mod tests {
         let waiting = sample::uploads().remove(1);
         let since = |from| store.view(|tx| of_contact(tx, sample::ANA, Millis(from), 9)).unwrap();
         assert_eq!(since(0), std::slice::from_ref(&waiting));
-        assert_eq!(since(waiting.created_at.0), [waiting.clone()]);
+        assert_eq!(since(waiting.created_at.0), std::slice::from_ref(&waiting));
         assert_eq!(since(waiting.created_at.0 + 1), []);
     }
 }
