@@ -54,20 +54,44 @@ pub(in crate::mail) fn is_suspect(text: &str) -> bool {
 #[must_use]
 pub(in crate::mail) fn body(text: &str, bytes_max: usize) -> (String, bool) {
     let mut clean = String::with_capacity(text.len().min(bytes_max));
-    let mut chars = text.chars().peekable();
-    while let Some(c) = chars.next() {
-        let c = match c {
-            '\r' if chars.peek() == Some(&'\n') => continue,
-            '\r' | '\u{2028}' | '\u{2029}' | '\u{85}' => '\n',
-            c if c.is_control() && !matches!(c, '\n' | '\t') => continue,
-            c => c,
-        };
-        if clean.len() + c.len_utf8() > bytes_max {
+    let mut rest = text;
+    while !rest.is_empty() {
+        // Nearly all of a text is such a run.
+        let plain_bytes = rest.bytes().position(|b| !is_plain_in_body(b)).unwrap_or(rest.len());
+        let (plain, after) = rest.split_at_checked(plain_bytes).unwrap_or((rest, ""));
+        let room = bytes_max.saturating_sub(clean.len());
+        if plain.len() > room {
+            clean.push_str(plain.get(..plain.floor_char_boundary(room)).unwrap_or_default());
             return (clean, true);
         }
-        clean.push(c);
+        clean.push_str(plain);
+        let mut chars = after.chars();
+        let kept = chars.next().and_then(|c| body_char(c, chars.as_str()));
+        if let Some(c) = kept {
+            if clean.len() + c.len_utf8() > bytes_max {
+                return (clean, true);
+            }
+            clean.push(c);
+        }
+        rest = chars.as_str();
     }
     (clean, false)
+}
+
+/// Whether an octet of UTF-8 neither is nor begins a character that [`body_char`] changes.
+fn is_plain_in_body(octet: u8) -> bool {
+    // 0xC2 begins U+0080 to U+009F, 0xE2 the separators U+2028 and U+2029.
+    !matches!(octet, 0..=8 | 11..=31 | 127 | 0xC2 | 0xE2)
+}
+
+/// What becomes of a character of a body with `after` behind it.
+fn body_char(c: char, after: &str) -> Option<char> {
+    match c {
+        '\r' if after.starts_with('\n') => None,
+        '\r' | '\u{2028}' | '\u{2029}' | '\u{85}' => Some('\n'),
+        c if c.is_control() && !matches!(c, '\n' | '\t') => None,
+        c => Some(c),
+    }
 }
 
 /// A file name for showing and for Content-Disposition: the last component, no characters that mean something to a

@@ -111,14 +111,6 @@ impl Blobs {
         self.blocking(move |blobs| blobs.put_blocking(&content)).await
     }
 
-    /// [`Blobs::put`] for content that others hold too.
-    ///
-    /// # Errors
-    /// As [`Blobs::put`].
-    pub async fn put_shared(&self, content: Arc<Vec<u8>>) -> Result<BlobHash> {
-        self.blocking(move |blobs| blobs.put_blocking(&content)).await
-    }
-
     /// Space left for blobs, in bytes.
     ///
     /// # Errors

@@ -122,8 +122,7 @@ impl Unstuffer {
 
 /// Index of the next CR or LF at or after `from`, or the end.
 fn next_line_end(piece: &[u8], from: usize) -> usize {
-    let rest = piece.get(from..).unwrap_or_default();
-    let found = rest.iter().position(|byte| matches!(byte, b'\r' | b'\n'));
+    let found = memchr::memchr2(b'\r', b'\n', piece.get(from..).unwrap_or_default());
     found.map_or(piece.len(), |offset| from.saturating_add(offset))
 }
 

@@ -15,6 +15,7 @@ mod reading;
 mod write;
 
 use crate::desk::Desk;
+use crate::desk::Inner;
 use crate::desk::arrival::Accepted;
 use crate::desk::arrival::Arrival;
 use crate::desk::arrival::ArrivalSource;
@@ -29,7 +30,6 @@ use crate::domain::id::IntakeId;
 use crate::domain::intake::IntakeRow;
 use crate::domain::mailbox_cursor::MailboxCursor;
 use crate::store;
-use std::sync::Arc;
 
 /// Deaths of the process while reading one message, after which it is quarantined unread (P6).
 const DEATHS_MAX: u32 = 2;
@@ -42,14 +42,11 @@ impl MailDoor for Desk {
     async fn accept(&self, arrival: Arrival) -> Result<Accepted, NotAccepted> {
         self.refuse_when_full()?;
         let (facts, raw) = Facts::split(arrival);
-        let raw = Arc::new(raw);
-        let hash = self.inner.blobs.put_shared(raw.clone()).await.map_err(not_accepted)?;
-        let taken = self.read(facts, raw, hash).await?;
-        let inner = self.inner.clone();
-        let at = At::of(&self.inner.clock);
-        let accepted = self.inner.store.update(move |tx| inner.take(tx, &taken, None, &at)).await;
-        self.inner.attempts.end(hash);
-        accepted.map_err(not_accepted)
+        let taken = self.off_the_loop(move |inner| {
+            let hash = inner.blobs.put_blocking(&raw)?;
+            Ok(inner.read(facts, &raw, hash))
+        });
+        self.take(taken.await?, None).await
     }
 
     async fn mailbox_cursor(&self, mailbox: &str) -> Result<MailboxCursor, NotAccepted> {
@@ -67,11 +64,18 @@ impl MailDoor for Desk {
 impl Desk {
     /// Takes a quarantined message in again; on success its row gets the new result.
     pub(crate) async fn take_again(&self, row: &IntakeRow) -> Result<Accepted, NotAccepted> {
-        let raw = Arc::new(self.inner.blobs.get(row.raw).await.map_err(not_accepted)?);
-        let taken = self.read(Facts::of_row(row), raw, row.raw).await?;
-        let (inner, again, at) = (self.inner.clone(), row.id, At::of(&self.inner.clock));
-        let accepted = self.inner.store.update(move |tx| inner.take(tx, &taken, Some(again), &at)).await;
-        self.inner.attempts.end(row.raw);
+        let (facts, hash) = (Facts::of_row(row), row.raw);
+        let taken = self.off_the_loop(move |inner| {
+            let raw = inner.blobs.get_blocking(hash)?;
+            Ok(inner.read(facts, &raw, hash))
+        });
+        self.take(taken.await?, Some(row.id)).await
+    }
+
+    async fn take(&self, taken: Taken, again: Option<IntakeId>) -> Result<Accepted, NotAccepted> {
+        let (inner, hash, at) = (self.inner.clone(), taken.raw, At::of(&self.inner.clock));
+        let accepted = self.inner.store.update(move |tx| inner.take(tx, &taken, again, &at)).await;
+        self.inner.attempts.end(hash);
         accepted.map_err(not_accepted)
     }
 
@@ -82,27 +86,32 @@ impl Desk {
         }
     }
 
-    /// Reads a message on the blocking pool, noting on disk that it began, so that one that takes the process down is
-    /// known when it comes again.
-    async fn read(&self, facts: Facts, raw: Arc<Vec<u8>>, hash: BlobHash) -> Result<Taken, NotAccepted> {
+    /// Runs what waits for the disk or reckons long on a thread of its own.
+    async fn off_the_loop(
+        &self,
+        act: impl FnOnce(&Inner) -> store::Result<Taken> + Send + 'static,
+    ) -> Result<Taken, NotAccepted> {
         let inner = self.inner.clone();
-        let read = tokio::task::spawn_blocking(move || {
-            let raw_bytes = raw.len() as u64;
-            let reading = if inner.attempts.begin(hash) >= DEATHS_MAX {
-                Err("reading it took the process down twice".to_owned())
-            } else {
-                let read = Reading::of(&raw, hash, &facts, &inner).map_err(|error| error.to_string());
-                // Whatever ends the process from here on, it was not the reading of this message.
-                inner.attempts.end(hash);
-                read
-            };
-            Taken { facts, raw: hash, raw_bytes, reading }
-        });
-        read.await.map_err(|error| NotAccepted::TryAgain(format!("reading was cut off: {error}")))
+        let done = tokio::task::spawn_blocking(move || act(&inner)).await;
+        let done = done.map_err(|error| NotAccepted::TryAgain(format!("reading was cut off: {error}")))?;
+        done.map_err(not_accepted)
     }
 }
 
-impl crate::desk::Inner {
+impl Inner {
+    /// Reads a message, noting on disk that it began, so that one that takes the process down is known when it comes again.
+    fn read(&self, facts: Facts, raw: &[u8], hash: BlobHash) -> Taken {
+        let reading = if self.attempts.begin(hash) >= DEATHS_MAX {
+            Err("reading it took the process down twice".to_owned())
+        } else {
+            let read = Reading::of(raw, hash, &facts, self).map_err(|error| error.to_string());
+            // Whatever ends the process from here on, it was not the reading of this message.
+            self.attempts.end(hash);
+            read
+        };
+        Taken { facts, raw: hash, raw_bytes: raw.len() as u64, reading }
+    }
+
     /// Whether mail to this address is for us: a support address with or without a tag; bounce addresses are support
     /// addresses with a tag.
     pub(crate) fn is_ours(&self, address: &Address) -> bool {

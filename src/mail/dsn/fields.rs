@@ -57,18 +57,21 @@ pub(super) fn status_report(message: &Message) -> Option<Report> {
     let part = message.notices.iter().find(|notice| {
         matches!(notice.content_type.as_str(), "message/delivery-status" | "message/global-delivery-status")
     });
-    let words = text::own_words(&message.text);
-    if let Some(report) = part.and_then(|part| from_fields(&part.text, words, "content-type: message/delivery-status"))
-    {
-        return Some(report);
+    let found = part.and_then(|part| {
+        from_fields(&part.text, text::own_words(&message.text), "content-type: message/delivery-status")
+    });
+    if found.is_some() {
+        return found;
     }
     let is_report = message.content_type.contains("delivery-status") || text::is_from_machine(message);
     let returned = message.notices.iter().map(|notice| notice.text.as_str());
     let odd_place = std::iter::once(message.text.as_str())
         .chain(returned)
         .find(|text| is_report && text.to_ascii_lowercase().contains("final-recipient:"));
-    if let Some(report) = odd_place.and_then(|text| from_fields(text, words, "final-recipient in the text")) {
-        return Some(report);
+    let found =
+        odd_place.and_then(|text| from_fields(text, text::own_words(&message.text), "final-recipient in the text"));
+    if found.is_some() {
+        return found;
     }
     let receipt = message.content_type.contains("disposition-notification")
         || message.notices.iter().any(|notice| notice.content_type == "message/disposition-notification");

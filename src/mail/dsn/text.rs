@@ -18,15 +18,20 @@ const WORDS_LINES_MAX: usize = 12;
 pub(super) fn report(message: &Message, reverse_path: Option<&str>) -> Option<Report> {
     let is_null = reverse_path.or(message.return_path.as_deref()) == Some("");
     let from_machine = is_from_machine(message);
+    let failed = message.field("x-failed-recipients");
+    let in_subject = words::says_undelivered(&message.subject, "");
+    let may_be_one = failed.is_some() || from_machine || (is_null && in_subject) || says_in_subject(message);
+    // Most mail ends here: its words need not be looked at.
+    if !may_be_one && !is_one_object(&message.text) {
+        return None;
+    }
     let own = own_words(&message.text);
     if let Some(report) = notification(message, own) {
         return Some(report);
     }
-    let in_subject = words::says_undelivered(&message.subject, "");
     let in_text = words::says_undelivered("", own);
     let is_known_sender = !is_null && reverse_path.or(message.return_path.as_deref()).is_some();
     let says = if is_known_sender { in_subject && in_text } else { in_subject || in_text };
-    let failed = message.field("x-failed-recipients");
     let evidence = match (failed, from_machine, is_null) {
         (Some(_), _, _) => "x-failed-recipients",
         (None, true, _) if says => "from a mail system, and its words",
@@ -75,14 +80,23 @@ pub(super) fn is_from_machine(message: &Message) -> bool {
 /// No machine's name, but subject and first words are those of a bounce, and it is nobody's answer.
 fn says_at_once(message: &Message, own: &str) -> bool {
     let head: String = own.chars().take(200).collect();
+    says_in_subject(message) && words::says_undelivered("", &head)
+}
+
+/// The part of [`says_at_once`] that needs no text.
+fn says_in_subject(message: &Message) -> bool {
     let is_alone = message.in_reply_to.is_empty() && message.references.is_empty();
-    is_alone && words::subject_begins_undelivered(&message.subject) && words::says_undelivered("", &head)
+    is_alone && words::subject_begins_undelivered(&message.subject)
+}
+
+fn is_one_object(text: &str) -> bool {
+    text.trim_start().starts_with('{')
 }
 
 /// Notices of sending services: one JSON object that names its kind.
 fn notification(message: &Message, own: &str) -> Option<Report> {
     let own: String = own.trim_start().chars().filter(|c| *c != '\n').collect();
-    if !own.starts_with('{') || !own.contains("\"notificationType\"") {
+    if !is_one_object(&own) || !own.contains("\"notificationType\"") {
         return None;
     }
     let kind = match quoted_after(&own, "\"notificationType\"")? {

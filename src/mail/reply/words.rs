@@ -230,15 +230,18 @@ const MOBILE_SIGNATURE_CHARS_MAX: usize = 80;
 
 /// Whether a line, folded together if need be, introduces a quote: "On (date), (somebody) wrote:".
 pub(super) fn is_attribution(line: &str) -> bool {
+    let is_zoho = line.starts_with("----") && line.trim_end().ends_with("----");
+    let has_colon = line.trim_end_matches(['*', '_', '-', ' ']).ends_with([':', '\u{ff1a}']);
+    if !has_colon && !is_zoho {
+        return false;
+    }
     let lower = line.to_lowercase();
     let line = lower.trim_start_matches(['*', '_', '-', ' ']).trim_end_matches(['*', '_', '-', ' ']);
     let has_digit = line.contains(|c: char| c.is_ascii_digit());
     let has_address = line.contains('@') && line.contains(['<', '(', '[']) && line.contains(['>', ')', ']']);
-    let has_colon = line.ends_with([':', '\u{ff1a}']);
     let body = line.trim_end_matches([':', '\u{ff1a}', ' ', '\u{a0}', '.']);
     let ends_with_verb = VERBS.iter().any(|verb| ends_with_word(body, verb));
-    let is_zoho = lower.starts_with("----") && lower.trim_end().ends_with("----");
-    if ends_with_verb && (has_colon || is_zoho) {
+    if ends_with_verb {
         return has_address || (has_digit && begins_with_date(line));
     }
     if !has_colon {
@@ -250,8 +253,7 @@ pub(super) fn is_attribution(line: &str) -> bool {
 
 /// Whether a line may be the first of a folded "wrote" line.
 pub(super) fn begins_attribution(line: &str) -> bool {
-    let lower = line.to_lowercase();
-    begins_with_date(lower.trim_start_matches(['*', '_', '-', ' '])) || (lower.contains('<') && lower.contains('@'))
+    begins_with_date(line.trim_start_matches(['*', '_', '-', ' '])) || (line.contains('<') && line.contains('@'))
 }
 
 /// Old Gmail writes only date, zone and name: "2016-03-03 17:21 GMT+01:00 Ana" or "2013/7/20 Ana <ana@example.com>".
@@ -269,11 +271,14 @@ pub(super) fn is_bare_date_attribution(line: &str) -> bool {
 
 /// Starts with a word that introduces a date, or with a number, and holds a number.
 pub(super) fn begins_with_date(line: &str) -> bool {
-    let head = line.chars().take(60).collect::<String>().to_lowercase();
-    let starts = OPENERS.iter().any(|opener| head.starts_with(opener))
+    let head = || line.chars().take(60);
+    if !head().any(|c| c.is_ascii_digit()) {
+        return false;
+    }
+    let head = head().collect::<String>().to_lowercase();
+    OPENERS.iter().any(|opener| head.starts_with(opener))
         || head.starts_with(|c: char| c.is_ascii_digit())
-        || is_short_weekday(&head);
-    starts && head.contains(|c: char| c.is_ascii_digit())
+        || is_short_weekday(&head)
 }
 
 /// "pon., 1", "man. 1", "пн, 1": a short word and a number.
