@@ -1,14 +1,18 @@
 //! Raw messages and attachments as files named by their content.
 //!
-//! `DIR/blobs/ab/cdef…` holds the content whose SHA-256 begins with `abcdef…`, as one LZ4 frame. Writing: a temporary file,
-//! synced, renamed, its directory synced; so a name exists only with its whole content, and [`Blobs::put`] returns only
-//! when both are durable. The commit that names a blob follows after that.
+//! `DIR/blobs/ab/cdef…` holds the content whose SHA-256 begins with `abcdef…`, as one LZ4 frame. [`Blobs::put`] returns only
+//! when the blob is durable; the commit that names it follows after that. A small blob becomes durable in the log
+//! (`ahead`), together with others; then it is written to a temporary file and renamed. A large one does without the
+//! log: its file is synced, renamed, its directory synced. After a crash the files that did not become durable are made
+//! again from the log, before anyone asks for one.
 //!
 //! **Invariant:** a blob that a commit may still name is never swept: not a young one, and not one of the last
 //! [`RECENT_MAX`] put by this process. What is read is verified against its name. One process at a time uses a
 //! directory; the store's lock sees to it.
 
+mod ahead;
 mod hash;
+mod log_file;
 mod recent;
 
 pub use crate::store::blobs::hash::BadHash;
@@ -17,10 +21,13 @@ pub use crate::store::blobs::recent::RECENT_MAX;
 
 use crate::clock::Clock;
 use crate::domain::attachment::BlobHash;
+use crate::store::blobs::ahead::Ahead;
+use crate::store::blobs::ahead::FRAME_BYTES_MAX;
 use crate::store::blobs::recent::Recent;
 use crate::store::durable::make_dir;
 use crate::store::durable::random_suffix;
 use crate::store::durable::sync_dir;
+use crate::store::durable::sync_file_system;
 use crate::store::engine::Table;
 use crate::store::error::Error;
 use crate::store::error::Result;
@@ -41,6 +48,7 @@ use std::sync::MutexGuard;
 use std::sync::PoisonError;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
+use std::thread;
 use std::time::Duration;
 use std::time::SystemTime;
 use std::time::UNIX_EPOCH;
@@ -81,6 +89,7 @@ struct Inner {
     /// directory's own name is durable.
     shards: Vec<Mutex<bool>>,
     recent: Mutex<Recent>,
+    ahead: Ahead,
 }
 
 impl Blobs {
@@ -90,9 +99,11 @@ impl Blobs {
     /// `Engine` or `Full` when the file system fails.
     pub fn open(data_dir: &Path, clock: Clock) -> Result<Self> {
         let root = data_dir.join("blobs");
-        let drafts = root.join("tmp");
+        let (drafts, logs) = (root.join("tmp"), root.join("ahead"));
         make_dir(&drafts)?;
-        Ok(Self(Arc::new(Inner {
+        make_dir(&logs)?;
+        let blobs = Self(Arc::new(Inner {
+            ahead: Ahead::open(&logs)?,
             root,
             drafts,
             draft_prefix: format!("{}-", random_suffix()?),
@@ -100,7 +111,9 @@ impl Blobs {
             clock,
             shards: (0..256).map(|_| Mutex::new(false)).collect(),
             recent: Mutex::default(),
-        })))
+        }));
+        blobs.recover()?;
+        Ok(blobs)
     }
 
     /// Keeps `content`; durable when this returns.
@@ -134,16 +147,12 @@ impl Blobs {
             sync_dir(&dir)?;
             return Ok(hash);
         }
-        let draft = self.write_draft(content)?;
-        let renamed = {
-            let _shard = self.shard(hash, &dir)?;
-            fs::rename(&draft, &path)
-        };
-        if let Err(error) = renamed {
-            drop(fs::remove_file(&draft));
-            return Err(Error::at(&path, &error));
+        let frame = compressed(content).map_err(|error| Error::at(&path, &error))?;
+        let fresh = (frame.len() <= FRAME_BYTES_MAX).then(|| self.0.ahead.append(hash, &frame, || self.settle_aside()));
+        match fresh.flatten() {
+            Some(_until_it_has_its_file) => self.make(hash, &frame, Sync::Later)?,
+            None => self.make(hash, &frame, Sync::Now)?,
         }
-        sync_dir(&dir)?;
         Ok(hash)
     }
 
@@ -201,12 +210,14 @@ impl Blobs {
         Ok(found)
     }
 
-    /// Removes a blob for good, durable when this returns; no error when it is not there.
+    /// Removes a blob for good, from the log too; durable when this returns; no error when it is not there. Puts wait
+    /// meanwhile.
     ///
     /// # Errors
     /// `Engine` when the file system fails.
     pub fn remove(&self, hash: BlobHash) -> Result<()> {
         let (dir, path) = self.place(hash);
+        self.0.ahead.empty(|| sync_file_system(&self.0.root), &mut |hash, content| self.make_again(hash, content))?;
         if !self.exists(hash)? {
             return Ok(());
         }
@@ -307,11 +318,63 @@ impl Blobs {
         Ok(true)
     }
 
-    /// Writes `content`, compressed and synced, under a temporary name.
-    fn write_draft(&self, content: &[u8]) -> Result<PathBuf> {
+    /// Gives a blob its file.
+    fn make(&self, hash: BlobHash, frame: &[u8], sync: Sync) -> Result<()> {
+        let (dir, path) = self.place(hash);
+        let draft = self.write_draft(frame, sync)?;
+        let renamed = {
+            let _shard = self.shard(hash, &dir)?;
+            fs::rename(&draft, &path)
+        };
+        if let Err(error) = renamed {
+            drop(fs::remove_file(&draft));
+            return Err(Error::at(&path, &error));
+        }
+        match sync {
+            Sync::Now => sync_dir(&dir),
+            Sync::Later => Ok(()),
+        }
+    }
+
+    /// Gives a blob from the log its file, durably, whatever stands there.
+    fn make_again(&self, hash: BlobHash, content: &[u8]) -> Result<()> {
+        let frame = compressed(content).map_err(|error| Error::at(&self.place(hash).1, &error))?;
+        self.make(hash, &frame, Sync::Now)
+    }
+
+    /// Gives the blobs in the log their files, where a crash has taken them, and empties it.
+    fn recover(&self) -> Result<()> {
+        let mut again: u64 = 0;
+        self.0.ahead.read(&mut |hash, content| {
+            if self.get_blocking(hash).is_ok() {
+                return Ok(());
+            }
+            again = again.saturating_add(1);
+            self.make_again(hash, content)
+        })?;
+        if again > 0 {
+            tracing::info!(blobs = again, "made files again that a crash had kept from becoming durable");
+        }
+        self.0.ahead.empty(|| sync_file_system(&self.0.root), &mut |hash, content| self.make_again(hash, content))
+    }
+
+    /// Settles the full log file on a thread of its own; false when there is none to be had.
+    fn settle_aside(&self) -> bool {
+        let blobs = self.clone();
+        let settling = thread::Builder::new().name("blob-settle".to_owned()).spawn(move || {
+            let sync = || sync_file_system(&blobs.0.root);
+            if let Err(error) = blobs.0.ahead.settle(sync, &mut |hash, content| blobs.make_again(hash, content)) {
+                tracing::warn!(%error, "files of blobs cannot be made durable; tried again with the next ones");
+            }
+        });
+        settling.is_ok()
+    }
+
+    /// Writes a frame under a temporary name.
+    fn write_draft(&self, frame: &[u8], sync: Sync) -> Result<PathBuf> {
         let number = self.0.draft_count.fetch_add(1, Ordering::Relaxed);
         let path = self.0.drafts.join(format!("{}{number}", self.0.draft_prefix));
-        let written = self.write_and_sync(&path, content);
+        let written = self.write_file(&path, frame, sync);
         if let Err(error) = written {
             drop(fs::remove_file(&path));
             return Err(Error::at(&path, &error));
@@ -319,14 +382,14 @@ impl Blobs {
         Ok(path)
     }
 
-    fn write_and_sync(&self, path: &Path, content: &[u8]) -> io::Result<()> {
-        let mut encoder = FrameEncoder::new(Vec::with_capacity(content.len() / 2 + 64));
-        encoder.write_all(content)?;
-        let compressed = encoder.finish()?;
+    fn write_file(&self, path: &Path, frame: &[u8], sync: Sync) -> io::Result<()> {
         let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-        file.write_all(&compressed)?;
+        file.write_all(frame)?;
         file.set_modified(self.now())?;
-        file.sync_all()
+        match sync {
+            Sync::Now => file.sync_all(),
+            Sync::Later => Ok(()),
+        }
     }
 
     /// The blobs of one directory, ascending; none when it was never made. Files of other names are left alone.
@@ -345,6 +408,21 @@ impl Blobs {
     fn recent(&self) -> MutexGuard<'_, Recent> {
         self.0.recent.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// When a blob's file becomes durable.
+#[derive(Clone, Copy, Debug)]
+enum Sync {
+    /// Before its name counts.
+    Now,
+    /// When the log that holds it is settled.
+    Later,
+}
+
+fn compressed(content: &[u8]) -> io::Result<Vec<u8>> {
+    let mut encoder = FrameEncoder::new(Vec::with_capacity(content.len() / 2 + 64));
+    encoder.write_all(content)?;
+    Ok(encoder.finish()?)
 }
 
 /// Names in a directory; none when it is not there.
@@ -375,113 +453,4 @@ fn remove_if_there(path: &Path) -> Result<()> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domain::id::Millis;
-
-    const DAY: Duration = Duration::from_hours(24);
-
-    fn clock() -> Clock {
-        Clock::standing_at(Millis(1_800_000_000_000))
-    }
-
-    #[test]
-    fn p5_content_comes_back_byte_for_byte() {
-        let dir = tempfile::tempdir().unwrap();
-        let blobs = Blobs::open(dir.path(), clock()).unwrap();
-        let noise: Vec<u8> = (0..300_000_u32).flat_map(|n| n.wrapping_mul(2_654_435_761).to_be_bytes()).collect();
-        for content in [&b""[..], b"\0\r\n.\r\n\xff\x80", &[b'a'; 100_000], &noise] {
-            let hash = blobs.put_blocking(content).unwrap();
-            assert_eq!(blobs.get_blocking(hash).unwrap(), content);
-            assert_eq!(blobs.put_blocking(content).unwrap(), hash, "again");
-            assert!(blobs.exists(hash).unwrap());
-        }
-        assert_eq!(fs::read_dir(dir.path().join("blobs/tmp")).unwrap().count(), 0, "no draft is left");
-    }
-
-    #[test]
-    fn damage_and_absence_are_errors_not_content() {
-        let dir = tempfile::tempdir().unwrap();
-        let blobs = Blobs::open(dir.path(), clock()).unwrap();
-        let content = vec![b'x'; 4_000];
-        let hash = blobs.put_blocking(&content).unwrap();
-        let (_, path) = blobs.place(hash);
-        let good = fs::read(&path).unwrap();
-        for at in 0..good.len() {
-            let mut flipped = good.clone();
-            flipped[at] ^= 0x10;
-            for (what, bad) in [("flipped", &flipped[..]), ("cut", &good[..at])] {
-                fs::write(&path, bad).unwrap();
-                match blobs.get_blocking(hash) {
-                    // Some bits of the frame's envelope carry nothing.
-                    Ok(read) => assert_eq!(read, content, "{what} at {at}"),
-                    Err(error) => assert!(matches!(error, Error::Corrupt { .. }), "{what} at {at}: {error}"),
-                }
-            }
-        }
-        let other = BlobHash::of(b"never put");
-        assert!(matches!(blobs.get_blocking(other), Err(Error::Corrupt { .. })));
-    }
-
-    #[test]
-    fn names_are_listed_in_order_and_in_pages() {
-        let dir = tempfile::tempdir().unwrap();
-        let blobs = Blobs::open(dir.path(), clock()).unwrap();
-        let mut put: Vec<BlobHash> = (0..40_u8).map(|n| blobs.put_blocking(&[n]).unwrap()).collect();
-        put.sort_unstable();
-        let mut listed = Vec::new();
-        while let [.., last] = blobs.list(listed.last().copied(), 7).unwrap().as_slice() {
-            let last = *last;
-            listed.extend(blobs.list(listed.last().copied(), 7).unwrap());
-            assert_eq!(listed.last(), Some(&last));
-        }
-        assert_eq!(listed, put);
-        blobs.remove(put[3]).unwrap();
-        blobs.remove(put[3]).unwrap();
-        assert_eq!(blobs.list(None, 100).unwrap().len(), 39);
-    }
-
-    #[test]
-    fn a_sweep_takes_what_is_old_and_unnamed_and_nothing_that_a_commit_may_still_name() {
-        let dir = tempfile::tempdir().unwrap();
-        let clock = clock();
-        let first = Blobs::open(dir.path(), clock.clone()).unwrap();
-        let [named, unnamed, again] = [&b"named"[..], b"unnamed", b"again"].map(|c| first.put_blocking(c).unwrap());
-        fs::write(dir.path().join("blobs/tmp/0123-7"), "half").unwrap();
-        File::open(dir.path().join("blobs/tmp/0123-7")).unwrap().set_modified(first.now()).unwrap();
-        let is_named = |hash: &BlobHash| Ok(*hash == named);
-
-        clock.set(clock.now().plus(2 * DAY));
-        let kept = Swept { removed: 0, kept: 3, drafts: 1 };
-        assert_eq!(first.sweep(is_named, DAY).unwrap(), kept, "this process put them, their commits may come");
-
-        let second = Blobs::open(dir.path(), clock.clone()).unwrap();
-        assert_eq!(second.sweep(is_named, 3 * DAY).unwrap().removed, 0, "young by the clock");
-        assert_eq!(second.put_blocking(b"again").unwrap(), again);
-        let swept = second.sweep(is_named, DAY).unwrap();
-        assert_eq!((swept.removed, swept.kept), (1, 2), "put again counts as young");
-        assert!(!second.exists(unnamed).unwrap());
-
-        let third = Blobs::open(dir.path(), clock.clone()).unwrap();
-        assert_eq!(third.sweep(is_named, DAY).unwrap().removed, 0, "its time was moved when it was put again");
-        assert_eq!(third.sweep(|_| Err(Error::Full), DAY), Err(Error::Full));
-        assert_eq!(third.list(None, 10).unwrap().len(), 2, "what cannot be looked up stays");
-    }
-
-    #[test]
-    fn puts_of_the_same_content_at_once_all_succeed() {
-        let dir = tempfile::tempdir().unwrap();
-        let blobs = Blobs::open(dir.path(), clock()).unwrap();
-        std::thread::scope(|scope| {
-            for _ in 0..8 {
-                scope.spawn(|| {
-                    for n in 0..20_u8 {
-                        let hash = blobs.put_blocking(&[n; 50]).unwrap();
-                        assert_eq!(blobs.get_blocking(hash).unwrap(), [n; 50]);
-                    }
-                });
-            }
-        });
-        assert_eq!(blobs.list(None, 100).unwrap().len(), 20);
-    }
-}
+mod tests;
