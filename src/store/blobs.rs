@@ -24,6 +24,7 @@ use crate::domain::attachment::BlobHash;
 use crate::store::blobs::ahead::Ahead;
 use crate::store::blobs::ahead::FRAME_BYTES_MAX;
 use crate::store::blobs::recent::Recent;
+use crate::store::durable::DRAFT_MARK;
 use crate::store::durable::make_dir;
 use crate::store::durable::random_suffix;
 use crate::store::durable::sync_dir;
@@ -80,8 +81,7 @@ pub struct Blobs(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     root: PathBuf,
-    drafts: PathBuf,
-    /// Begins the names of this process's temporary files.
+    /// Begins the names of this process's temporary files, which stand beside the files they become.
     draft_prefix: String,
     draft_count: AtomicU64,
     clock: Clock,
@@ -99,14 +99,12 @@ impl Blobs {
     /// `Engine` or `Full` when the file system fails.
     pub fn open(data_dir: &Path, clock: Clock) -> Result<Self> {
         let root = data_dir.join("blobs");
-        let (drafts, logs) = (root.join("tmp"), root.join("ahead"));
-        make_dir(&drafts)?;
+        let logs = root.join("ahead");
         make_dir(&logs)?;
         let blobs = Self(Arc::new(Inner {
             ahead: Ahead::open(&logs)?,
             root,
-            drafts,
-            draft_prefix: format!("{}-", random_suffix()?),
+            draft_prefix: format!("{DRAFT_MARK}{}-", random_suffix()?),
             draft_count: AtomicU64::new(0),
             clock,
             shards: (0..256).map(|_| Mutex::new(false)).collect(),
@@ -232,8 +230,9 @@ impl Blobs {
     /// What `is_named` returned, which ends the sweep, or `Engine` when the file system fails.
     pub fn sweep(&self, is_named: impl Fn(&BlobHash) -> Result<bool>, older_than: Duration) -> Result<Swept> {
         let now = self.now();
-        let mut swept = Swept { drafts: self.sweep_drafts(now, older_than)?, ..Swept::default() };
+        let mut swept = Swept::default();
         for shard in 0..=u8::MAX {
+            swept.drafts += self.sweep_drafts(shard, now, older_than)?;
             for hash in self.names_in(shard)? {
                 if self.sweep_one(hash, &is_named, now, older_than)? {
                     swept.removed += 1;
@@ -261,11 +260,13 @@ impl Blobs {
         Ok(true)
     }
 
-    fn sweep_drafts(&self, now: SystemTime, older_than: Duration) -> Result<u64> {
+    fn sweep_drafts(&self, shard: u8, now: SystemTime, older_than: Duration) -> Result<u64> {
+        let dir = self.0.root.join(format!("{shard:02x}"));
         let mut removed = 0;
-        for name in names(&self.0.drafts)? {
-            let path = self.0.drafts.join(&name);
-            if !name.starts_with(&self.0.draft_prefix) && is_older(&path, now, older_than)? {
+        for name in names(&dir)? {
+            let is_others = name.starts_with(DRAFT_MARK) && !name.starts_with(&self.0.draft_prefix);
+            let path = dir.join(&name);
+            if is_others && is_older(&path, now, older_than)? {
                 remove_if_there(&path)?;
                 removed += 1;
             }
@@ -321,7 +322,9 @@ impl Blobs {
     /// Gives a blob its file.
     fn make(&self, hash: BlobHash, frame: &[u8], sync: Sync) -> Result<()> {
         let (dir, path) = self.place(hash);
-        let draft = self.write_draft(frame, sync)?;
+        // Sees to it that the directory is there.
+        drop(self.shard(hash, &dir)?);
+        let draft = self.write_draft(&dir, frame, sync)?;
         let renamed = {
             let _shard = self.shard(hash, &dir)?;
             fs::rename(&draft, &path)
@@ -371,9 +374,9 @@ impl Blobs {
     }
 
     /// Writes a frame under a temporary name.
-    fn write_draft(&self, frame: &[u8], sync: Sync) -> Result<PathBuf> {
+    fn write_draft(&self, dir: &Path, frame: &[u8], sync: Sync) -> Result<PathBuf> {
         let number = self.0.draft_count.fetch_add(1, Ordering::Relaxed);
-        let path = self.0.drafts.join(format!("{}{number}", self.0.draft_prefix));
+        let path = dir.join(format!("{}{number}", self.0.draft_prefix));
         let written = self.write_file(&path, frame, sync);
         if let Err(error) = written {
             drop(fs::remove_file(&path));
