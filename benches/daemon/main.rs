@@ -16,6 +16,7 @@
     reason = "a measuring program may fail loudly, and prints its figures"
 )]
 
+mod api;
 mod bare;
 mod echo;
 mod fanout;
@@ -29,6 +30,7 @@ mod mails;
 mod memory;
 mod program;
 mod socket;
+mod stored;
 mod table;
 
 use clap::Parser;
@@ -38,8 +40,8 @@ use std::process::ExitCode;
 #[derive(Debug, Parser)]
 #[command(name = "cargo bench --bench daemon --")]
 struct Options {
-    /// What to measure: intake, echo, fanout, memory; all of it by default
-    #[arg(value_parser = ["intake", "echo", "fanout", "memory"])]
+    /// What to measure: intake, echo, fanout, memory, api; all of it by default
+    #[arg(value_parser = ["intake", "echo", "fanout", "memory", "api"])]
     parts: Vec<String>,
     /// Mails of one intake run
     #[arg(long, default_value_t = 2_000)]
@@ -50,6 +52,12 @@ struct Options {
     /// Sockets of the fan-out; the memory of idle ones is measured with as many and with five times as many
     #[arg(long, default_value_t = 1_000)]
     sockets: usize,
+    /// Conversations of the large store for the API; the small one has a thousandth
+    #[arg(long, default_value_t = 1_000_000)]
+    conversations: usize,
+    /// Requests of each kind to the API
+    #[arg(long, default_value_t = 4_000)]
+    requests: usize,
     /// Small sizes, to see that it works
     #[arg(long)]
     quick: bool,
@@ -68,7 +76,7 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     if options.quick {
-        options = Options { messages: 200, rounds: 1, sockets: 50, ..options };
+        options = Options { messages: 200, rounds: 1, sockets: 50, conversations: 10_000, requests: 160, ..options };
     }
     let descriptors = u64::try_from(options.sockets * 5 + 500).unwrap();
     if machine::descriptors_max() < descriptors && !options.raised {
@@ -88,6 +96,9 @@ fn main() -> ExitCode {
     }
     if wanted("memory") {
         memory::measure(options.sockets);
+    }
+    if wanted("api") {
+        api::measure(options.conversations, options.requests);
     }
     ExitCode::SUCCESS
 }

@@ -80,8 +80,12 @@ pub struct Program {
 impl Program {
     /// Starts one on an empty store and waits until it says where it listens.
     pub fn start() -> Self {
-        let dir = directory();
-        fs::write(dir.join("deskgate.toml"), CONFIG).unwrap();
+        Self::start_in(directory(), "")
+    }
+
+    /// Starts one on the data in `dir`, with `more` in its configuration.
+    pub fn start_in(dir: PathBuf, more: &str) -> Self {
+        fs::write(dir.join("deskgate.toml"), format!("{CONFIG}{more}")).unwrap();
         let log = File::create(dir.join("log")).unwrap();
         let mut command = program(&dir, &["serve"]);
         let child = command.stdout(Stdio::null()).stderr(log).spawn().unwrap();

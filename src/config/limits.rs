@@ -19,6 +19,10 @@ pub struct Limits {
     pub inflight_bytes_max: u64,
     /// Less free space than this counts as a full disk, in bytes.
     pub disk_reserve_bytes: u64,
+    /// Requests of the API that are answered with one token, a minute (API-6).
+    pub api_per_token_per_minute: u32,
+    /// With all tokens together.
+    pub api_per_workspace_per_minute: u32,
 }
 
 /// How log lines are written.
@@ -42,6 +46,8 @@ pub struct Log {
 pub(crate) fn limits(section: Section<'_>) -> Limits {
     const MIB: u64 = 1 << 20;
     let count = |key, max, default| usize::try_from(section.number(key, 1..=max, default)).unwrap_or(1);
+    let per_minute =
+        |key, default: u32| u32::try_from(section.number(key, 6..=60_000_000, u64::from(default))).unwrap_or(default);
     let limits = Limits {
         message_bytes_max: section.number("message_bytes_max", 65_536..=512 * MIB, 50 * MIB),
         recipients_max: count("recipients_max", 10_000, 100),
@@ -49,6 +55,8 @@ pub(crate) fn limits(section: Section<'_>) -> Limits {
         mail_connections_per_ip_max: count("mail_connections_per_ip_max", 10_000, 50),
         inflight_bytes_max: section.number("inflight_bytes_max", MIB..=64 * 1024 * MIB, 256 * MIB),
         disk_reserve_bytes: section.number("disk_reserve_bytes", 0..=1024 * 1024 * MIB, 64 * MIB),
+        api_per_token_per_minute: per_minute("api_per_token_per_minute", 10_000),
+        api_per_workspace_per_minute: per_minute("api_per_workspace_per_minute", 25_000),
     };
     if limits.inflight_bytes_max < limits.message_bytes_max {
         section.fault("inflight_bytes_max", "is smaller than message_bytes_max: no such mail could ever come in");

@@ -7,6 +7,7 @@ use crate::daemon::exit::Failure;
 use crate::desk::Desk;
 use crate::http;
 use crate::http::Api;
+use crate::http::RateLimits;
 use crate::http::messenger::AllowedOrigins;
 use axum::Router;
 use std::sync::Arc;
@@ -23,7 +24,11 @@ pub(super) struct Site {
 /// # Errors
 /// When the store cannot be read.
 pub(super) async fn site(config: &Config, desk: &Desk) -> Result<Site, Failure> {
-    let api = Api::open(desk.clone()).await?;
+    let rates = RateLimits {
+        per_token_per_minute: config.limits.api_per_token_per_minute,
+        per_workspace_per_minute: config.limits.api_per_workspace_per_minute,
+    };
+    let api = Api::open(desk.clone(), rates).await?;
     let links = api.clone();
     let options = Options {
         file_link: Some(Arc::new(move |part, attachment| links.file_link(part, attachment))),

@@ -33,6 +33,7 @@ mod rate;
 mod serve;
 mod shape;
 
+pub use rate::RateLimits;
 pub use serve::serve;
 
 use crate::desk::Desk;
@@ -70,10 +71,10 @@ impl Api {
     ///
     /// # Errors
     /// When the store cannot be read or, at the first start, written.
-    pub async fn open(desk: Desk) -> crate::desk::Result<Self> {
+    pub async fn open(desk: Desk, limits: RateLimits) -> crate::desk::Result<Self> {
         let Workspace { id, file_key } = desk.workspace().await?;
         let shared = Shared {
-            rates: rate::Rates::default(),
+            rates: rate::Rates::new(limits),
             links: file_links::FileLinks::new(&desk.settings().public_url, &file_key),
             body_room: Arc::new(Semaphore::new(BODIES_KIB_MAX)),
             random: SystemRandom::new(),

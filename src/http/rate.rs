@@ -9,10 +9,22 @@ use std::sync::PoisonError;
 
 /// Length of a window.
 const WINDOW_S: u64 = 10;
-/// 10,000 a minute.
-const TOKEN_MAX: u32 = 10_000 / 6;
-/// 25,000 a minute.
-const WORKSPACE_MAX: u32 = 25_000 / 6;
+const WINDOWS_IN_A_MINUTE: u32 = 6;
+
+/// How many requests are answered (API-6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RateLimits {
+    /// With one token, a minute.
+    pub per_token_per_minute: u32,
+    /// With all tokens together, a minute.
+    pub per_workspace_per_minute: u32,
+}
+
+impl Default for RateLimits {
+    fn default() -> Self {
+        Self { per_token_per_minute: 10_000, per_workspace_per_minute: 25_000 }
+    }
+}
 
 /// On whose account a request goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -42,12 +54,30 @@ struct Window {
 }
 
 /// The windows of all accounts.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Rates {
+    token_max: u32,
+    workspace_max: u32,
     window: Mutex<Window>,
 }
 
+impl Default for Rates {
+    fn default() -> Self {
+        Self::new(RateLimits::default())
+    }
+}
+
 impl Rates {
+    /// Windows in which so many requests are answered, at least one.
+    pub(crate) fn new(limits: RateLimits) -> Self {
+        let in_a_window = |per_minute: u32| (per_minute / WINDOWS_IN_A_MINUTE).max(1);
+        Self {
+            token_max: in_a_window(limits.per_token_per_minute),
+            workspace_max: in_a_window(limits.per_workspace_per_minute),
+            window: Mutex::default(),
+        }
+    }
+
     /// Counts one request.
     pub(crate) fn take(&self, account: Account, now: Millis) -> Allowance {
         let mut window = self.window.lock().unwrap_or_else(PoisonError::into_inner);
@@ -57,18 +87,19 @@ impl Rates {
         }
         let token = account != Account::Anonymous;
         let used = window.used.get(&account).copied().unwrap_or(0);
-        let admitted = used < TOKEN_MAX && (!token || window.workspace < WORKSPACE_MAX);
+        let admitted = used < self.token_max && (!token || window.workspace < self.workspace_max);
         let used = if admitted { used.saturating_add(1) } else { used };
         if admitted {
             window.used.insert(account, used);
             window.workspace = window.workspace.saturating_add(u32::from(token));
         }
-        let left_in_workspace = if token { WORKSPACE_MAX.saturating_sub(window.workspace) } else { TOKEN_MAX };
+        let left_in_workspace =
+            if token { self.workspace_max.saturating_sub(window.workspace) } else { self.token_max };
         let reset_at_s = (number + 1) * WINDOW_S;
         Allowance {
             admitted,
-            limit: TOKEN_MAX,
-            remaining: TOKEN_MAX.saturating_sub(used).min(left_in_workspace),
+            limit: self.token_max,
+            remaining: self.token_max.saturating_sub(used).min(left_in_workspace),
             reset_at_s,
             retry_after_s: reset_at_s.saturating_sub(now.seconds()).max(1),
         }
@@ -87,7 +118,7 @@ mod tests {
         let token = Account::Token([1; 16]);
         let first = rates.take(token, NOW);
         assert_eq!((first.admitted, first.remaining, first.reset_at_s), (true, 1665, 1_767_225_610));
-        for _ in 1..TOKEN_MAX {
+        for _ in 1..10_000 / 6 {
             assert!(rates.take(token, NOW).admitted);
         }
         let refused = rates.take(token, NOW);
@@ -97,15 +128,22 @@ mod tests {
     }
 
     #[test]
+    fn the_sysadmin_sets_the_limits() {
+        let rates = Rates::new(RateLimits { per_token_per_minute: 12, per_workspace_per_minute: 18 });
+        let admitted = |token| (0..3).filter(|_| rates.take(Account::Token([token; 16]), NOW).admitted).count();
+        assert_eq!([admitted(1), admitted(2)], [2, 1]);
+    }
+
+    #[test]
     fn api_6_the_workspace_has_a_limit_that_strangers_do_not_use_up() {
         let rates = Rates::default();
-        for _ in 0..=TOKEN_MAX {
+        for _ in 0..=10_000 / 6 {
             rates.take(Account::Anonymous, NOW);
         }
         assert!(!rates.take(Account::Anonymous, NOW).admitted);
-        let admitted = (0..=WORKSPACE_MAX)
+        let admitted = (0..=25_000_u32 / 6)
             .filter(|n| rates.take(Account::Token([u8::try_from(n % 100).unwrap(); 16]), NOW).admitted)
             .count();
-        assert_eq!(admitted, usize::try_from(WORKSPACE_MAX).unwrap());
+        assert_eq!(admitted, 25_000 / 6);
     }
 }

@@ -23,6 +23,7 @@ use crate::domain::agent::AgentRole;
 use crate::domain::agent::Scope;
 use crate::domain::id::Millis;
 use crate::http::Api;
+use crate::http::RateLimits;
 use crate::http::router;
 use crate::store::Store;
 use crate::template::TemplateSet;
@@ -127,7 +128,7 @@ impl House {
         };
         let agent = desk.add_agent(agent).await.unwrap().id.to_string();
         let (_, token) = desk.create_token(&address("bo@example.com"), "test", Vec::new()).await.unwrap();
-        let router = router(Api::open(desk.clone()).await.unwrap());
+        let router = router(Api::open(desk.clone(), RateLimits::default()).await.unwrap());
         Self { desk, clock, router, token, agent, _dir: dir }
     }
 

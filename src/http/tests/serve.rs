@@ -93,7 +93,7 @@ async fn fault_88_a_head_that_does_not_come_and_one_that_is_too_large_end_the_co
 #[tokio::test]
 async fn a_panic_in_a_handler_is_an_answer_of_500() {
     let house = House::new().await;
-    let api = Api::open(house.desk.clone()).await.unwrap();
+    let api = Api::open(house.desk.clone(), RateLimits::default()).await.unwrap();
     let panics = Router::new()
         .route(
             "/panic",

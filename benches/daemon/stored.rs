@@ -1,0 +1,203 @@
+//! A store that holds many conversations already, made through the desk itself without a daemon.
+
+use crate::program::SUPPORT;
+use deskgate::clock::Clock;
+use deskgate::desk::Desk;
+use deskgate::desk::Files;
+use deskgate::desk::IdentitySettings;
+use deskgate::desk::Settings;
+use deskgate::desk::SupportAddress;
+use deskgate::desk::access::NewAgent;
+use deskgate::desk::attributes::NewAttribute;
+use deskgate::desk::contacts::ContactFacts;
+use deskgate::desk::message::Body;
+use deskgate::desk::message::NewMessage;
+use deskgate::desk::ticket_types::NewTicketType;
+use deskgate::desk::tickets::Conversion;
+use deskgate::domain::address::Address;
+use deskgate::domain::agent::AgentRole;
+use deskgate::domain::agent::Caller;
+use deskgate::domain::attribute::DataType;
+use deskgate::domain::attribute::Value;
+use deskgate::domain::channel_kind::ChannelKind;
+use deskgate::domain::id::ContactId;
+use deskgate::domain::id::ThreadId;
+use deskgate::domain::id::TicketTypeId;
+use deskgate::domain::ticket_type::Category;
+use deskgate::store::Store;
+use deskgate::store::backup::STORE_FILE;
+use deskgate::template::TemplateSet;
+use deskgate::template::Templates;
+use indicatif::ProgressBar;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::task::JoinSet;
+
+/// Every so many conversations one is a ticket.
+const TICKET_EVERY: usize = 10;
+/// Conversations per contact.
+const PER_CONTACT: usize = 20;
+/// Operations under way at once; they share commits.
+const AT_ONCE: usize = 256;
+/// Parts of the long conversation.
+pub const LONG_PARTS: usize = 500;
+/// The attribute that tells tickets apart: the n-th has the value "serial n".
+pub const ATTRIBUTE: &str = "Serial";
+
+/// What a measure needs to know of the store.
+#[derive(Clone, Debug)]
+pub struct Stored {
+    pub token: String,
+    pub tickets: Vec<ThreadId>,
+    pub long: ThreadId,
+    pub contact: ContactId,
+    pub attribute: String,
+    pub ticket_type: TicketTypeId,
+}
+
+/// Fills `data_dir` with `count` conversations; every tenth is a ticket.
+pub fn fill(data_dir: &Path, count: usize) -> Stored {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let desk = Arc::new(open(data_dir).await);
+        let (admin, token) = admin(&desk).await;
+        let (ticket_type, attribute) = ticket_type(&desk, &admin).await;
+        let contacts = contacts(&desk, &admin, count.div_ceil(PER_CONTACT)).await;
+        let admin = Arc::new(admin);
+        let tickets = conversations(&desk, &admin, &contacts, ticket_type, count).await;
+        let long = long(&desk, contacts[0]).await;
+        Stored { token, tickets, long, contact: contacts[0], attribute, ticket_type }
+    })
+}
+
+async fn open(data_dir: &Path) -> Desk {
+    std::fs::create_dir_all(data_dir).unwrap();
+    let clock = Clock::default();
+    let store = Store::open_or_create(&data_dir.join(STORE_FILE)).unwrap();
+    let main_address = SupportAddress { address: Address::parse(SUPPORT).unwrap(), name: "Support".to_owned() };
+    let settings = Settings {
+        workspace_name: "Example".to_owned(),
+        default_locale: "en".to_owned(),
+        time_zone: "UTC".to_owned(),
+        public_url: "https://desk.example.com".to_owned(),
+        support: vec![main_address.clone()],
+        main_address,
+        unseen_delay: Duration::from_secs(120),
+        state_mail_settle: Duration::from_secs(10),
+        identity: IdentitySettings { enforced: false, secret: None },
+        disk_reserve_bytes: 0,
+    };
+    let files = Files::open(data_dir, clock.clone()).unwrap();
+    Desk::open(store, files, clock, TemplateSet::new(Templates::load(None).unwrap()), settings).await.unwrap()
+}
+
+async fn admin(desk: &Desk) -> (Caller, String) {
+    let email = Address::parse("ana@example.com").unwrap();
+    let new = NewAgent { email: email.clone(), name: "Ana".to_owned(), role: AgentRole::Admin, password: None };
+    desk.add_agent(new).await.unwrap();
+    let (_, secret) = desk.create_token(&email, "bench", Vec::new()).await.unwrap();
+    (desk.authenticate(&secret).unwrap(), secret)
+}
+
+async fn ticket_type(desk: &Desk, admin: &Caller) -> (TicketTypeId, String) {
+    let new = NewTicketType {
+        name: "Order".to_owned(),
+        description: String::new(),
+        category: Category::Customer,
+        icon: None,
+        is_internal: false,
+    };
+    let id = desk.create_ticket_type(admin, new).await.unwrap().id;
+    let attribute = NewAttribute {
+        name: ATTRIBUTE.to_owned(),
+        description: String::new(),
+        data_type: DataType::String,
+        multiline: false,
+        list_options: Vec::new(),
+        allow_multiple_values: false,
+        required_to_create: false,
+        required_to_create_for_contacts: false,
+        required_to_close: false,
+        visible_on_create: true,
+        visible_to_contacts: true,
+        order: None,
+    };
+    (id, desk.add_attribute(admin, id, attribute).await.unwrap().id.to_string())
+}
+
+async fn contacts(desk: &Arc<Desk>, admin: &Caller, count: usize) -> Vec<ContactId> {
+    let (desk, admin) = (Arc::clone(desk), Arc::new(admin.clone()));
+    many(count, "contacts", move |n| {
+        let (desk, admin) = (Arc::clone(&desk), Arc::clone(&admin));
+        async move {
+            let email = Address::parse(&format!("customer-{n}@example.org"));
+            let facts =
+                ContactFacts { email: Some(email), name: Some(Some(format!("Customer {n}"))), ..<_>::default() };
+            desk.create_contact(&admin, facts).await.unwrap().id
+        }
+    })
+    .await
+}
+
+async fn conversations(
+    desk: &Arc<Desk>,
+    admin: &Arc<Caller>,
+    contacts: &[ContactId],
+    ticket_type: TicketTypeId,
+    count: usize,
+) -> Vec<ThreadId> {
+    let (desk, admin, contacts) = (Arc::clone(desk), Arc::clone(admin), contacts.to_vec());
+    let threads = many(count, "conversations", move |n| {
+        let (desk, admin, contact) = (Arc::clone(&desk), Arc::clone(&admin), contacts[n % contacts.len()]);
+        async move {
+            let text = format!("Order {n} did not arrive. It should have been here last week; where is it now?");
+            let message = NewMessage::new(Body::Text(text));
+            let posted = desk.contact_comment(contact, None, message, ChannelKind::Messenger).await.unwrap();
+            if n % TICKET_EVERY > 0 {
+                return None;
+            }
+            let values = vec![(ATTRIBUTE.to_owned(), Some(Value::Text(format!("serial {}", n / TICKET_EVERY))))];
+            let conversion = Conversion { ticket_type, state: None, values, skip_notifications: true };
+            desk.convert(&admin, posted.thread, conversion).await.unwrap();
+            Some(posted.thread)
+        }
+    });
+    threads.await.into_iter().flatten().collect()
+}
+
+async fn long(desk: &Desk, contact: ContactId) -> ThreadId {
+    let mut thread = None;
+    for n in 0..LONG_PARTS {
+        let message = NewMessage::new(Body::Text(format!("Part {n} of a long story, which goes on for some words.")));
+        let posted = desk.contact_comment(contact, thread, message, ChannelKind::Messenger).await.unwrap();
+        thread = Some(posted.thread);
+    }
+    thread.unwrap()
+}
+
+/// The results of so many operations, in their order.
+async fn many<T, F>(count: usize, what: &'static str, mut begin: impl FnMut(usize) -> F) -> Vec<T>
+where
+    T: Send + 'static,
+    F: Future<Output = T> + Send + 'static,
+{
+    let progress = ProgressBar::new(u64::try_from(count).unwrap()).with_message(what);
+    let mut running = JoinSet::new();
+    let mut results: Vec<Option<T>> = (0..count).map(|_| None).collect();
+    for n in 0..count {
+        if running.len() >= AT_ONCE {
+            let (at, result) = running.join_next().await.unwrap().unwrap();
+            results[at] = Some(result);
+            progress.inc(1);
+        }
+        let operation = begin(n);
+        running.spawn(async move { (n, operation.await) });
+    }
+    while let Some(ended) = running.join_next().await {
+        let (at, result) = ended.unwrap();
+        results[at] = Some(result);
+    }
+    progress.finish_and_clear();
+    results.into_iter().flatten().collect()
+}
