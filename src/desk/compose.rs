@@ -23,6 +23,7 @@ use crate::domain::delivery::Delivery;
 use crate::domain::delivery::DeliveryKind;
 use crate::domain::delivery::SkipReason;
 use crate::domain::delivery::Verdict;
+use crate::domain::form::FormState;
 use crate::domain::id::PartId;
 use crate::domain::part::Author;
 use crate::domain::part::Part;
@@ -158,6 +159,11 @@ impl Inner {
             DeliveryKind::TicketStateChanged { .. } => {
                 Notice::TicketStateChanged(view::TicketStateChanged { about, previous_state: None, parts: Vec::new() })
             }
+            DeliveryKind::FormSent { part } => Notice::FormSent(view::FormSent {
+                about: view::About { url: self.hosted_form(*part, material), ..about },
+                email_thread,
+                form_name: form_name(material),
+            }),
             DeliveryKind::Broadcast { .. } => {
                 let part = material.parts.first();
                 Notice::TrackerBroadcast(view::TrackerBroadcast {
@@ -170,6 +176,10 @@ impl Inner {
                 })
             }
         }
+    }
+
+    fn hosted_form(&self, card: PartId, material: &Material) -> Option<view::WebUrl> {
+        self.form_url(card, &material.contact).as_deref().and_then(view::WebUrl::parse)
     }
 
     fn about(&self, material: &Material) -> view::About {
@@ -239,7 +249,10 @@ fn material(tx: &dyn ReadTx, delivery: &Delivery) -> store::Result<std::result::
     };
     let broadcast = match &delivery.kind {
         DeliveryKind::Broadcast { broadcast, .. } => store::broadcasts::get(tx, *broadcast)?,
-        DeliveryKind::Reply { .. } | DeliveryKind::TicketSubmitted | DeliveryKind::TicketStateChanged { .. } => None,
+        DeliveryKind::Reply { .. }
+        | DeliveryKind::TicketSubmitted
+        | DeliveryKind::TicketStateChanged { .. }
+        | DeliveryKind::FormSent { .. } => None,
     };
     if broadcast.is_some() && contact.unsubscribed_from_emails {
         return Ok(Err(SkipReason::Unsubscribed));
@@ -271,6 +284,14 @@ fn parts_of(
             let made = if waits { part_that_began(tx, delivery)? } else { None };
             Ok(made.map_or(Ok(Vec::new()), |made| unseen(vec![made], seen_seq).map(|_| Vec::new())))
         }
+        DeliveryKind::FormSent { part } => {
+            let cards = load(&[*part])?;
+            if !cards.iter().any(is_open_form) {
+                return Ok(Err(SkipReason::Cancelled));
+            }
+            let waits = form_policy(tx, &cards)? == EmailPolicy::WhenUnseen;
+            Ok(if waits { unseen(cards, seen_seq) } else { Ok(cards) })
+        }
         DeliveryKind::TicketStateChanged { part } => {
             let told = load(&[*part])?;
             let waits = policy(tx, thread)?.state_changed == EmailPolicy::WhenUnseen;
@@ -285,6 +306,31 @@ fn parts_of(
             Ok(if began_with == now { Err(SkipReason::StateWentBack) } else { Ok(Vec::new()) })
         }
     }
+}
+
+/// Only an open form is worth a mail; a submitted or withdrawn one is not.
+fn is_open_form(part: &Part) -> bool {
+    matches!(&part.kind, PartKind::TicketFormSent(card) if card.state == FormState::Open)
+}
+
+/// What the type of the form says about mails (NTF-10).
+fn form_policy(tx: &dyn ReadTx, cards: &[Part]) -> store::Result<EmailPolicy> {
+    let card = cards.iter().find_map(|part| match &part.kind {
+        PartKind::TicketFormSent(card) => Some(card),
+        _ => None,
+    });
+    let ticket_type = match card {
+        Some(card) => store::ticket_types::get(tx, card.ticket_type)?,
+        None => None,
+    };
+    Ok(ticket_type.map(|ticket_type| ticket_type.settings.notify).unwrap_or_default().form_sent)
+}
+
+fn form_name(material: &Material) -> Option<String> {
+    material.parts.iter().find_map(|part| match &part.kind {
+        PartKind::TicketFormSent(card) => Some(card.type_name.clone()),
+        _ => None,
+    })
 }
 
 /// The part that said the ticket was made, which the submission mail is about.

@@ -11,6 +11,8 @@ use crate::domain::channel_kind::ChannelKind;
 use crate::domain::delivery::Delivery;
 use crate::domain::event::Event;
 use crate::domain::event::EventKind;
+use crate::domain::form::FormCard;
+use crate::domain::form::FormState;
 use crate::domain::id::BroadcastId;
 use crate::domain::id::EventSeq;
 use crate::domain::id::Millis;
@@ -166,9 +168,28 @@ impl Draft {
         }
         let kind = match part.kind {
             PartKind::TicketStateUpdated { .. } => EventKind::TicketStateChanged { part: part.id, part_seq: part.seq },
+            PartKind::TicketFormSent(_) => EventKind::FormRequested { part: part.id, part_seq: part.seq },
             _ => EventKind::PartCreated { part: part.id, part_seq: part.seq },
         };
         self.note(kind, new.cause);
+        self.parts.push(part.clone());
+        part
+    }
+
+    /// Changes a part that is there: the card of a form (FRM-6), with its event.
+    pub(crate) fn amend(&mut self, part: Part) -> Part {
+        let part = Part { updated_at: self.at.now, ..part };
+        self.thread.updated_at = self.at.now;
+        let (id, part_seq) = (part.id, part.seq);
+        self.note(
+            match &part.kind {
+                PartKind::TicketFormSent(FormCard { state: FormState::Submitted { .. }, .. }) => {
+                    EventKind::FormSubmitted { part: id, part_seq }
+                }
+                _ => EventKind::FormWithdrawn { part: id, part_seq },
+            },
+            None,
+        );
         self.parts.push(part.clone());
         part
     }

@@ -2,6 +2,7 @@
 //! (STA-6, TCK-10 to TCK-13, ATT-5).
 
 use crate::desk::conversations::Assignment;
+use crate::desk::conversations::assign_in;
 use crate::desk::draft::Draft;
 use crate::desk::draft::NewPart;
 use crate::desk::draft::missing;
@@ -113,6 +114,12 @@ impl Kinds {
         let state = self.states.iter().find(|state| state.id == current.0).ok_or_else(|| missing("ticket_state"))?;
         draft.add(state_part(current, state, by.clone(), None));
         Ok(())
+    }
+
+    /// Gives a ticket nobody assigned its type's owners and priority.
+    pub(crate) fn own(&self, tx: &mut dyn WriteTx, draft: &mut Draft) -> store::Result<()> {
+        let owners = self.give_defaults(&*tx, draft, Assignment::default())?;
+        assign_in(tx, draft, owners, &Author::Bot, None).map(drop)
     }
 
     /// The type's owners and priority, where nothing was said (TYP-20). A disabled agent owns nothing new.

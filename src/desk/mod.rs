@@ -12,6 +12,7 @@
 //! | [`ticket_types`], [`type_settings`], [`attributes`], [`ticket_states`] | what tickets can be |
 //! | [`tickets`], [`type_change`] | convert, create, change, change state, change type |
 //! | [`uploads`] | files sent ahead of what they belong to |
+//! | [`forms`], [`form_submission`] | a form sent, and what it becomes |
 //! | [`links`] | link and unlink |
 //! | [`broadcasts`] | a Tracker's broadcast, batch by batch |
 //! | [`arrival`], [`intake`] | mail in |
@@ -33,6 +34,9 @@ pub mod contacts;
 pub mod conversations;
 mod cross_post;
 mod draft;
+mod form_links;
+pub mod form_submission;
+pub mod forms;
 pub mod identity;
 pub mod intake;
 pub mod journal;
@@ -168,6 +172,7 @@ struct Inner {
     blobs: Blobs,
     clock: Clock,
     keys: Keys,
+    form_links: form_links::FormLinks,
     templates: TemplateSet,
     attempts: Attempts,
     settings: Settings,
@@ -190,10 +195,13 @@ impl Desk {
         let fresh = random_bytes::<32>()?;
         let at = draft::At::of(&clock);
         let (key, highest_id) = store.update(move |tx| first_start(tx, &fresh, &at)).await?;
+        let fresh = random_bytes::<32>()?;
+        let form_key = store.update(move |tx| kept_key(tx, FORM_KEY, &fresh)).await?;
+        let form_links = form_links::FormLinks::new(&form_key);
         clock.ids_after(highest_id);
         let keys = Keys::new(1, &key);
         let Files { blobs, attempts } = files;
-        Ok(Self { inner: Arc::new(Inner { store, blobs, clock, keys, templates, attempts, settings }) })
+        Ok(Self { inner: Arc::new(Inner { store, blobs, clock, keys, form_links, templates, attempts, settings }) })
     }
 
     /// The clock every operation takes its time from.
@@ -242,6 +250,18 @@ impl From<store::Error> for Error {
 
 /// Name of the secret under which the first mail key is kept.
 const MAIL_KEY: &str = "mail_key_1";
+
+/// Name of the secret that signs links to hosted forms (FRM-7).
+const FORM_KEY: &str = "form_key_1";
+
+/// The key of that name, made when it is asked for first.
+fn kept_key(tx: &mut dyn WriteTx, name: &str, fresh: &[u8; 32]) -> store::Result<[u8; 32]> {
+    if let Some(key) = store::meta::secret(tx, name)?.and_then(|key| key.try_into().ok()) {
+        return Ok(key);
+    }
+    store::meta::put_secret(tx, name, fresh)?;
+    Ok(*fresh)
+}
 
 /// Makes what every store needs, unless it is there: the mail key and the four default states (STA-5).
 fn first_start(tx: &mut dyn WriteTx, fresh: &[u8; 32], at: &draft::At) -> store::Result<([u8; 32], u64)> {

@@ -145,6 +145,28 @@ impl Inner {
         Ok(())
     }
 
+    /// A form was sent: as its type says (NTF-4).
+    pub(crate) fn owe_form(
+        &self,
+        tx: &dyn ReadTx,
+        draft: &mut Draft,
+        part: PartId,
+        agent: AgentId,
+        policy: NotificationPolicy,
+    ) -> store::Result<()> {
+        if draft.silent {
+            return Ok(());
+        }
+        let policy = policy.of(MailEvent::FormSent);
+        for (participant, contact) in recipients(tx, &draft.thread)? {
+            let due_at = draft.at.now.plus(self.status_delay(policy, &draft.thread, &participant, &contact));
+            let delivery = self.owed_automatic(tx, draft, &contact, DeliveryKind::FormSent { part }, due_at)?;
+            let delivery = Delivery { agent: Some(agent), ..delivery };
+            draft.owed.push(if policy == EmailPolicy::Never { never(delivery) } else { delivery });
+        }
+        Ok(())
+    }
+
     fn owed_automatic(
         &self,
         tx: &dyn ReadTx,

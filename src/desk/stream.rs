@@ -240,11 +240,9 @@ fn seen_by(tx: &dyn ReadTx, entry: LogEntry, contact: ContactId) -> store::Resul
         Some(thread) => store::threads::get(tx, thread)?,
         None => None,
     };
-    let part = match entry.event.kind {
-        EventKind::PartCreated { part, .. } | EventKind::TicketStateChanged { part, .. } => {
-            store::parts::by_id(tx, part)?
-        }
-        _ => None,
+    let part = match entry.event.kind.part() {
+        Some((part, _)) => store::parts::by_id(tx, part)?,
+        None => None,
     };
     if !audience::stream_of(&entry.event, thread.as_ref(), part.as_ref()).contains(&contact) {
         return Ok(None);

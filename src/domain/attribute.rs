@@ -7,6 +7,8 @@ use crate::domain::refusal::Refusal;
 pub const STRING_CHARS_MAX: usize = 255;
 /// Longest multi-line string value in characters (ATT-3).
 pub const MULTILINE_CHARS_MAX: usize = 65_535;
+/// Most files of one value (ATT-3).
+pub const FILES_MAX: usize = 10;
 /// Most attributes of one type (ATT-9).
 pub const ATTRIBUTES_MAX: usize = 100;
 /// Most options of one list (ATT-9).
@@ -163,38 +165,49 @@ impl Attribute {
     /// # Errors
     /// `parameter_invalid` naming the attribute and what is expected.
     pub fn accept(&self, value: Value) -> Result<Value, Refusal> {
-        let expected = |what: &str| Refusal::invalid(&self.name, format!("attribute '{}' takes {what}", self.name));
+        let refuse = |what| Refusal::invalid(&self.name, format!("attribute '{}' takes {what}", self.name));
+        self.check(value).map_err(refuse)
+    }
+
+    /// As [`Attribute::accept`]; the error says what is expected and nothing more.
+    ///
+    /// # Errors
+    /// In words that follow "takes".
+    pub fn check(&self, value: Value) -> Result<Value, String> {
         match (self.data_type, value) {
             (DataType::String, Value::Text(text)) => {
                 let max = if self.multiline { MULTILINE_CHARS_MAX } else { STRING_CHARS_MAX };
                 if text.chars().count() > max {
-                    return Err(expected(&format!("at most {max} characters")));
+                    return Err(format!("at most {max} characters"));
                 }
                 Ok(Value::Text(text))
             }
-            (DataType::List, Value::Text(choice)) => self.option(&choice).ok_or_else(|| expected("one of its options")),
+            (DataType::List, Value::Text(choice)) => {
+                self.option(&choice).ok_or_else(|| "one of its options".to_owned())
+            }
             (DataType::Integer, Value::Integer(number)) => Ok(Value::Integer(number)),
             (DataType::Integer, Value::Text(text)) => {
-                text.parse().map(Value::Integer).map_err(|_| expected("a whole number"))
+                text.trim().parse().map(Value::Integer).map_err(|_| "a whole number".to_owned())
             }
             (DataType::Decimal, Value::Integer(number)) => Ok(Value::Decimal(number.to_string())),
-            (DataType::Decimal, Value::Decimal(text) | Value::Text(text)) if is_decimal(&text) => {
-                Ok(Value::Decimal(text))
+            (DataType::Decimal, Value::Decimal(text) | Value::Text(text)) if is_decimal(text.trim()) => {
+                Ok(Value::Decimal(text.trim().to_owned()))
             }
+            (DataType::Decimal, _) => Err("a number of at most 15 digits".to_owned()),
             (DataType::Boolean, Value::Boolean(yes)) => Ok(Value::Boolean(yes)),
             (DataType::Datetime, Value::Integer(seconds)) => Ok(Value::Integer(seconds)),
             (DataType::Datetime, Value::Text(text)) => {
                 let moment: Result<jiff::Timestamp, _> = text.parse();
-                moment.map(|at| Value::Integer(at.as_second())).map_err(|_| expected("ISO 8601 with offset"))
+                moment.map(|at| Value::Integer(at.as_second())).map_err(|_| "ISO 8601 with offset".to_owned())
             }
             (DataType::Files, Value::Files(ids)) => {
-                let max = if self.allow_multiple_values { 10 } else { 1 };
+                let max = if self.allow_multiple_values { FILES_MAX } else { 1 };
                 if ids.len() > max {
-                    return Err(expected(&format!("at most {max} file(s)")));
+                    return Err(format!("at most {max} file(s)"));
                 }
                 Ok(Value::Files(ids))
             }
-            (data_type, _) => Err(expected(&format!("a value of type {}", data_type.as_str()))),
+            (data_type, _) => Err(format!("a value of type {}", data_type.as_str())),
         }
     }
 

@@ -17,7 +17,9 @@ pub fn is_customer_visible(kind: &PartKind) -> bool {
         PartKind::Comment
         | PartKind::ConvertedToTicket { .. }
         | PartKind::TicketStateUpdated { .. }
-        | PartKind::TicketAttributeUpdated { visible: true, .. } => true,
+        | PartKind::TicketAttributeUpdated { visible: true, .. }
+        | PartKind::TicketFormSent(_)
+        | PartKind::TicketFormSubmitted { .. } => true,
         PartKind::Note
         | PartKind::AutomaticEmail
         | PartKind::Open
@@ -28,6 +30,7 @@ pub fn is_customer_visible(kind: &PartKind) -> bool {
         | PartKind::ParticipantAdded(_)
         | PartKind::TicketAttributeUpdated { visible: false, .. }
         | PartKind::TicketTypeChanged { .. }
+        | PartKind::TicketFormWithdrawn { .. }
         | PartKind::TicketShared
         | PartKind::EntityLinked(_)
         | PartKind::EntityUnlinked(_)
@@ -76,9 +79,11 @@ pub fn stream_of(event: &Event, thread: Option<&Thread>, part: Option<&Part>) ->
         return Vec::new();
     };
     let shown = match &event.kind {
-        EventKind::PartCreated { .. } | EventKind::TicketStateChanged { .. } => {
-            part.is_some_and(|part| may_read(thread, part, primary))
-        }
+        EventKind::PartCreated { .. }
+        | EventKind::TicketStateChanged { .. }
+        | EventKind::FormRequested { .. }
+        | EventKind::FormSubmitted { .. }
+        | EventKind::FormWithdrawn { .. } => part.is_some_and(|part| may_read(thread, part, primary)),
         EventKind::ConversationCreated
         | EventKind::ConversationUpdated
         | EventKind::TicketCreated

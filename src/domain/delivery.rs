@@ -51,6 +51,11 @@ pub enum DeliveryKind {
         /// The part that says so.
         part: PartId,
     },
+    /// A form was sent (NTF-4).
+    FormSent {
+        /// Its card.
+        part: PartId,
+    },
     /// A Tracker's broadcast (NTF-5).
     Broadcast {
         /// Which.
@@ -67,6 +72,7 @@ impl DeliveryKind {
         match self {
             Self::Reply { .. } => "reply",
             Self::TicketSubmitted | Self::TicketStateChanged { .. } => "status",
+            Self::FormSent { .. } => "form",
             Self::Broadcast { .. } => "broadcast",
         }
     }
@@ -76,7 +82,7 @@ impl DeliveryKind {
     pub fn is_automatic(&self) -> bool {
         match self {
             Self::Reply { .. } | Self::Broadcast { .. } => false,
-            Self::TicketSubmitted | Self::TicketStateChanged { .. } => true,
+            Self::TicketSubmitted | Self::TicketStateChanged { .. } | Self::FormSent { .. } => true,
         }
     }
 }

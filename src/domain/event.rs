@@ -66,6 +66,27 @@ pub enum EventKind {
         /// Its place in the thread.
         part_seq: u64,
     },
+    /// A form was sent (NTF-4).
+    FormRequested {
+        /// Its card.
+        part: PartId,
+        /// Its place in the thread.
+        part_seq: u64,
+    },
+    /// A sent form became a ticket and is read-only (FRM-6).
+    FormSubmitted {
+        /// Its card.
+        part: PartId,
+        /// Its place in the thread.
+        part_seq: u64,
+    },
+    /// A sent form was taken back (FRM-5).
+    FormWithdrawn {
+        /// Its card.
+        part: PartId,
+        /// Its place in the thread.
+        part_seq: u64,
+    },
     /// A link was made (LNK-6).
     Linked {
         /// The other side.
@@ -96,6 +117,31 @@ pub enum EventKind {
     DeliverySettled(DeliveryId),
     /// A mail could not be taken in (EML-8).
     Quarantined(IntakeId),
+}
+
+impl EventKind {
+    /// The part it is about, with its place in the thread.
+    #[must_use]
+    pub fn part(&self) -> Option<(PartId, u64)> {
+        match self {
+            Self::PartCreated { part, part_seq }
+            | Self::TicketStateChanged { part, part_seq }
+            | Self::FormRequested { part, part_seq }
+            | Self::FormSubmitted { part, part_seq }
+            | Self::FormWithdrawn { part, part_seq } => Some((*part, *part_seq)),
+            Self::ConversationCreated
+            | Self::ConversationUpdated
+            | Self::TicketCreated
+            | Self::TicketUpdated
+            | Self::Linked { .. }
+            | Self::Unlinked { .. }
+            | Self::ContactUpdated(_)
+            | Self::Seen { .. }
+            | Self::Broadcast { .. }
+            | Self::DeliverySettled(_)
+            | Self::Quarantined(_) => None,
+        }
+    }
 }
 
 /// Steps of a broadcast that stand in the log.

@@ -14,6 +14,7 @@ pub mod contact;
 pub mod delivery;
 pub mod delivery_class;
 pub mod event;
+pub mod form;
 pub mod id;
 pub mod intake;
 pub mod link;

@@ -5,6 +5,7 @@ use crate::domain::attachment::BlobHash;
 use crate::domain::attribute::Value;
 use crate::domain::channel_kind::ChannelKind;
 use crate::domain::delivery_class::DeliveryClass;
+use crate::domain::form::FormCard;
 use crate::domain::id::AgentId;
 use crate::domain::id::BroadcastId;
 use crate::domain::id::ContactId;
@@ -136,6 +137,22 @@ pub enum PartKind {
         /// Values the new type does not hold, by attribute name; of lists the label.
         left: Vec<(String, Value)>,
     },
+    /// A form was sent; the card that is filled (FRM-5). The one kind of part that changes later.
+    TicketFormSent(FormCard),
+    /// A form was filled and made a ticket (FRM-4).
+    TicketFormSubmitted {
+        /// The card it was sent as, if it was.
+        form: Option<PartId>,
+        /// The ticket's thread.
+        ticket: ThreadId,
+        /// Its number.
+        number: u64,
+    },
+    /// A form was taken back (FRM-5).
+    TicketFormWithdrawn {
+        /// The card it was sent as.
+        form: PartId,
+    },
     /// A Back-office ticket was shared with the customer (SHR-2).
     TicketShared,
     /// Linked to or from another thread (LNK-6).
@@ -195,6 +212,9 @@ impl PartKind {
                 Author::Contact { .. } => "ticket_attribute_updated_by_user",
             },
             Self::TicketTypeChanged { .. } => "ticket_type_changed",
+            Self::TicketFormSent(_) => "ticket_form_sent",
+            Self::TicketFormSubmitted { .. } => "ticket_form_submitted",
+            Self::TicketFormWithdrawn { .. } => "ticket_form_withdrawn",
             Self::TicketShared => "ticket_shared",
             Self::EntityLinked(_) => "entity_linked",
             Self::EntityUnlinked(_) => "entity_unlinked",

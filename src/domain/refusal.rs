@@ -21,6 +21,12 @@ pub enum Refusal {
         /// What is wrong and what would be right.
         message: String,
     },
+    /// Several values are not acceptable, each for a reason of its own (FRM-3).
+    #[error("{}", every_field(fields))]
+    Fields {
+        /// Name and what is wrong with it, in words that follow the name.
+        fields: Vec<(String, String)>,
+    },
     /// The state of the object does not allow it now.
     #[error("{message}")]
     Conflict {
@@ -39,6 +45,11 @@ pub enum Refusal {
         /// Seconds to wait.
         retry_after_s: u64,
     },
+}
+
+fn every_field(fields: &[(String, String)]) -> String {
+    let each: Vec<String> = fields.iter().map(|(name, wrong)| format!("'{name}' {wrong}")).collect();
+    each.join("; ")
 }
 
 impl Refusal {

@@ -18,6 +18,12 @@ pub enum CreatedVia {
     Convert,
     /// An agent or a program made it.
     Api,
+    /// The contact filled a form that was sent to them.
+    FormSent,
+    /// The contact opened a form by themselves.
+    FormOpened,
+    /// Mail to an address that makes tickets.
+    Email,
 }
 
 impl CreatedVia {
@@ -27,6 +33,9 @@ impl CreatedVia {
         match self {
             Self::Convert => "convert",
             Self::Api => "api",
+            Self::FormSent => "form",
+            Self::FormOpened => "messenger",
+            Self::Email => "email",
         }
     }
 }
@@ -128,7 +137,9 @@ pub fn check_required(
     Err(Refusal::invalid(&missing.join(", "), format!("needed to {what} the ticket: {}", missing.join(", "))))
 }
 
-fn is_empty(value: Option<&Value>) -> bool {
+/// Whether nothing was filled in.
+#[must_use]
+pub fn is_empty(value: Option<&Value>) -> bool {
     match value {
         None => true,
         Some(Value::Text(text)) => text.trim().is_empty(),

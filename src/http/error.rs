@@ -22,6 +22,8 @@ pub(crate) struct ApiError {
     pub(crate) code: &'static str,
     pub(crate) message: String,
     pub(crate) field: Option<String>,
+    /// Several fields at once, with what is wrong with each; then every one has its entry.
+    pub(crate) fields: Vec<(String, String)>,
     pub(crate) retry_after_s: Option<u64>,
 }
 
@@ -31,7 +33,7 @@ pub(crate) type Result<T> = std::result::Result<T, ApiError>;
 impl ApiError {
     /// An error without field.
     pub(crate) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into(), field: None, retry_after_s: None }
+        Self { status, code, message: message.into(), field: None, fields: Vec::new(), retry_after_s: None }
     }
 
     /// 400 with a code of API-12.
@@ -113,7 +115,9 @@ impl ApiError {
 
     /// The body of API-5.
     pub(crate) fn body(&self, request_id: &str) -> Value {
-        json!({"type": "error.list", "request_id": request_id, "errors": [self.entry()]})
+        let entry = |(field, wrong): &(String, String)| json!({"code": self.code, "message": format!("'{field}' {wrong}"), "field": field});
+        let errors = if self.fields.is_empty() { vec![self.entry()] } else { self.fields.iter().map(entry).collect() };
+        json!({"type": "error.list", "request_id": request_id, "errors": errors})
     }
 
     /// One entry of `errors`.
@@ -135,7 +139,11 @@ impl From<Refusal> for ApiError {
                     "merge_failed" | "unprocessable_entity" => StatusCode::UNPROCESSABLE_ENTITY,
                     _ => StatusCode::BAD_REQUEST,
                 };
-                Self { status, code, message, field, retry_after_s: None }
+                Self { field, ..Self::new(status, code, message) }
+            }
+            Refusal::Fields { fields } => {
+                let message = Refusal::Fields { fields: fields.clone() }.to_string();
+                Self { fields, ..Self::invalid("parameter_invalid", message) }
             }
             Refusal::Conflict { message } => Self::new(StatusCode::CONFLICT, "conflict", message),
             Refusal::Forbidden { message } => Self::forbidden(message),

@@ -30,6 +30,8 @@ use crate::domain::delivery_class::DeliveryClass;
 use crate::domain::event::BroadcastStep;
 use crate::domain::event::Event;
 use crate::domain::event::EventKind;
+use crate::domain::form::FormCard;
+use crate::domain::form::FormState;
 use crate::domain::id::AgentId;
 use crate::domain::id::AttachmentId;
 use crate::domain::id::AttributeId;
@@ -311,6 +313,11 @@ pub(crate) fn all_threads() -> Vec<Thread> {
     vec![conversation, back_office, tracker, merged]
 }
 
+fn form(state: FormState) -> FormCard {
+    let prefill = vec![(AttributeId(36), Value::Boolean(true))];
+    FormCard { ticket_type: TYPE, type_name: "Billing".to_owned(), state, prefill }
+}
+
 pub(crate) fn kinds() -> Vec<PartKind> {
     let entity =
         |category, number| LinkedEntity { thread: TRACKER, category, number, kind: LinkKind::BackOfficeTracker };
@@ -347,6 +354,11 @@ pub(crate) fn kinds() -> Vec<PartKind> {
             to: (TicketTypeId(34), "Refunds".to_owned()),
             left: vec![("plan".to_owned(), Value::Text("Large".to_owned()))],
         },
+        PartKind::TicketFormSent(form(FormState::Open)),
+        PartKind::TicketFormSent(form(FormState::Submitted { ticket: BACK_OFFICE, number: 1 })),
+        PartKind::TicketFormSent(form(FormState::Withdrawn)),
+        PartKind::TicketFormSubmitted { form: Some(PartId(FIRST_PART)), ticket: BACK_OFFICE, number: 1 },
+        PartKind::TicketFormWithdrawn { form: PartId(FIRST_PART) },
     ]
 }
 
@@ -418,7 +430,7 @@ pub(crate) fn parts() -> Vec<Part> {
     parts[0].external_sender = true;
     parts[0].client_id = Some("client-1".to_owned());
     parts[1].author = Author::Agent { id: AGENT, name: "Ria".to_owned() };
-    parts[1].cross_posted_from = Some((BACK_OFFICE, PartId(120)));
+    parts[1].cross_posted_from = Some((BACK_OFFICE, PartId(160)));
     parts[1].ticket_state = Some(StateCategory::Resolved);
     parts[1].thread_state = ThreadState::Closed;
     parts[1].cause = Some(Cause::LinkedTicket);
@@ -434,8 +446,8 @@ pub(crate) fn parts() -> Vec<Part> {
     };
     parts[2].email = Some(email_facts(Some(bounce)));
     parts[3].broadcast = Some(BROADCAST);
-    parts.push(part(BACK_OFFICE, 1, 120, PartKind::Note));
-    parts.push(part(TRACKER, 1, 121, PartKind::Comment));
+    parts.push(part(BACK_OFFICE, 1, 160, PartKind::Note));
+    parts.push(part(TRACKER, 1, 161, PartKind::Comment));
     parts
 }
 
@@ -456,6 +468,9 @@ pub(crate) fn events() -> Vec<Event> {
         EventKind::Broadcast { broadcast: BROADCAST, step: BroadcastStep::Finished },
         EventKind::DeliverySettled(DeliveryId(FIRST_DELIVERY)),
         EventKind::Quarantined(QUARANTINED),
+        EventKind::FormRequested { part, part_seq },
+        EventKind::FormSubmitted { part, part_seq },
+        EventKind::FormWithdrawn { part, part_seq },
     ];
     let event = |kind| Event {
         kind,
@@ -501,7 +516,7 @@ pub(crate) fn deliveries() -> Vec<Delivery> {
         (DeliveryKind::TicketSubmitted, DeliveryState::Deferred),
         (DeliveryKind::TicketStateChanged { part }, DeliveryState::Sent),
         (broadcast(), DeliveryState::Uncertain),
-        (reply(), DeliveryState::Failed("550 no".to_owned())),
+        (DeliveryKind::FormSent { part }, DeliveryState::Failed("550 no".to_owned())),
         (broadcast(), DeliveryState::Skipped(SkipReason::Unsubscribed)),
         (DeliveryKind::TicketStateChanged { part }, DeliveryState::Queued),
     ];
@@ -616,7 +631,7 @@ pub(crate) fn fill(tx: &mut dyn WriteTx) -> Result<()> {
     outbox::set_pending(tx, CONVERSATION, ANA, Pending::Reply, Some(DeliveryId(FIRST_DELIVERY)))?;
     outbox::set_pending(tx, CONVERSATION, BEN, Pending::Status, Some(WAITING_STATUS))?;
     captured::put(tx, DeliveryId(FIRST_DELIVERY + 2), blob(CAPTURED))?;
-    cross_posts::put(tx, PartId(120), BACK_OFFICE, CONVERSATION)?;
+    cross_posts::put(tx, PartId(160), BACK_OFFICE, CONVERSATION)?;
     links().iter().try_for_each(|link| links::put(tx, link))?;
     message_ids::put(tx, "first@example.com", CONVERSATION)?;
     intake_rows().iter().try_for_each(|row| intake::put(tx, row))?;

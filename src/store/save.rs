@@ -6,7 +6,6 @@ use crate::domain::audience;
 use crate::domain::contact::Contact;
 use crate::domain::delivery::Delivery;
 use crate::domain::event::Event;
-use crate::domain::event::EventKind;
 use crate::domain::id::ContactId;
 use crate::domain::id::EventSeq;
 use crate::domain::part::Part;
@@ -64,10 +63,8 @@ pub fn save(tx: &mut dyn WriteTx, change: &Change) -> Result<EventSeq> {
 /// Contacts whose stream gets the event; threads and parts of the same change are read back from the transaction.
 fn stream_of(tx: &dyn ReadTx, event: &Event) -> Result<Vec<ContactId>> {
     let thread = event.thread.map(|id| threads::get(tx, id)).transpose()?.flatten();
-    let part = match (&event.kind, event.thread) {
-        (EventKind::PartCreated { part_seq, .. } | EventKind::TicketStateChanged { part_seq, .. }, Some(thread)) => {
-            parts::get(tx, thread, *part_seq)?
-        }
+    let part = match (event.kind.part(), event.thread) {
+        (Some((_, part_seq)), Some(thread)) => parts::get(tx, thread, part_seq)?,
         _ => None,
     };
     Ok(audience::stream_of(event, thread.as_ref(), part.as_ref()))
@@ -76,6 +73,7 @@ fn stream_of(tx: &dyn ReadTx, event: &Event) -> Result<Vec<ContactId>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::event::EventKind;
     use crate::domain::id::Millis;
     use crate::domain::id::PartId;
     use crate::domain::id::ThreadId;

@@ -14,12 +14,14 @@ pub enum Kind {
     TicketStateChanged,
     /// A broadcast of a tracker.
     TrackerBroadcast,
+    /// A form to fill.
+    FormSent,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 4] =
-        [Self::AgentReply, Self::TicketSubmitted, Self::TicketStateChanged, Self::TrackerBroadcast];
+    pub const ALL: [Self; 5] =
+        [Self::AgentReply, Self::TicketSubmitted, Self::TicketStateChanged, Self::TrackerBroadcast, Self::FormSent];
 
     /// Folder below `email/`, and the name `deskgate template preview` takes.
     #[must_use]
@@ -29,6 +31,7 @@ impl Kind {
             Self::TicketSubmitted => "ticket_submitted",
             Self::TicketStateChanged => "ticket_state_changed",
             Self::TrackerBroadcast => "tracker_broadcast",
+            Self::FormSent => "form_sent",
         }
     }
 
@@ -40,6 +43,7 @@ impl Kind {
             Self::TicketSubmitted => "ticket_created",
             Self::TicketStateChanged => "ticket_state_changed",
             Self::TrackerBroadcast => "tracker_broadcast",
+            Self::FormSent => "form_requested",
         }
     }
 }
@@ -162,10 +166,14 @@ embedded! {
     "email/tracker_broadcast/subject.hbs"
     "email/tracker_broadcast/text.hbs"
     "email/tracker_broadcast/html.hbs"
+    "email/form_sent/subject.hbs"
+    "email/form_sent/text.hbs"
+    "email/form_sent/html.hbs"
     "messenger/part_created.hbs"
     "messenger/ticket_created.hbs"
     "messenger/ticket_state_changed.hbs"
     "messenger/tracker_broadcast.hbs"
+    "messenger/form_requested.hbs"
     "partials/html_head.hbs"
     "partials/html_top.hbs"
     "partials/html_bottom.hbs"

@@ -42,6 +42,7 @@ fn mails_read_as_in_the_fixtures() {
         (sample::full(Kind::TicketSubmitted), golden!("ticket_submitted")),
         (sample::full(Kind::TicketStateChanged), golden!("ticket_state_changed")),
         (sample::full(Kind::TrackerBroadcast), golden!("tracker_broadcast")),
+        (sample::full(Kind::FormSent), golden!("form_sent")),
     ];
     for (notice, (text, html)) in cases {
         let mail = embedded().email(&notice).unwrap();
@@ -67,6 +68,7 @@ fn frames_are_one_line_each() {
         "#1234 Wrong address on my invoice is now Waiting for you",
         "Ana Example: Hi Ben, invoices show the right address again. There is nothing you need to do: - new invoices are \
          correct - old ones were made out again",
+        "Ana asks you to fill in a form: Billing question",
     ];
     for (kind, expected) in Kind::ALL.into_iter().zip(expected) {
         assert_eq!(embedded().frame(&sample::full(kind)).unwrap(), expected);

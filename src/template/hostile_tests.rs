@@ -47,6 +47,10 @@ fn with_value(kind: Kind, value: &str) -> Notice {
             view.previous_state = some();
             view.parts.iter_mut().for_each(|part| part.author_name = some());
         }
+        Notice::FormSent(view) => {
+            fill(&mut view.about);
+            view.form_name = some();
+        }
         Notice::TrackerBroadcast(view) => {
             fill(&mut view.about);
             view.subject = some();

@@ -7,6 +7,7 @@ use super::view::Body;
 use super::view::CleanHtml;
 use super::view::CleanText;
 use super::view::File;
+use super::view::FormSent;
 use super::view::Named;
 use super::view::Notice;
 use super::view::Part;
@@ -60,6 +61,11 @@ pub(super) fn full(kind: Kind) -> Notice {
             ),
             files: File::sample().into_iter().collect(),
         }),
+        Kind::FormSent => Notice::FormSent(FormSent {
+            about: About { url: WebUrl::parse("https://desk.example.com/forms/sample"), ..about() },
+            email_thread: false,
+            form_name: Some("Billing question".to_owned()),
+        }),
     }
 }
 
@@ -80,6 +86,7 @@ pub(super) fn sparse(kind: Kind) -> Notice {
         Kind::TrackerBroadcast => {
             Notice::TrackerBroadcast(TrackerBroadcast { about, email_thread: true, ..TrackerBroadcast::default() })
         }
+        Kind::FormSent => Notice::FormSent(FormSent { about, email_thread: true, ..FormSent::default() }),
     }
 }
 

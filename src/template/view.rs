@@ -234,6 +234,18 @@ pub struct TrackerBroadcast {
     pub files: Vec<File>,
 }
 
+/// A form was sent (NTF-4).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct FormSent {
+    /// To whom, about what; its `url` is the hosted form.
+    #[serde(flatten)]
+    pub about: About,
+    /// The thread is an email thread and keeps its subject.
+    pub email_thread: bool,
+    /// Name of the ticket type.
+    pub form_name: Option<String>,
+}
+
 /// Something a contact is told, on whichever channel.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
@@ -246,6 +258,8 @@ pub enum Notice {
     TicketStateChanged(TicketStateChanged),
     /// See [`TrackerBroadcast`].
     TrackerBroadcast(TrackerBroadcast),
+    /// See [`FormSent`].
+    FormSent(FormSent),
 }
 
 impl Notice {
@@ -257,6 +271,7 @@ impl Notice {
             Self::TicketSubmitted(_) => Kind::TicketSubmitted,
             Self::TicketStateChanged(_) => Kind::TicketStateChanged,
             Self::TrackerBroadcast(_) => Kind::TrackerBroadcast,
+            Self::FormSent(_) => Kind::FormSent,
         }
     }
 
@@ -267,6 +282,7 @@ impl Notice {
             Self::TicketSubmitted(view) => &view.about.lang,
             Self::TicketStateChanged(view) => &view.about.lang,
             Self::TrackerBroadcast(view) => &view.about.lang,
+            Self::FormSent(view) => &view.about.lang,
         }
     }
 
@@ -274,7 +290,7 @@ impl Notice {
     pub(super) fn part_count(&self) -> usize {
         match self {
             Self::AgentReply(view) => view.parts.len() + view.earlier.len(),
-            Self::TicketSubmitted(_) => 0,
+            Self::TicketSubmitted(_) | Self::FormSent(_) => 0,
             Self::TicketStateChanged(view) => view.parts.len(),
             Self::TrackerBroadcast(view) => view.files.len(),
         }
@@ -292,6 +308,7 @@ impl Notice {
             Self::TicketSubmitted(view) => of(&view.description.body_html, &view.description.body_text),
             Self::TicketStateChanged(view) => of_parts(&view.parts),
             Self::TrackerBroadcast(view) => of(&view.body_html, &view.body_text),
+            Self::FormSent(_) => 0,
         }
     }
 }

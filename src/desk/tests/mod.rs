@@ -1,6 +1,7 @@
 //! Whole operations over the memory engine: each test is a story, and every story ends with a store that verifies.
 
 mod broadcast;
+mod forms;
 mod mail;
 mod outbox;
 mod talk;

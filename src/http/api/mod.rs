@@ -8,6 +8,7 @@ mod contacts;
 mod conversations;
 mod deliveries;
 mod events;
+mod forms;
 mod message;
 mod quarantine;
 mod search;
@@ -46,6 +47,7 @@ pub(crate) fn routes(api: &Api) -> Router<Api> {
         .merge(conversations::routes())
         .merge(deliveries::routes())
         .merge(events::routes())
+        .merge(forms::routes())
         .merge(quarantine::routes())
         .merge(search::routes())
         .merge(ticket_links::routes())

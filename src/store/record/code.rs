@@ -89,7 +89,7 @@ codes! {
     }
     StateCategory { Submitted = 0, InProgress = 1, WaitingOnCustomer = 2, Resolved = 3 }
     Priority { None = 0, Low = 1, Medium = 2, High = 3, Urgent = 4 }
-    CreatedVia { Convert = 0, Api = 1 }
+    CreatedVia { Convert = 0, Api = 1, FormSent = 2, FormOpened = 3, Email = 4 }
     Category { Customer = 0, BackOffice = 1, Tracker = 2 }
     FormAudience { All = 0, Users = 1, Leads = 2 }
 }

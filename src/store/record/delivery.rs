@@ -52,6 +52,7 @@ enum StoredDeliveryKind {
     TicketSubmitted,
     TicketStateChanged { part: u64 },
     Broadcast { broadcast: u64, part: u64 },
+    FormSent { part: u64 },
 }
 
 impl From<&DeliveryKind> for StoredDeliveryKind {
@@ -59,6 +60,7 @@ impl From<&DeliveryKind> for StoredDeliveryKind {
         match kind {
             DeliveryKind::Reply { parts } => Self::Reply { parts: parts.iter().map(|id| id.0).collect() },
             DeliveryKind::TicketSubmitted => Self::TicketSubmitted,
+            DeliveryKind::FormSent { part } => Self::FormSent { part: part.0 },
             DeliveryKind::TicketStateChanged { part } => Self::TicketStateChanged { part: part.0 },
             DeliveryKind::Broadcast { broadcast, part } => Self::Broadcast { broadcast: broadcast.0, part: part.0 },
         }
@@ -70,6 +72,7 @@ impl From<StoredDeliveryKind> for DeliveryKind {
         match stored {
             StoredDeliveryKind::Reply { parts } => Self::Reply { parts: parts.into_iter().map(PartId).collect() },
             StoredDeliveryKind::TicketSubmitted => Self::TicketSubmitted,
+            StoredDeliveryKind::FormSent { part } => Self::FormSent { part: PartId(part) },
             StoredDeliveryKind::TicketStateChanged { part } => Self::TicketStateChanged { part: PartId(part) },
             StoredDeliveryKind::Broadcast { broadcast, part } => {
                 Self::Broadcast { broadcast: BroadcastId(broadcast), part: PartId(part) }

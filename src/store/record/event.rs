@@ -62,6 +62,9 @@ enum StoredEventKind {
     Broadcast { broadcast: u64, step: u8 },
     DeliverySettled(u64),
     Quarantined(u64),
+    FormRequested { part: u64, part_seq: u64 },
+    FormSubmitted { part: u64, part_seq: u64 },
+    FormWithdrawn { part: u64, part_seq: u64 },
 }
 
 impl From<&EventKind> for StoredEventKind {
@@ -82,6 +85,9 @@ impl From<&EventKind> for StoredEventKind {
             EventKind::Broadcast { broadcast, step } => Self::Broadcast { broadcast: broadcast.0, step: step.code() },
             EventKind::DeliverySettled(delivery) => Self::DeliverySettled(delivery.0),
             EventKind::Quarantined(intake) => Self::Quarantined(intake.0),
+            EventKind::FormRequested { part, part_seq } => Self::FormRequested { part: part.0, part_seq: *part_seq },
+            EventKind::FormSubmitted { part, part_seq } => Self::FormSubmitted { part: part.0, part_seq: *part_seq },
+            EventKind::FormWithdrawn { part, part_seq } => Self::FormWithdrawn { part: part.0, part_seq: *part_seq },
         }
     }
 }
@@ -106,6 +112,9 @@ impl StoredEventKind {
             }
             Self::DeliverySettled(delivery) => EventKind::DeliverySettled(DeliveryId(delivery)),
             Self::Quarantined(intake) => EventKind::Quarantined(IntakeId(intake)),
+            Self::FormRequested { part, part_seq } => EventKind::FormRequested { part: PartId(part), part_seq },
+            Self::FormSubmitted { part, part_seq } => EventKind::FormSubmitted { part: PartId(part), part_seq },
+            Self::FormWithdrawn { part, part_seq } => EventKind::FormWithdrawn { part: PartId(part), part_seq },
         })
     }
 }

@@ -1,7 +1,11 @@
 //! Stored form of what a part is.
 
+use crate::domain::form::FormCard;
+use crate::domain::form::FormState;
 use crate::domain::id::AgentId;
+use crate::domain::id::AttributeId;
 use crate::domain::id::ContactId;
+use crate::domain::id::PartId;
 use crate::domain::id::StateId;
 use crate::domain::id::TeamId;
 use crate::domain::id::ThreadId;
@@ -38,6 +42,57 @@ pub(crate) enum StoredPartKind {
     EntityUnlinked(StoredLinkedEntity),
     LinkedTicketStateUpdated { ticket: u64, number: u64, title: String, from_label: String, to_label: String },
     TicketTypeChanged { from: (u64, String), to: (u64, String), left: Vec<(String, StoredValue)> },
+    TicketFormSent(StoredForm),
+    TicketFormSubmitted { form: Option<u64>, ticket: u64, number: u64 },
+    TicketFormWithdrawn { form: u64 },
+}
+
+#[derive(Serialize, Deserialize)]
+pub(crate) struct StoredForm {
+    ticket_type: u64,
+    type_name: String,
+    state: StoredFormState,
+    prefill: Vec<(u64, StoredValue)>,
+}
+
+/// Append only.
+#[derive(Serialize, Deserialize)]
+enum StoredFormState {
+    Open,
+    Submitted { ticket: u64, number: u64 },
+    Withdrawn,
+}
+
+impl From<&FormCard> for StoredForm {
+    fn from(card: &FormCard) -> Self {
+        Self {
+            ticket_type: card.ticket_type.0,
+            type_name: card.type_name.clone(),
+            state: match card.state {
+                FormState::Open => StoredFormState::Open,
+                FormState::Submitted { ticket, number } => StoredFormState::Submitted { ticket: ticket.0, number },
+                FormState::Withdrawn => StoredFormState::Withdrawn,
+            },
+            prefill: card.prefill.iter().map(|(id, value)| (id.0, value.into())).collect(),
+        }
+    }
+}
+
+impl From<StoredForm> for FormCard {
+    fn from(stored: StoredForm) -> Self {
+        Self {
+            ticket_type: TicketTypeId(stored.ticket_type),
+            type_name: stored.type_name,
+            state: match stored.state {
+                StoredFormState::Open => FormState::Open,
+                StoredFormState::Submitted { ticket, number } => {
+                    FormState::Submitted { ticket: ThreadId(ticket), number }
+                }
+                StoredFormState::Withdrawn => FormState::Withdrawn,
+            },
+            prefill: stored.prefill.into_iter().map(|(id, value)| (AttributeId(id), value.into())).collect(),
+        }
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -98,6 +153,11 @@ impl From<&PartKind> for StoredPartKind {
                 to: (to.0.0, to.1.clone()),
                 left: left.iter().map(|(name, value)| (name.clone(), value.into())).collect(),
             },
+            PartKind::TicketFormSent(card) => Self::TicketFormSent(card.into()),
+            PartKind::TicketFormSubmitted { form, ticket, number } => {
+                Self::TicketFormSubmitted { form: form.map(|part| part.0), ticket: ticket.0, number: *number }
+            }
+            PartKind::TicketFormWithdrawn { form } => Self::TicketFormWithdrawn { form: form.0 },
             PartKind::TicketShared => Self::TicketShared,
             PartKind::EntityLinked(entity) => Self::EntityLinked(entity.into()),
             PartKind::EntityUnlinked(entity) => Self::EntityUnlinked(entity.into()),
@@ -139,6 +199,11 @@ impl StoredPartKind {
                 to: (TicketTypeId(to.0), to.1),
                 left: left.into_iter().map(|(name, value)| (name, value.into())).collect(),
             },
+            Self::TicketFormSent(card) => PartKind::TicketFormSent(card.into()),
+            Self::TicketFormSubmitted { form, ticket, number } => {
+                PartKind::TicketFormSubmitted { form: form.map(PartId), ticket: ThreadId(ticket), number }
+            }
+            Self::TicketFormWithdrawn { form } => PartKind::TicketFormWithdrawn { form: PartId(form) },
             Self::TicketShared => PartKind::TicketShared,
             Self::EntityLinked(entity) => PartKind::EntityLinked(entity.restore()?),
             Self::EntityUnlinked(entity) => PartKind::EntityUnlinked(entity.restore()?),

@@ -48,7 +48,11 @@ impl Check<'_> {
             self.names_id(from, tables::THREADS, thread.0)?;
         }
         match &event.kind {
-            EventKind::PartCreated { part, part_seq } | EventKind::TicketStateChanged { part, part_seq } => {
+            EventKind::PartCreated { part, part_seq }
+            | EventKind::TicketStateChanged { part, part_seq }
+            | EventKind::FormRequested { part, part_seq }
+            | EventKind::FormSubmitted { part, part_seq }
+            | EventKind::FormWithdrawn { part, part_seq } => {
                 let at = event.thread.map(|thread| key::two(thread.0, *part_seq)).unwrap_or_default();
                 if self.tx.get(tables::PART_BY_ID, &key::one(part.0))? != Some(at) {
                     self.fault(tables::EVENTS, key, &format!("names part {part}, which is not where it says"));
@@ -106,7 +110,9 @@ impl Check<'_> {
                 parts.iter().try_for_each(|part| self.names_id(from, tables::PART_BY_ID, part.0))
             }
             DeliveryKind::TicketSubmitted => Ok(()),
-            DeliveryKind::TicketStateChanged { part } => self.names_id(from, tables::PART_BY_ID, part.0),
+            DeliveryKind::TicketStateChanged { part } | DeliveryKind::FormSent { part } => {
+                self.names_id(from, tables::PART_BY_ID, part.0)
+            }
             DeliveryKind::Broadcast { broadcast, part } => {
                 self.names_id(from, tables::BROADCASTS, broadcast.0)?;
                 self.names_id(from, tables::PART_BY_ID, part.0)

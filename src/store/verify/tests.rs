@@ -272,7 +272,7 @@ fn wrong_counts_and_what_waits_in_vain_are_named() {
             faults_after(write(tables::CROSS_POSTS, key::one(7), key::two(sample::BACK_OFFICE.0, 0)))
         }),
         ("a cross-post of no ticket", tables::CROSS_POSTS, {
-            faults_after(write(tables::CROSS_POSTS, key::one(120), key::two(7, 0)))
+            faults_after(write(tables::CROSS_POSTS, key::one(160), key::two(7, 0)))
         }),
         ("counter that is no number", tables::META, {
             faults_after(write(tables::META, b"last_event".to_vec(), b"x".to_vec()))

@@ -114,7 +114,7 @@ struct EventFrame<'a> {
 pub fn event(entry: &StreamEntry, reader: For<'_>, contact: Option<&Contact>) -> Utf8Bytes {
     let kind = &entry.entry.event.kind;
     let thread = entry.thread.as_ref();
-    let about_part = matches!(kind, EventKind::PartCreated { .. } | EventKind::TicketStateChanged { .. });
+    let about_part = kind.part().is_some();
     let ticket = thread.zip(entry.ticket.as_ref()).and_then(|(thread, view)| TicketObject::of(thread, view));
     encode(&EventFrame {
         r#type: "event",
@@ -135,6 +135,9 @@ fn event_name(kind: &EventKind) -> &'static str {
         EventKind::TicketUpdated => "ticket.updated",
         EventKind::TicketStateChanged { .. } => "ticket.state_changed",
         EventKind::ContactUpdated(_) => "contact.updated",
+        EventKind::FormRequested { .. } => "form.requested",
+        EventKind::FormSubmitted { .. } => "form.submitted",
+        EventKind::FormWithdrawn { .. } => "form.withdrawn",
         // Read marks are a fact of the conversation (MSG-41); the rest never reaches a contact's stream.
         EventKind::ConversationCreated
         | EventKind::ConversationUpdated
@@ -290,6 +293,9 @@ impl Fault {
             Refusal::Invalid { code, field, message } => {
                 let fields = field.iter().map(|field| (field.clone(), message.clone())).collect();
                 Self { fields, ..Self::new(code, message.clone()) }
+            }
+            Refusal::Fields { fields } => {
+                Self { fields: fields.iter().cloned().collect(), ..Self::new("parameter_invalid", message) }
             }
             Refusal::Conflict { .. } => Self::new("conflict", message),
             Refusal::Forbidden { .. } => Self::new("forbidden", message),

@@ -15,7 +15,10 @@ pub(crate) fn delivery(delivery: &Delivery) -> Value {
     let parts = parts_of(&delivery.kind);
     let broadcast_id = match &delivery.kind {
         DeliveryKind::Broadcast { broadcast, .. } => Some(broadcast.to_string()),
-        DeliveryKind::Reply { .. } | DeliveryKind::TicketSubmitted | DeliveryKind::TicketStateChanged { .. } => None,
+        DeliveryKind::Reply { .. }
+        | DeliveryKind::TicketSubmitted
+        | DeliveryKind::TicketStateChanged { .. }
+        | DeliveryKind::FormSent { .. } => None,
     };
     json!({
         "type": "delivery",
@@ -94,6 +97,7 @@ fn carries(delivery: &Delivery, part: &Part) -> bool {
         DeliveryKind::TicketSubmitted => makes_ticket,
         kind @ (DeliveryKind::Reply { .. }
         | DeliveryKind::TicketStateChanged { .. }
+        | DeliveryKind::FormSent { .. }
         | DeliveryKind::Broadcast { .. }) => parts_of(kind).contains(&part.id),
     }
 }
@@ -101,7 +105,9 @@ fn carries(delivery: &Delivery, part: &Part) -> bool {
 fn parts_of(kind: &DeliveryKind) -> Vec<PartId> {
     match kind {
         DeliveryKind::Reply { parts } => parts.clone(),
-        DeliveryKind::TicketStateChanged { part } | DeliveryKind::Broadcast { part, .. } => vec![*part],
+        DeliveryKind::TicketStateChanged { part }
+        | DeliveryKind::FormSent { part }
+        | DeliveryKind::Broadcast { part, .. } => vec![*part],
         DeliveryKind::TicketSubmitted => Vec::new(),
     }
 }

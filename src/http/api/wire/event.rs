@@ -3,6 +3,7 @@
 use crate::domain::event::BroadcastStep;
 use crate::domain::event::EventKind;
 use crate::domain::event::LogEntry;
+use crate::domain::id::PartId;
 use crate::domain::part::Cause;
 use crate::domain::state::StateCategory;
 use crate::domain::thread::ThreadState;
@@ -28,6 +29,10 @@ pub(crate) fn entry(entry: &LogEntry) -> Value {
     with(common, facts)
 }
 
+fn about_part(part: PartId, part_seq: u64) -> Value {
+    json!({"part_id": part.to_string(), "part_seq": part_seq})
+}
+
 fn named(kind: &EventKind) -> (&'static str, Value) {
     match kind {
         EventKind::PartCreated { part, part_seq } => {
@@ -40,6 +45,9 @@ fn named(kind: &EventKind) -> (&'static str, Value) {
         EventKind::TicketStateChanged { part, part_seq } => {
             ("ticket.state_changed", json!({"part_id": part.to_string(), "part_seq": part_seq}))
         }
+        EventKind::FormRequested { part, part_seq } => ("form.requested", about_part(*part, *part_seq)),
+        EventKind::FormSubmitted { part, part_seq } => ("form.submitted", about_part(*part, *part_seq)),
+        EventKind::FormWithdrawn { part, part_seq } => ("form.withdrawn", about_part(*part, *part_seq)),
         EventKind::Linked { other } => ("ticket.linked", json!({"other_id": other.to_string()})),
         EventKind::Unlinked { other } => ("ticket.unlinked", json!({"other_id": other.to_string()})),
         EventKind::ContactUpdated(contact) => ("contact.updated", json!({"contact_id": contact.to_string()})),

@@ -2,6 +2,8 @@
 
 use crate::domain::channel_kind::ChannelKind;
 use crate::domain::delivery::Delivery;
+use crate::domain::form::FormCard;
+use crate::domain::form::FormState;
 use crate::domain::id::AgentId;
 use crate::domain::id::TeamId;
 use crate::domain::part::Author;
@@ -211,6 +213,13 @@ fn details(kind: &PartKind) -> Value {
             "to": {"id": to.0.to_string(), "name": to.1},
             "left": left.iter().map(|(name, kept)| (name.clone(), value(kept))).collect::<Map<_, _>>(),
         }),
+        PartKind::TicketFormSent(card) => form_card(card),
+        PartKind::TicketFormSubmitted { form, ticket, number } => json!({
+            "form_id": form.map(|form| form.to_string()),
+            "id": ticket.to_string(),
+            "ticket_id": number.to_string(),
+        }),
+        PartKind::TicketFormWithdrawn { form } => json!({"form_id": form.to_string()}),
         PartKind::ParticipantAdded(contact) => json!({"contact_id": contact.to_string()}),
         PartKind::Assignment { agent, team } => json!({
             "admin_id": agent.map(|agent| agent.to_string()),
@@ -224,6 +233,21 @@ fn details(kind: &PartKind) -> Value {
         | PartKind::Snoozed
         | PartKind::Unsnoozed
         | PartKind::TicketShared => Value::Null,
+    }
+}
+
+/// The card of a sent form (FRM-5).
+fn form_card(card: &FormCard) -> Value {
+    let facts = json!({
+        "ticket_type_id": card.ticket_type.to_string(),
+        "ticket_type": card.type_name,
+        "form_state": card.state.as_str(),
+    });
+    match card.state {
+        FormState::Submitted { ticket, number } => {
+            with(facts, json!({"id": ticket.to_string(), "ticket_id": number.to_string()}))
+        }
+        FormState::Open | FormState::Withdrawn => facts,
     }
 }
 
