@@ -9,6 +9,7 @@ use crate::desk::notify::policy;
 use crate::desk::notify::unreachable_reason;
 use crate::desk::outbox::OutgoingMail;
 use crate::desk::outbox::Prepared;
+use crate::desk::sharing::shared_in;
 use crate::desk::views::TicketView;
 use crate::desk::views::ticket_view;
 use crate::domain::address::Address;
@@ -51,6 +52,8 @@ const FILES_BYTES_MAX: u64 = 10 * 1_024 * 1_024;
 /// Everything a mail is made of, read in one snapshot.
 struct Material {
     thread: Thread,
+    /// The ticket that is shared in the thread, if that is no ticket itself.
+    shared: Option<Thread>,
     contact: Contact,
     ticket: Option<TicketView>,
     agent_name: Option<String>,
@@ -60,6 +63,13 @@ struct Material {
     references: Vec<MsgId>,
     in_reply_to: Option<MsgId>,
     broadcast: Option<Broadcast>,
+}
+
+impl Material {
+    /// The thread whose ticket the mail speaks of.
+    fn subject(&self) -> &Thread {
+        self.shared.as_ref().unwrap_or(&self.thread)
+    }
 }
 
 impl Desk {
@@ -183,7 +193,7 @@ impl Inner {
     }
 
     fn about(&self, material: &Material) -> view::About {
-        let ticket = material.thread.ticket.as_ref().zip(material.ticket.as_ref());
+        let ticket = material.subject().ticket.as_ref().zip(material.ticket.as_ref());
         view::About {
             lang: material.contact.language_override.clone().unwrap_or_else(|| self.settings.default_locale.clone()),
             time_zone: self.settings.time_zone.clone(),
@@ -194,7 +204,7 @@ impl Inner {
             thread: view::Thread { id: Some(material.thread.id.to_string()), title: material.thread.title.clone() },
             ticket: ticket.map_or_else(view::Ticket::default, |(ticket, kinds)| view::Ticket {
                 number: Some(ticket.number),
-                title: material.thread.title.clone(),
+                title: material.subject().title.clone(),
                 state: Some(kinds.state.external_label.clone()),
                 category: Some(kinds.state.category),
                 type_name: Some(kinds.ticket_type.name.clone()),
@@ -258,8 +268,9 @@ fn material(tx: &dyn ReadTx, delivery: &Delivery) -> store::Result<std::result::
         return Ok(Err(SkipReason::Unsubscribed));
     }
     let (references, in_reply_to) = references(tx, delivery)?;
-    let ticket = ticket_view(tx, &thread)?;
-    Ok(Ok(Material { ticket, thread, contact, agent_name, parts, references, in_reply_to, broadcast }))
+    let shared = shared_in(tx, &thread)?;
+    let ticket = ticket_view(tx, shared.as_ref().unwrap_or(&thread))?;
+    Ok(Ok(Material { ticket, thread, shared, contact, agent_name, parts, references, in_reply_to, broadcast }))
 }
 
 /// The parts the mail is about that were not seen meanwhile, or why none is left.
@@ -280,7 +291,8 @@ fn parts_of(
         DeliveryKind::Reply { parts } => Ok(unseen(load(parts)?, seen_seq)),
         DeliveryKind::Broadcast { part, .. } => Ok(unseen(load(&[*part])?, seen_seq)),
         DeliveryKind::TicketSubmitted => {
-            let waits = policy(tx, thread)?.submitted == EmailPolicy::WhenUnseen;
+            let shared = shared_in(tx, thread)?;
+            let waits = policy(tx, shared.as_ref().unwrap_or(thread))?.submitted == EmailPolicy::WhenUnseen;
             let made = if waits { part_that_began(tx, delivery)? } else { None };
             Ok(made.map_or(Ok(Vec::new()), |made| unseen(vec![made], seen_seq).map(|_| Vec::new())))
         }
@@ -337,7 +349,8 @@ fn form_name(material: &Material) -> Option<String> {
 fn part_that_began(tx: &dyn ReadTx, delivery: &Delivery) -> store::Result<Option<Part>> {
     let newest = store::parts::newest(tx, delivery.thread, PARTS_FOR_REFERENCES)?;
     let began = |part: &Part| {
-        part.created_at == delivery.created_at && matches!(part.kind, PartKind::TicketStateUpdated { .. })
+        let begins = matches!(part.kind, PartKind::TicketStateUpdated { .. } | PartKind::TicketFormSubmitted { .. });
+        part.created_at == delivery.created_at && begins
     };
     Ok(newest.into_iter().find(began))
 }
@@ -417,7 +430,7 @@ fn submitted_message(material: &Material) -> Option<String> {
 }
 
 fn description(material: &Material) -> view::Body {
-    let ticket = material.thread.ticket.as_ref().zip(material.ticket.as_ref());
+    let ticket = material.subject().ticket.as_ref().zip(material.ticket.as_ref());
     match ticket.and_then(|(ticket, kinds)| ticket.value(&kinds.ticket_type, DESCRIPTION)) {
         Some(Value::Text(text)) => {
             view::Body { body_html: view::CleanHtml::from_text(text), body_text: view::CleanText::new(text) }

@@ -228,7 +228,7 @@ impl Inner {
         self.owe_submitted(tx, &mut draft)?;
         let drafts = std::iter::once(draft).chain(other).collect();
         let seq = conclude(tx, drafts, std::mem::take(change))?;
-        Ok(submitted(kinds, part, seq, thread, number))
+        Ok(submitted(kinds, &part, seq, thread, number))
     }
 
     /// A ticket of its own, linked to the conversation and shared in it.
@@ -257,11 +257,14 @@ impl Inner {
         uploads::hold(tx, &ticket.thread, &kinds.ticket_type, &[], &by)?;
         kinds.announce(tx, &mut ticket, &Author::Bot)?;
         kinds.own(tx, &mut ticket)?;
-        let linked = link_in(tx, &mut ticket, conversation, &Author::Bot)?;
+        let mut linked =
+            link_in(tx, &mut ticket, conversation, &Author::Bot)?.ok_or_else(|| missing("conversation"))?;
         share(tx, &mut ticket, &kinds.ticket_type, &Author::Bot)?;
         let ticket_id = ticket.thread.id;
-        let seq = conclude(tx, std::iter::once(ticket).chain(linked).collect(), Change::default())?;
-        Ok(submitted(kinds, part, seq, ticket_id, number))
+        conclude(tx, vec![ticket], Change::default())?;
+        self.owe_submitted(tx, &mut linked)?;
+        let seq = conclude(tx, vec![linked], Change::default())?;
+        Ok(submitted(kinds, &part, seq, ticket_id, number))
     }
 }
 
@@ -353,7 +356,7 @@ fn by_name(ticket_type: &TicketType, values: BTreeMap<AttributeId, Value>) -> Va
     values.into_iter().filter_map(|(id, value)| Some((name(id)?.name.clone(), Some(value)))).collect()
 }
 
-fn submitted(kinds: &Kinds, part: Part, seq: EventSeq, ticket: ThreadId, number: u64) -> Submitted {
+fn submitted(kinds: &Kinds, part: &Part, seq: EventSeq, ticket: ThreadId, number: u64) -> Submitted {
     let message = kinds.ticket_type.settings.submitted_message.clone();
     Submitted { thread: part.thread, part: part.id, seq, ticket, number, message, repeated: false }
 }

@@ -5,6 +5,7 @@
 
 use crate::desk::Inner;
 use crate::desk::draft::Draft;
+use crate::desk::sharing::shared_in;
 use crate::domain::address::Address;
 use crate::domain::broadcast::EmailPolicy;
 use crate::domain::channel_kind::ChannelKind;
@@ -88,7 +89,8 @@ impl Inner {
         if draft.silent {
             return Ok(());
         }
-        let policy = policy(tx, &draft.thread)?.of(MailEvent::Submitted);
+        let shared = shared_in(tx, &draft.thread)?;
+        let policy = policy(tx, shared.as_ref().unwrap_or(&draft.thread))?.of(MailEvent::Submitted);
         for (participant, contact) in recipients(tx, &draft.thread)? {
             let due_at = draft.at.now.plus(self.status_delay(policy, &draft.thread, &participant, &contact));
             let delivery = self.owed_automatic(tx, draft, &contact, DeliveryKind::TicketSubmitted, due_at)?;

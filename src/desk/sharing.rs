@@ -7,6 +7,7 @@ use crate::domain::event::EventKind;
 use crate::domain::part::Author;
 use crate::domain::part::PartKind;
 use crate::domain::refusal::Refusal;
+use crate::domain::thread::Thread;
 use crate::domain::ticket_type::Category;
 use crate::domain::ticket_type::TicketType;
 use crate::store;
@@ -43,4 +44,22 @@ pub(crate) fn share(tx: &dyn ReadTx, draft: &mut Draft, ticket_type: &TicketType
     draft.add(NewPart::event(PartKind::TicketShared, by.clone(), None));
     draft.note(EventKind::TicketUpdated, None);
     Ok(())
+}
+
+/// The ticket that is shared in a conversation; `None` for a thread that is a ticket itself.
+pub(crate) fn shared_in(tx: &dyn ReadTx, conversation: &Thread) -> store::Result<Option<Thread>> {
+    if conversation.ticket.is_some() {
+        return Ok(None);
+    }
+    for link in store::links::of_thread(tx, conversation.id, 200)? {
+        let linked = store::threads::get(tx, link.from_ticket)?;
+        let is_shared = |thread: &Thread| {
+            let ticket = thread.ticket.as_ref();
+            ticket.is_some_and(|ticket| ticket.is_shared && ticket.category == Category::BackOffice)
+        };
+        if let Some(ticket) = linked.filter(is_shared) {
+            return Ok(Some(ticket));
+        }
+    }
+    Ok(None)
 }

@@ -218,6 +218,16 @@ async fn frm_4_a_back_office_form_makes_a_shared_ticket_linked_to_the_conversati
     let ticket = story.desk.thread_view(&story.agent, made.ticket, false).unwrap();
     assert_eq!(ticket.linked.iter().map(|other| other.thread).collect::<Vec<_>>(), [thread]);
     assert!(ticket.thread.ticket.unwrap().is_shared);
+    assert!(
+        story
+            .desk
+            .thread_view(&story.agent, thread, true)
+            .unwrap()
+            .deliveries
+            .iter()
+            .any(|one| one.kind.as_str() == "status"),
+        "NTF-1"
+    );
     let conversation = story.desk.thread_view(&story.agent, thread, false).unwrap().thread;
     assert_eq!((conversation.ticket, conversation.state), (None, ThreadState::Open));
     assert!(conflict(sent(&story, thread, ticket_type, Vec::new()).await).contains("#1"), "FRM-4");

@@ -281,7 +281,9 @@ impl Held {
         for delivery in self.deliveries.values() {
             let parts = match &delivery.kind {
                 DeliveryKind::Reply { parts } => parts.clone(),
-                DeliveryKind::TicketStateChanged { part } | DeliveryKind::Broadcast { part, .. } => vec![*part],
+                DeliveryKind::TicketStateChanged { part }
+                | DeliveryKind::FormSent { part }
+                | DeliveryKind::Broadcast { part, .. } => vec![*part],
                 DeliveryKind::TicketSubmitted => Vec::new(),
             };
             for part in parts {
