@@ -5,6 +5,7 @@ use crate::desk::Error;
 use crate::desk::Result;
 use crate::desk::arrival::NotAccepted;
 use crate::desk::draft::missing;
+use crate::desk::requests::KNOWN_FOR;
 use crate::domain::attachment::Attachment;
 use crate::domain::attachment::AttachmentSource;
 use crate::domain::delivery::Delivery;
@@ -232,6 +233,8 @@ impl Desk {
         let older_than = Millis(now.0.saturating_sub(u64::try_from(CLIENT_IDS_KEPT.as_millis()).unwrap_or(0)));
         self.inner.store.update(move |tx| store::client_ids::prune(tx, older_than, PRUNED_PER_COMMIT)).await?;
         self.prune_uploads().await?;
+        let known_since = Millis(now.0.saturating_sub(u64::try_from(KNOWN_FOR.as_millis()).unwrap_or(0)));
+        self.inner.store.update(move |tx| store::requests::prune(tx, known_since, PRUNED_PER_COMMIT)).await?;
         let inner = self.inner.clone();
         let swept = tokio::task::spawn_blocking(move || {
             let is_named = |hash: &_| inner.store.view(|tx| store::blob_refs::is_named(tx, *hash));

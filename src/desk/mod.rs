@@ -19,6 +19,7 @@
 //! | [`identity`], [`stream`] | who a messenger is, and what it has missed |
 //! | [`outbox`] | what is owed: lease, prepare, settle |
 //! | [`journal`] | trace, status, quarantine |
+//! | [`requests`] | requests that come twice |
 //! | [`search`] | tickets, conversations and contacts by their fields |
 //! | [`views`] | what readers get to see |
 //! | [`workspace`] | its id and the key of its file links |
@@ -45,6 +46,7 @@ pub mod links;
 pub mod message;
 mod notify;
 pub mod outbox;
+pub mod requests;
 pub mod search;
 mod sharing;
 pub mod stream;

@@ -45,6 +45,7 @@ pub(crate) async fn around_api(State(api): State<Api>, mut request: Request, nex
         (_, Err(error), _) | (_, _, Err(error)) => error.into_response(),
         (true, Ok(caller), Ok(shape)) => {
             request.extensions_mut().insert(caller);
+            request.extensions_mut().insert(account);
             request.extensions_mut().insert(shape);
             next.run(request).await
         }

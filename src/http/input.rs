@@ -29,7 +29,7 @@ const DEPTH_MAX: usize = 32;
 /// Most values in one body; what a value costs in memory is many times its byte.
 const VALUES_MAX: usize = 100_000;
 /// Longest silence while a body is read.
-const SILENCE_MAX: Duration = Duration::from_secs(10);
+pub(crate) const SILENCE_MAX: Duration = Duration::from_secs(10);
 
 /// The JSON object of a request's body.
 #[derive(Debug)]
@@ -86,7 +86,7 @@ impl FromRequest<Api> for Input {
 }
 
 /// Reads a body whole; takes room for it as it grows, and gives up when it falls silent.
-async fn read_body(
+pub(crate) async fn read_body(
     all_room: &Arc<Semaphore>,
     mut body: Body,
     silence_max: Duration,

@@ -6,6 +6,7 @@
 //! | [`serve`] | the accept loop: deadlines, limits, drain |
 //! | `frame` | around every API answer: who calls, which shape, how much is left, one form of error |
 //! | `call`, `input`, `fields`, `multipart`, `paging` | reading a request: path and query, body, its fields, pages |
+//! | `idempotency` | a POST with a key is carried out once |
 //! | `error` | from refusals to status and code, in one place |
 //! | `api` | one file per noun; `api::wire` holds the JSON forms |
 //! | `file_links`, `files` | attachments by signed, expiring link |
@@ -24,6 +25,7 @@ mod fields;
 mod file_links;
 mod files;
 mod frame;
+mod idempotency;
 mod input;
 pub mod messenger;
 mod multipart;
@@ -61,6 +63,7 @@ struct Shared {
     rates: rate::Rates,
     links: file_links::FileLinks,
     body_room: Arc<Semaphore>,
+    running: idempotency::Running,
     random: SystemRandom,
     /// The workspace's id, as objects show it.
     workspace_id: String,
@@ -77,6 +80,7 @@ impl Api {
             rates: rate::Rates::new(limits),
             links: file_links::FileLinks::new(&desk.settings().public_url, &file_key),
             body_room: Arc::new(Semaphore::new(BODIES_KIB_MAX)),
+            running: idempotency::Running::default(),
             random: SystemRandom::new(),
             workspace_id: id,
         };

@@ -43,6 +43,7 @@ mod overlay;
 pub mod parts;
 mod record;
 pub mod redb;
+pub mod requests;
 #[cfg(test)]
 mod sample;
 pub mod save;
@@ -181,8 +182,14 @@ impl Store {
     /// What `closure` returned: then nothing of it was written. `Engine` or `Full`: the outcome is unknown until read.
     pub async fn update<T: Send + 'static>(
         &self,
-        closure: impl FnMut(&mut dyn WriteTx) -> Result<T> + Send + 'static,
+        mut closure: impl FnMut(&mut dyn WriteTx) -> Result<T> + Send + 'static,
     ) -> Result<T> {
+        let served = requests::served();
+        let closure = move |tx: &mut dyn WriteTx| {
+            let value = closure(&mut *tx)?;
+            served.iter().try_for_each(|request| requests::mark(&mut *tx, request))?;
+            Ok(value)
+        };
         let closed = || Error::Engine("the store is closed".to_owned());
         let (caller, answer) = oneshot::channel();
         let queue = self.0.queue.lock().unwrap_or_else(PoisonError::into_inner).clone();

@@ -96,6 +96,9 @@ use crate::store::meta;
 use crate::store::migrate;
 use crate::store::outbox;
 use crate::store::outbox::Pending;
+use crate::store::record;
+use crate::store::requests::Answered;
+use crate::store::requests::KeptAnswer;
 use crate::store::save::Change;
 use crate::store::save::save;
 use crate::store::threads;
@@ -618,6 +621,11 @@ pub(crate) fn cursor() -> MailboxCursor {
     MailboxCursor { uid_validity: u32::MAX, done: vec![(1, 3), (7, u32::MAX)] }
 }
 
+pub(crate) fn answered() -> Answered {
+    let answer = KeptAnswer { status: 200, json: b"{}".to_vec() };
+    Answered { key: [7; 32], body: [8; 32], created_at: at(1), answer: Some(answer) }
+}
+
 /// Writes the workspace into an empty store.
 pub(crate) fn fill(tx: &mut dyn WriteTx) -> Result<()> {
     meta::put_workspace_id(tx, "dg1")?;
@@ -641,6 +649,7 @@ pub(crate) fn fill(tx: &mut dyn WriteTx) -> Result<()> {
     broadcasts::put(tx, &broadcast(BroadcastId(52), BroadcastState::Finished))?;
     ledger().iter().try_for_each(|(key, entry)| broadcasts::put_ledger(tx, BROADCAST, *key, entry))?;
     broadcasts::claim_email(tx, BROADCAST, &address("ana@example.com"), ANA)?;
+    record::put(tx, &answered())?;
     client_ids::put(tx, ANA, "client-1", (CONVERSATION, PartId(FIRST_PART), EventSeq(1)), at(1))?;
     visitors::put(tx, &[9; 32], ContactId(13))?;
     uploads().iter().try_for_each(|upload| uploads::put(tx, upload))?;

@@ -130,6 +130,11 @@ pub const UPLOADS_UNUSED: Table = Table("uploads_unused");
 /// contact ++ `created_at` ++ upload: index of the [`UPLOADS`] of contacts (MSG-60).
 pub const UPLOADS_BY_CONTACT: Table = Table("uploads_by_contact");
 
+/// token, path and key of a request, hashed → record (API-8).
+pub const REQUESTS: Table = Table("requests");
+/// `created_at` ++ hashed key: index of [`REQUESTS`].
+pub const REQUESTS_BY_AGE: Table = Table("requests_by_age");
+
 /// hash of a blob ++ owner: index of [`PARTS`], [`INTAKE`] and [`UPLOADS`] by the blobs they name, the owner being the
 /// part, the arrival or the upload. A row with an empty value was set by hand and keeps its blob for an owner without record.
 pub const BLOB_REFS: Table = Table("blob_refs");
@@ -190,6 +195,8 @@ pub const ALL: &[Table] = &[
     UPLOADS,
     UPLOADS_UNUSED,
     UPLOADS_BY_CONTACT,
+    REQUESTS,
+    REQUESTS_BY_AGE,
     BLOB_REFS,
 ];
 

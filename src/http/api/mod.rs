@@ -23,6 +23,7 @@ pub(crate) mod wire;
 
 use crate::http::Api;
 use crate::http::frame;
+use crate::http::idempotency;
 use axum::Router;
 use axum::http::StatusCode;
 use axum::middleware;
@@ -56,6 +57,7 @@ pub(crate) fn routes(api: &Api) -> Router<Api> {
         .merge(tickets::routes())
         .merge(uploads::routes())
         .fallback(|| async { StatusCode::NOT_FOUND })
+        .layer(middleware::from_fn_with_state(api.clone(), idempotency::around_posts))
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_WITHIN))
         .layer(CatchPanicLayer::custom(frame::after_panic))
         .layer(middleware::from_fn_with_state(api.clone(), frame::around_api))

@@ -4,6 +4,7 @@ mod broadcasts;
 mod contacts;
 mod conversations;
 mod frame;
+mod idempotency;
 mod operators;
 mod search;
 mod serve;

@@ -21,6 +21,7 @@ pub(crate) mod intake;
 pub(crate) mod link;
 pub(crate) mod part;
 pub(crate) mod part_kind;
+pub(crate) mod request;
 pub(crate) mod thread;
 pub(crate) mod ticket;
 pub(crate) mod ticket_type;

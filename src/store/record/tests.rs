@@ -27,6 +27,7 @@ use crate::store::record::broadcast::LedgerRow;
 use crate::store::record::client_id::Posted;
 use crate::store::record::cursor::NamedCursor;
 use crate::store::record::event::Logged;
+use crate::store::record::request::Answered;
 use crate::store::sample;
 use proptest::prelude::*;
 use std::fmt::Debug;
@@ -79,6 +80,7 @@ fn every_noun_and_variant_comes_back_as_it_was_written() {
     check(&NamedCursor { mailbox: "support".to_owned(), cursor: sample::cursor() });
     let row = |(key, entry)| LedgerRow { broadcast: sample::BROADCAST, key, entry };
     check_all(&sample::ledger().into_iter().map(row).collect::<Vec<_>>());
+    check(&sample::answered());
     check(&Posted {
         contact: sample::ANA,
         client_id: "client \u{1f39f}".to_owned(),
@@ -123,6 +125,7 @@ fn released_forms_keep_their_bytes() {
         ("agents", digest(&[sample::agent()]), "a805f9a3"),
         ("tokens", digest(&[sample::token()]), "923cb0bb"),
         ("ticket types", digest(&[sample::ticket_type()]), "73857183"),
+        ("requests", digest(&[sample::answered()]), "ad0848de"),
         ("broadcasts", digest(&[broadcast]), "5c7b537e"),
     ];
     let changed: Vec<_> = cases.iter().filter(|(_, now, released)| now != released).collect();
@@ -183,5 +186,6 @@ proptest! {
         drop(LedgerRow::decode(&key, &bytes));
         drop(NamedCursor::decode(&key, &bytes));
         drop(Posted::decode(&key, &bytes));
+        drop(Answered::decode(&key, &bytes));
     }
 }

@@ -14,6 +14,7 @@ use crate::store::error::Result;
 use crate::store::key;
 use crate::store::meta;
 use crate::store::record::client_id::Posted;
+use crate::store::requests::Answered;
 use crate::store::tables;
 use crate::store::verify::Check;
 
@@ -87,7 +88,8 @@ impl Check<'_> {
         })?;
         self.records::<Posted>(|check, key, posted| {
             check.names_id((tables::CLIENT_IDS, key), tables::PART_BY_ID, posted.part.0)
-        })
+        })?;
+        self.records::<Answered>(|_, _, _| Ok(()))
     }
 
     pub(super) fn links(&mut self) -> Result<()> {

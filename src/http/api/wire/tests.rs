@@ -74,6 +74,7 @@ fn wire(shape: Shape) -> Wire {
         rates: Rates::default(),
         links: FileLinks::new("https://desk.example.com", &[1; 32]),
         body_room: Arc::new(Semaphore::new(1)),
+        running: crate::http::idempotency::Running::default(),
         random: SystemRandom::new(),
         workspace_id: "dg1".to_owned(),
     };
