@@ -181,7 +181,8 @@ pub(crate) fn set_values(
     uploads::hold(tx, &draft.thread, ticket_type, &files_before, by)?;
     for attribute in ticket_type.attributes.iter().filter(|attribute| changed.contains(&attribute.id)) {
         let (name, visible) = (attribute.name.clone(), attribute.visible_to_contacts);
-        draft.add(NewPart::event(PartKind::TicketAttributeUpdated { name, visible }, by.clone(), None));
+        let value = draft.thread.ticket.as_ref().and_then(|ticket| ticket.attributes.get(&attribute.id)).cloned();
+        draft.add(NewPart::event(PartKind::TicketAttributeUpdated { name, visible, value }, by.clone(), None));
     }
     draft.note(EventKind::TicketUpdated, None);
     Ok(())

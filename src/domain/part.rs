@@ -127,6 +127,8 @@ pub enum PartKind {
         name: String,
         /// Whether customers see it (OBJ-46).
         visible: bool,
+        /// Its new value; `None` when it was cleared.
+        value: Option<Value>,
     },
     /// The ticket got another type (TYP-1).
     TicketTypeChanged {

@@ -341,7 +341,11 @@ pub(crate) fn kinds() -> Vec<PartKind> {
             to: (StateId(33), StateCategory::WaitingOnCustomer),
             external_label: "Waiting on you".to_owned(),
         },
-        PartKind::TicketAttributeUpdated { name: "plan".to_owned(), visible: true },
+        PartKind::TicketAttributeUpdated {
+            name: "plan".to_owned(),
+            visible: true,
+            value: Some(Value::Text("gold".to_owned())),
+        },
         PartKind::TicketShared,
         PartKind::EntityLinked(entity(Some(Category::Tracker), Some(2))),
         PartKind::EntityUnlinked(entity(None, None)),

@@ -8,6 +8,7 @@ mod idempotency;
 mod operators;
 mod search;
 mod serve;
+mod shapes;
 mod ticket_types;
 mod tickets;
 mod uploads;
@@ -138,11 +139,18 @@ impl House {
         self.desk.create_token(&address("bo@example.com"), "narrow", scopes.to_vec()).await.unwrap().1
     }
 
+    /// Sends a request; its answer must fit the schema of its operation, if there is one.
     async fn send(&self, request: Request<Body>) -> Reply {
+        let (method, path) = (request.method().clone(), request.uri().to_string());
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (head, body) = response.into_parts();
         let bytes = body.collect().await.unwrap().to_bytes().to_vec();
-        Reply { status: head.status, headers: head.headers, bytes }
+        let reply = Reply { status: head.status, headers: head.headers, bytes };
+        if let Ok(body) = serde_json::from_slice(&reply.bytes) {
+            let faults = shapes::faults(&method, &path, reply.header("intercom-version"), reply.status, &body);
+            assert!(faults.is_empty(), "{method} {path}: {faults:#?} in {body}");
+        }
+        reply
     }
 
     fn request(&self, method: Method, path: &str) -> axum::http::request::Builder {

@@ -1,5 +1,6 @@
 //! Stored form of what a part is.
 
+use crate::domain::attribute::Value;
 use crate::domain::form::FormCard;
 use crate::domain::form::FormState;
 use crate::domain::id::AgentId;
@@ -36,7 +37,7 @@ pub(crate) enum StoredPartKind {
     ParticipantAdded(u64),
     ConvertedToTicket { number: u64 },
     TicketStateUpdated { from: (u64, u8), to: (u64, u8), external_label: String },
-    TicketAttributeUpdated { name: String, visible: bool },
+    TicketAttributeUpdated { name: String, visible: bool, value: Option<StoredValue> },
     TicketShared,
     EntityLinked(StoredLinkedEntity),
     EntityUnlinked(StoredLinkedEntity),
@@ -145,9 +146,11 @@ impl From<&PartKind> for StoredPartKind {
                 to: (to.0.0, to.1.code()),
                 external_label: external_label.clone(),
             },
-            PartKind::TicketAttributeUpdated { name, visible } => {
-                Self::TicketAttributeUpdated { name: name.clone(), visible: *visible }
-            }
+            PartKind::TicketAttributeUpdated { name, visible, value } => Self::TicketAttributeUpdated {
+                name: name.clone(),
+                visible: *visible,
+                value: value.as_ref().map(StoredValue::from),
+            },
             PartKind::TicketTypeChanged { from, to, left } => Self::TicketTypeChanged {
                 from: (from.0.0, from.1.clone()),
                 to: (to.0.0, to.1.clone()),
@@ -193,7 +196,9 @@ impl StoredPartKind {
             Self::TicketStateUpdated { from, to, external_label } => {
                 PartKind::TicketStateUpdated { from: state(from)?, to: state(to)?, external_label }
             }
-            Self::TicketAttributeUpdated { name, visible } => PartKind::TicketAttributeUpdated { name, visible },
+            Self::TicketAttributeUpdated { name, visible, value } => {
+                PartKind::TicketAttributeUpdated { name, visible, value: value.map(Value::from) }
+            }
             Self::TicketTypeChanged { from, to, left } => PartKind::TicketTypeChanged {
                 from: (TicketTypeId(from.0), from.1),
                 to: (TicketTypeId(to.0), to.1),

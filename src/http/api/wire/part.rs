@@ -1,5 +1,6 @@
 //! Parts of conversations and tickets (SHP-2, OBJ-40 to OBJ-43), with what a mail tells beside its text (INTERFACES §6).
 
+use crate::domain::attribute::Value as Kept;
 use crate::domain::channel_kind::ChannelKind;
 use crate::domain::delivery::Delivery;
 use crate::domain::form::FormCard;
@@ -58,8 +59,9 @@ impl Wire {
         if let Some(code) = app_package_code(part) {
             own = with(own, json!({"app_package_code": code}));
         }
-        if let PartKind::TicketAttributeUpdated { name, .. } = &part.kind {
-            own = with(own, json!({"updated_attribute_data": updated_attribute(name, ticket_type)}));
+        if let PartKind::TicketAttributeUpdated { name, value, .. } = &part.kind {
+            let data = updated_attribute(name, value.as_ref(), ticket_type);
+            own = with(own, json!({"updated_attribute_data": data}));
         }
         if let Some(email) = &part.email {
             own = with(own, json!({"email_message_metadata": email_message_metadata(email)}));
@@ -182,12 +184,28 @@ fn assigned_to(kind: &PartKind) -> Value {
     }
 }
 
-fn updated_attribute(name: &str, ticket_type: Option<&TicketType>) -> Value {
+/// An option is named by its id and its label of today (ATT-4), files by their ids.
+fn updated_attribute(name: &str, kept: Option<&Kept>, ticket_type: Option<&TicketType>) -> Value {
     let attribute = ticket_type.and_then(|one| one.attributes.iter().find(|attribute| attribute.name == name));
-    let id = attribute.map(|attribute| attribute.id.to_string());
-    // The part does not keep the value; that of today would not be the one of then.
-    let value = json!({"type": "value", "id": null, "label": null});
-    json!({"attribute": {"type": "attribute", "id": id, "label": name}, "value": value})
+    let option = |id: &str| attribute.and_then(|one| one.options.iter().find(|option| option.id == id));
+    let (id, label) = match kept {
+        None => (Value::Null, json!("")),
+        Some(Kept::Text(text)) => match option(text) {
+            Some(option) => (json!(option.id), json!(option.label)),
+            None => (Value::Null, json!(text)),
+        },
+        Some(Kept::Integer(number)) => (Value::Null, json!(number.to_string())),
+        Some(Kept::Decimal(text)) => (Value::Null, json!(text)),
+        Some(Kept::Boolean(yes)) => (Value::Null, json!(yes.to_string())),
+        Some(Kept::Files(ids)) => {
+            (json!(ids.iter().filter_map(|id| id.parse::<u64>().ok()).collect::<Vec<_>>()), json!(ids))
+        }
+    };
+    let attribute_id = attribute.map(|attribute| attribute.id.to_string()).unwrap_or_default();
+    json!({
+        "attribute": {"type": "attribute", "id": attribute_id, "label": name},
+        "value": {"type": "value", "id": id, "label": label},
+    })
 }
 
 /// What only this kind of event carries.
@@ -199,7 +217,7 @@ fn details(kind: &PartKind) -> Value {
             "to_state_id": to.0.to_string(),
             "external_label": external_label,
         }),
-        PartKind::TicketAttributeUpdated { name, visible } => json!({"attribute": name, "visible": visible}),
+        PartKind::TicketAttributeUpdated { name, visible, .. } => json!({"attribute": name, "visible": visible}),
         PartKind::EntityLinked(entity) | PartKind::EntityUnlinked(entity) => linked_entity(entity),
         PartKind::LinkedTicketStateUpdated { ticket, number, title, from_label, to_label } => json!({
             "id": ticket.to_string(),

@@ -412,9 +412,19 @@ fn shp_2_a_state_part_says_both_categories_and_code_is_absent_outside_the_api() 
     assert_eq!((&form["previous_ticket_state"], &form["ticket_state"]), (&json!("submitted"), &json!("in_progress")));
     assert_eq!((form.get("app_package_code"), &form["body"]), (None, &Value::Null));
     assert_eq!(form["author"], json!({"type": "bot", "id": "0", "name": "Example", "email": ""}));
-    let updated = part(904, 4, PartKind::TicketAttributeUpdated { name: "Size".to_owned(), visible: true }, by_ana());
+    let updated = part(
+        904,
+        4,
+        PartKind::TicketAttributeUpdated {
+            name: "Size".to_owned(),
+            visible: true,
+            value: Some(Kept::Text("o1".to_owned())),
+        },
+        by_ana(),
+    );
     let form = wire(Shape::V2_16).ticket_part(&updated, Some(&billing()), &[]);
     assert_eq!(form["updated_attribute_data"]["attribute"], json!({"type": "attribute", "id": "3", "label": "Size"}));
+    assert_eq!(form["updated_attribute_data"]["value"], json!({"type": "value", "id": "o1", "label": "Large"}));
 }
 
 #[test]
