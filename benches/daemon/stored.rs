@@ -87,6 +87,7 @@ async fn open(data_dir: &Path) -> Desk {
         state_mail_settle: Duration::from_secs(10),
         identity: IdentitySettings { enforced: false, secret: None },
         disk_reserve_bytes: 0,
+        tickets: Default::default(),
     };
     let files = Files::open(data_dir, clock.clone()).unwrap();
     Desk::open(store, files, clock, TemplateSet::new(Templates::load(None).unwrap()), settings).await.unwrap()

@@ -14,6 +14,7 @@ pub mod mailbox;
 mod reader;
 pub mod relay;
 pub mod secret;
+pub mod tickets;
 mod value;
 pub mod workspace;
 
@@ -39,6 +40,7 @@ use crate::config::workspace::Messenger;
 use crate::config::workspace::Notify;
 use crate::config::workspace::Support;
 use crate::config::workspace::Workspace;
+use crate::domain::ticket_rules::TicketRules;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::path::PathBuf;
@@ -81,6 +83,8 @@ pub struct Config {
     pub messenger: Messenger,
     /// `[notify]`.
     pub notify: Notify,
+    /// `[tickets]`.
+    pub tickets: TicketRules,
     /// `[templates] dir`.
     pub templates_dir: Option<PathBuf>,
     /// `[limits]`.
@@ -186,6 +190,7 @@ fn read(reader: &Reader<'_>) -> Config {
         dkim: relay::dkim(reader.list("dkim")),
         messenger: workspace::messenger(reader.section("messenger")),
         notify: workspace::notify(reader.section("notify")),
+        tickets: tickets::tickets(reader.section("tickets")),
         templates_dir: workspace::templates(reader.section("templates")),
         limits: limits::limits(reader.section("limits")),
         log: limits::log(reader.section("log")),

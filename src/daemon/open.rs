@@ -79,5 +79,6 @@ fn settings(config: &Config) -> Result<Settings, Failure> {
             secret: config.messenger.secret.as_ref().map(|secret| secret.reveal().to_vec()),
         },
         disk_reserve_bytes: config.limits.disk_reserve_bytes,
+        tickets: config.tickets,
     })
 }

@@ -20,6 +20,7 @@ use crate::domain::id::Millis;
 use crate::domain::id::TokenId;
 use crate::domain::part::Author;
 use crate::domain::refusal::Refusal;
+use crate::domain::thread::Thread;
 use crate::store;
 use argon2::Argon2;
 use argon2::password_hash::PasswordHasher;
@@ -68,6 +69,32 @@ pub(crate) fn require(caller: &Caller, any_of: &[Scope]) -> std::result::Result<
     }
     let names: Vec<&str> = any_of.iter().map(|scope| scope.as_str()).collect();
     Err(Refusal::Forbidden { message: format!("the token lacks the scope {}", names.join(" or ")) })
+}
+
+/// Whether the token reads threads of that kind; what may be written may be read.
+pub(crate) fn may_read(caller: &Caller, thread: &Thread) -> bool {
+    let read = if thread.ticket.is_some() { Scope::ReadTickets } else { Scope::ReadConversations };
+    caller.scopes.contains(&read) || may_write(caller, thread)
+}
+
+/// Whether the token writes threads of that kind.
+pub(crate) fn may_write(caller: &Caller, thread: &Thread) -> bool {
+    let write = if thread.ticket.is_some() { Scope::WriteTickets } else { Scope::WriteConversations };
+    caller.scopes.contains(&write)
+}
+
+/// Linking needs write permission on one side and read on the other (LNK-8).
+///
+/// # Errors
+/// `Forbidden`.
+pub(crate) fn require_link(caller: &Caller, one: &Thread, other: &Thread) -> std::result::Result<(), Refusal> {
+    let allowed =
+        may_read(caller, one) && may_read(caller, other) && (may_write(caller, one) || may_write(caller, other));
+    if allowed {
+        return Ok(());
+    }
+    let message = "linking takes a token that writes one side and reads the other".to_owned();
+    Err(Refusal::Forbidden { message })
 }
 
 /// The author that a caller's parts get.

@@ -9,6 +9,7 @@ use crate::desk::contact_comment::Comment;
 use crate::desk::contacts::ContactRef;
 use crate::desk::contacts::resolve;
 use crate::desk::cross_post;
+use crate::desk::cross_post::CrossPost;
 use crate::desk::draft::At;
 use crate::desk::draft::Draft;
 use crate::desk::draft::NewPart;
@@ -33,6 +34,7 @@ use crate::domain::part::PartKind;
 use crate::domain::refusal::Refusal;
 use crate::domain::thread::Thread;
 use crate::domain::thread::ThreadState;
+use crate::domain::ticket_rules::StateEffect;
 use crate::domain::ticket_type::Category;
 use crate::store;
 use crate::store::engine::ReadTx;
@@ -64,6 +66,7 @@ impl Desk {
     /// `NotFound`; `parameter_mismatch` on a Tracker or an unshared Back-office ticket.
     pub async fn agent_comment(&self, caller: &Caller, thread: ThreadId, message: NewMessage) -> Result<Posted> {
         require(caller, WRITE)?;
+        refuse_cross_post(&message)?;
         let ready = self.ready(message).await?;
         let (inner, caller, at) = (self.inner.clone(), caller.clone(), At::of(&self.inner.clock));
         let posted = self.inner.store.update(move |tx| {
@@ -90,7 +93,7 @@ impl Desk {
             teammate(&mut draft.thread, caller.agent);
             if ready.cross_post {
                 cross_post::check(&draft.thread).map_err(store::Error::Refused)?;
-                draft.cross_posts.push(part.id);
+                draft.cross_posts.push(CrossPost { part: part.id, effect: StateEffect::None });
             }
             finish(tx, draft, &part)
         });
@@ -138,6 +141,7 @@ impl Desk {
         message: NewMessage,
     ) -> Result<Posted> {
         require(caller, WRITE)?;
+        refuse_cross_post(&message)?;
         let ready = self.ready(message).await?;
         let (inner, contact, at) = (self.inner.clone(), contact.clone(), At::of(&self.inner.clock));
         let posted = self.inner.store.update(move |tx| {
@@ -161,6 +165,7 @@ impl Inner {
         caller: &Caller,
         ready: &Ready,
     ) -> store::Result<Part> {
+        refuse_when_stale(&draft.thread, ready)?;
         let part = draft.add(worded(tx, ready, PartKind::Comment, author(caller))?);
         self.answered(tx, draft, caller, &part, ready)?;
         Ok(part)
@@ -270,14 +275,33 @@ pub(crate) fn takes_part(thread: &Thread, contact: ContactId) -> bool {
 /// Where an agent's comment on this thread goes (TCK-3).
 fn open_for_comment(tx: &dyn ReadTx, id: ThreadId, at: &At) -> store::Result<Draft> {
     let draft = Draft::open_merged(tx, id, at)?;
-    let shared = draft.thread.ticket.as_ref().is_some_and(|ticket| ticket.is_shared);
+    let shared = draft.thread.ticket.as_ref().and_then(|ticket| ticket.shared_in);
     match draft.thread.category() {
         None | Some(Category::Customer) => Ok(draft),
-        Some(Category::BackOffice) if shared => {
-            let link = store::links::of_ticket(tx, draft.thread.id, None, 1)?.pop();
-            Draft::open_merged(tx, link.ok_or_else(|| missing("conversation"))?.to_thread, at)
+        Some(Category::BackOffice | Category::Tracker) => match shared {
+            Some(conversation) => Draft::open_merged(tx, conversation, at),
+            None => Err(not_for_customers(&draft.thread)),
+        },
+    }
+}
+
+/// Only notes can be cross-posted (BKO-23).
+fn refuse_cross_post(message: &NewMessage) -> std::result::Result<(), Refusal> {
+    if message.cross_post {
+        return Err(Refusal::invalid("cross_post", "only notes can be cross-posted"));
+    }
+    Ok(())
+}
+
+/// Somebody else said something to or from the customer since the caller looked (DSK-7).
+pub(crate) fn refuse_when_stale(thread: &Thread, ready: &Ready) -> store::Result<()> {
+    match ready.base_seq {
+        Some(base) if base < thread.last_visible_seq => {
+            let newest = thread.last_visible_seq;
+            let message = format!("part {newest} was added behind {base}: read it first, then send with its seq");
+            Err(store::Error::Refused(Refusal::Conflict { message }))
         }
-        Some(Category::BackOffice | Category::Tracker) => Err(not_for_customers(&draft.thread)),
+        Some(_) | None => Ok(()),
     }
 }
 

@@ -29,6 +29,7 @@ use crate::domain::id::PartId;
 use crate::domain::part::Author;
 use crate::domain::part::Part;
 use crate::domain::part::PartKind;
+use crate::domain::part::SharedCard;
 use crate::domain::thread::Thread;
 use crate::mail;
 use crate::mail::compose::Automatic;
@@ -268,7 +269,7 @@ fn material(tx: &dyn ReadTx, delivery: &Delivery) -> store::Result<std::result::
         return Ok(Err(SkipReason::Unsubscribed));
     }
     let (references, in_reply_to) = references(tx, delivery)?;
-    let shared = shared_in(tx, &thread)?;
+    let shared = shared_in(tx, thread.id)?;
     let ticket = ticket_view(tx, shared.as_ref().unwrap_or(&thread))?;
     Ok(Ok(Material { ticket, thread, shared, contact, agent_name, parts, references, in_reply_to, broadcast }))
 }
@@ -291,7 +292,7 @@ fn parts_of(
         DeliveryKind::Reply { parts } => Ok(unseen(load(parts)?, seen_seq)),
         DeliveryKind::Broadcast { part, .. } => Ok(unseen(load(&[*part])?, seen_seq)),
         DeliveryKind::TicketSubmitted => {
-            let shared = shared_in(tx, thread)?;
+            let shared = shared_in(tx, thread.id)?;
             let waits = policy(tx, shared.as_ref().unwrap_or(thread))?.submitted == EmailPolicy::WhenUnseen;
             let made = if waits { part_that_began(tx, delivery)? } else { None };
             Ok(made.map_or(Ok(Vec::new()), |made| unseen(vec![made], seen_seq).map(|_| Vec::new())))
@@ -306,14 +307,19 @@ fn parts_of(
         }
         DeliveryKind::TicketStateChanged { part } => {
             let told = load(&[*part])?;
-            let waits = policy(tx, thread)?.state_changed == EmailPolicy::WhenUnseen;
+            let shared = shared_in(tx, thread.id)?;
+            let waits = policy(tx, shared.as_ref().unwrap_or(thread))?.state_changed == EmailPolicy::WhenUnseen;
             if waits && unseen(told.clone(), seen_seq).is_err() {
                 return Ok(Err(SkipReason::SeenInMessenger));
             }
-            let began_with = told.into_iter().next().and_then(|part| match part.kind {
-                PartKind::TicketStateUpdated { from, .. } => Some(from.0),
+            let told = told.into_iter().next().map(|part| part.kind);
+            if let Some(PartKind::SharedTicket(card)) = told {
+                return card_settled(tx, &card);
+            }
+            let began_with = match told {
+                Some(PartKind::TicketStateUpdated { from, .. }) => Some(from.0),
                 _ => None,
-            });
+            };
             let now = thread.ticket.as_ref().map(|ticket| ticket.state_id);
             Ok(if began_with == now { Err(SkipReason::StateWentBack) } else { Ok(Vec::new()) })
         }
@@ -353,6 +359,16 @@ fn part_that_began(tx: &dyn ReadTx, delivery: &Delivery) -> store::Result<Option
         part.created_at == delivery.created_at && begins
     };
     Ok(newest.into_iter().find(began))
+}
+
+/// Whether a shared ticket is where it was before, or gone (NTF-11).
+fn card_settled(tx: &dyn ReadTx, card: &SharedCard) -> store::Result<std::result::Result<Vec<Part>, SkipReason>> {
+    let now = store::threads::get(tx, card.ticket)?.and_then(|thread| thread.ticket);
+    Ok(match now.map(|ticket| ticket.state_category) {
+        None => Err(SkipReason::Removed),
+        Some(now) if !card.first && now == card.from => Err(SkipReason::StateWentBack),
+        Some(_) => Ok(Vec::new()),
+    })
 }
 
 fn unseen(parts: Vec<Part>, seen_seq: u64) -> std::result::Result<Vec<Part>, SkipReason> {

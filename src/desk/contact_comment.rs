@@ -44,7 +44,9 @@ impl Inner {
         if let Some(author) = author {
             author.seen_seq = part.seq;
         }
-        draft.move_to(ThreadState::Open, &Author::Bot, Some(Cause::CustomerReply));
+        if draft.thread.state != ThreadState::Closed || self.settings.tickets.reopen_on_reply {
+            draft.move_to(ThreadState::Open, &Author::Bot, Some(Cause::CustomerReply));
+        }
         self.move_state_after_reply(tx, draft, comment)?;
         let mut contact = comment.contact.clone();
         if contact.role == ContactRole::Visitor {

@@ -4,6 +4,7 @@ use crate::desk::Desk;
 use crate::desk::Result;
 use crate::desk::access::author;
 use crate::desk::access::require;
+use crate::desk::comments::refuse_when_stale;
 use crate::desk::comments::takes_part;
 use crate::desk::comments::worded;
 use crate::desk::draft::At;
@@ -71,7 +72,7 @@ impl Desk {
         let ready = self.ready_if_any(message).await?;
         let (inner, caller, at) = (self.inner.clone(), caller.clone(), At::of(&self.inner.clock));
         let done = self.inner.store.update(move |tx| {
-            let mut draft = Draft::open_merged(tx, thread, &at)?;
+            let mut draft = Draft::open_unmerged(tx, thread, &at)?;
             if let Some(ready) = &ready {
                 inner.say(tx, &mut draft, &caller, ready)?;
             }
@@ -96,7 +97,7 @@ impl Desk {
         let ready = self.ready_if_any(message).await?;
         let (inner, caller, at) = (self.inner.clone(), caller.clone(), At::of(&self.inner.clock));
         let done = self.inner.store.update(move |tx| {
-            let mut draft = Draft::open_merged(tx, thread, &at)?;
+            let mut draft = Draft::open_unmerged(tx, thread, &at)?;
             let part = assign_in(tx, &mut draft, to, &author(&caller), ready.as_ref())?;
             if let (Some(part), Some(ready)) = (part, &ready) {
                 inner.answered(tx, &mut draft, &caller, &part, ready)?;
@@ -151,7 +152,7 @@ impl Desk {
     pub async fn mark_seen(&self, contact: ContactId, thread: ThreadId, part: PartId) -> Result<()> {
         let at = At::of(&self.inner.clock);
         let done = self.inner.store.update(move |tx| {
-            let mut draft = Draft::open_merged(tx, thread, &at)?;
+            let mut draft = Draft::open(tx, thread, &at)?;
             if !takes_part(&draft.thread, contact) {
                 return Err(missing("conversation"));
             }
@@ -220,6 +221,9 @@ pub(crate) fn assign_in(
     }
     let agent = to.agent.unwrap_or(draft.thread.admin_assignee);
     let team = to.team.unwrap_or(draft.thread.team_assignee);
+    if let Some(ready) = ready {
+        refuse_when_stale(&draft.thread, ready)?;
+    }
     let same = agent == draft.thread.admin_assignee && team == draft.thread.team_assignee;
     if same && ready.is_none() {
         return Ok(None);

@@ -31,6 +31,7 @@ use crate::domain::part::PartKind;
 use crate::domain::refusal::Refusal;
 use crate::domain::thread::Thread;
 use crate::domain::thread::ThreadState;
+use crate::domain::ticket_rules::StateEffect;
 use crate::domain::ticket_type::Category;
 use crate::store;
 use crate::store::engine::ReadTx;
@@ -39,6 +40,14 @@ use crate::store::save::Change;
 
 /// Linked threads served in one transaction.
 const BATCH: usize = 20;
+
+/// A part to be told in every linked thread.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct CrossPost {
+    pub(crate) part: PartId,
+    /// What it does to customers' threads there (BKO-21).
+    pub(crate) effect: StateEffect,
+}
 
 /// Whether notes of this thread can be cross-posted (BKO-23).
 pub(crate) fn check(thread: &Thread) -> std::result::Result<(), Refusal> {
@@ -50,8 +59,8 @@ pub(crate) fn check(thread: &Thread) -> std::result::Result<(), Refusal> {
 }
 
 /// Serves the first links of `ticket` and leaves a cursor when there are more.
-pub(crate) fn begin(tx: &mut dyn WriteTx, part: PartId, ticket: ThreadId, at: &At) -> store::Result<()> {
-    serve(tx, part, ticket, None, at)
+pub(crate) fn begin(tx: &mut dyn WriteTx, post: CrossPost, ticket: ThreadId, at: &At) -> store::Result<()> {
+    serve(tx, post, ticket, None, at)
 }
 
 impl Desk {
@@ -63,8 +72,9 @@ impl Desk {
         let running = self.inner.store.view(|tx| store::cross_posts::running(tx, 16))?;
         for (part, _, _) in &running {
             let (part, at) = (*part, At::of(&self.inner.clock));
+            let post = CrossPost { part, effect: self.inner.settings.tickets.back_office_state_effect };
             let served = self.inner.store.update(move |tx| match store::cross_posts::get(tx, part)? {
-                Some((ticket, cursor)) => serve(tx, part, ticket, Some(cursor), &at),
+                Some((ticket, cursor)) => serve(tx, post, ticket, Some(cursor), &at),
                 None => Ok(()),
             });
             served.await?;
@@ -73,16 +83,23 @@ impl Desk {
     }
 }
 
-fn serve(tx: &mut dyn WriteTx, part: PartId, ticket: ThreadId, after: Option<ThreadId>, at: &At) -> store::Result<()> {
+fn serve(
+    tx: &mut dyn WriteTx,
+    post: CrossPost,
+    ticket: ThreadId,
+    after: Option<ThreadId>,
+    at: &At,
+) -> store::Result<()> {
+    let part = post.part;
     let links = store::links::of_ticket(tx, ticket, after, BATCH)?;
-    let Some(origin) = store::parts::by_id(tx, part)? else {
+    let Some(origin) = store::parts::by_id(tx, part)?.filter(|origin| !origin.redacted) else {
         return store::cross_posts::end(tx, part);
     };
     let from = store::threads::get(tx, ticket)?;
     let mut drafts = Vec::with_capacity(links.len());
     for link in links.iter().filter(|link| link.created_at <= origin.created_at) {
         let Some(new) = told(tx, &origin, from.as_ref())? else { continue };
-        drafts.push(tell(tx, link, new, from.as_ref(), at)?);
+        drafts.extend(tell(tx, link, new, from.as_ref(), post.effect, at)?);
     }
     conclude(tx, drafts, Change::default())?;
     match links.last() {
@@ -91,16 +108,25 @@ fn serve(tx: &mut dyn WriteTx, part: PartId, ticket: ThreadId, after: Option<Thr
     }
 }
 
-fn tell(tx: &dyn ReadTx, link: &Link, new: NewPart, from: Option<&Thread>, at: &At) -> store::Result<Draft> {
-    let mut draft = Draft::open(tx, link.to_thread, at)?;
+fn tell(
+    tx: &dyn ReadTx,
+    link: &Link,
+    new: NewPart,
+    from: Option<&Thread>,
+    effect: StateEffect,
+    at: &At,
+) -> store::Result<Option<Draft>> {
+    let mut draft = match Draft::open(tx, link.to_thread, at) {
+        Err(store::Error::Refused(Refusal::NotFound { .. })) => return Ok(None),
+        opened => opened?,
+    };
     let is_state = matches!(new.kind, PartKind::LinkedTicketStateUpdated { .. });
     draft.add(new);
-    // BKO-21 with its default effect: a Back-office ticket's change brings the customer's thread back to attention.
     let wakes = is_state && from.and_then(Thread::category) == Some(Category::BackOffice);
-    if wakes && draft.thread.is_customer_facing() && draft.thread.state != ThreadState::Open {
+    if wakes && draft.thread.is_customer_facing() && effect.opens(draft.thread.state) {
         draft.move_to(ThreadState::Open, &Author::Bot, Some(Cause::LinkedTicket));
     }
-    Ok(draft)
+    Ok(Some(draft))
 }
 
 /// The part that tells of `origin` in a linked thread.

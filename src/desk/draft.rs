@@ -5,6 +5,7 @@
 
 use crate::clock::Clock;
 use crate::desk::cross_post;
+use crate::desk::cross_post::CrossPost;
 use crate::domain::attachment::Attachment;
 use crate::domain::audience;
 use crate::domain::channel_kind::ChannelKind;
@@ -31,6 +32,7 @@ use crate::store::engine::ReadTx;
 use crate::store::engine::WriteTx;
 use crate::store::save::Change;
 use crate::store::save::save;
+use std::collections::VecDeque;
 
 /// Most redirects of merged threads that are followed; chains are never in circles, this is the belt to it (MRG-2).
 const REDIRECTS_MAX: usize = 20;
@@ -102,7 +104,9 @@ pub(crate) struct Draft {
     events: Vec<Event>,
     pub(crate) owed: Vec<Delivery>,
     /// Parts to be copied or told in every linked thread.
-    pub(crate) cross_posts: Vec<PartId>,
+    pub(crate) cross_posts: Vec<CrossPost>,
+    /// Other threads that change with it.
+    companions: Vec<Draft>,
 }
 
 impl Draft {
@@ -114,8 +118,16 @@ impl Draft {
     }
 
     fn of(thread: Thread, at: &At) -> Self {
-        let (parts, events, owed, cross_posts) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        Self { thread, at: at.clone(), silent: false, parts, events, owed, cross_posts }
+        Self {
+            thread,
+            at: at.clone(),
+            silent: false,
+            parts: Vec::new(),
+            events: Vec::new(),
+            owed: Vec::new(),
+            cross_posts: Vec::new(),
+            companions: Vec::new(),
+        }
     }
 
     /// An existing thread.
@@ -134,6 +146,33 @@ impl Draft {
             }
         }
         Ok(draft)
+    }
+
+    /// An existing thread that acts on its own axis or owners; one that was merged takes none (MRG-2).
+    pub(crate) fn open_unmerged(tx: &dyn ReadTx, id: ThreadId, at: &At) -> store::Result<Self> {
+        let draft = Self::open(tx, id, at)?;
+        match draft.thread.merged_into {
+            Some(primary) => {
+                let message = format!("conversation {id} was merged into {primary}");
+                Err(store::Error::Refused(Refusal::Conflict { message }))
+            }
+            None => Ok(draft),
+        }
+    }
+
+    /// Another thread that changes in the same operation; saved with this one.
+    pub(crate) fn companion(&mut self, tx: &dyn ReadTx, id: ThreadId) -> store::Result<&mut Self> {
+        if !self.companions.iter().any(|other| other.thread.id == id) {
+            let opened = Self::open(tx, id, &self.at)?;
+            self.companions.push(Self { silent: self.silent, ..opened });
+        }
+        let found = self.companions.iter_mut().find(|other| other.thread.id == id);
+        found.ok_or_else(|| missing("conversation"))
+    }
+
+    /// Takes another draft along, to be saved with this one.
+    pub(crate) fn bring(&mut self, other: Self) {
+        self.companions.push(other);
     }
 
     /// Adds a part at the end of the thread, with its event.
@@ -162,6 +201,7 @@ impl Draft {
             cross_posted_from: new.cross_posted_from,
             skip_notifications: new.skip_notifications || self.silent,
             redacted: false,
+            tags: Vec::new(),
         };
         if audience::is_visible_part(&part) {
             self.thread.last_visible_seq = part.seq;
@@ -229,17 +269,19 @@ impl Draft {
 /// Saves drafts with what else changed, then begins what must be told in linked threads. Returns the log position.
 pub(crate) fn conclude(tx: &mut dyn WriteTx, drafts: Vec<Draft>, mut change: Change) -> store::Result<EventSeq> {
     let mut cross_posts = Vec::new();
-    for draft in drafts {
+    let mut drafts = VecDeque::from(drafts);
+    while let Some(draft) = drafts.pop_front() {
         let (ticket, at) = (draft.thread.id, draft.at);
-        cross_posts.extend(draft.cross_posts.into_iter().map(|part| (part, ticket, at.clone())));
+        drafts.extend(draft.companions);
+        cross_posts.extend(draft.cross_posts.into_iter().map(|post| (post, ticket, at.clone())));
         change.threads.push(draft.thread);
         change.parts.extend(draft.parts);
         change.events.extend(draft.events);
         change.owed.extend(draft.owed);
     }
     let seq = save(tx, &change)?;
-    for (part, ticket, at) in cross_posts {
-        cross_post::begin(tx, part, ticket, &at)?;
+    for (post, ticket, at) in cross_posts {
+        cross_post::begin(tx, post, ticket, &at)?;
     }
     Ok(seq)
 }

@@ -18,8 +18,6 @@ use crate::desk::kinds::Kinds;
 use crate::desk::kinds::NewFacet;
 use crate::desk::kinds::refuse_conversion;
 use crate::desk::kinds::title_of;
-use crate::desk::links::link_in;
-use crate::desk::sharing::share;
 use crate::desk::tickets::Values;
 use crate::desk::uploads;
 use crate::domain::attribute::Value;
@@ -257,13 +255,10 @@ impl Inner {
         uploads::hold(tx, &ticket.thread, &kinds.ticket_type, &[], &by)?;
         kinds.announce(tx, &mut ticket, &Author::Bot)?;
         kinds.own(tx, &mut ticket)?;
-        let mut linked =
-            link_in(tx, &mut ticket, conversation, &Author::Bot)?.ok_or_else(|| missing("conversation"))?;
-        share(tx, &mut ticket, &kinds.ticket_type, &Author::Bot)?;
+        self.link_to(tx, &mut ticket, conversation, &Author::Bot)?;
+        self.share(tx, &mut ticket, &kinds.ticket_type, &Author::Bot, true)?;
         let ticket_id = ticket.thread.id;
-        conclude(tx, vec![ticket], Change::default())?;
-        self.owe_submitted(tx, &mut linked)?;
-        let seq = conclude(tx, vec![linked], Change::default())?;
+        let seq = conclude(tx, vec![ticket], Change::default())?;
         Ok(submitted(kinds, &part, seq, ticket_id, number))
     }
 }

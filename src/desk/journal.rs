@@ -136,7 +136,8 @@ impl Desk {
             let quarantined = row.filter(|row| matches!(row.result, IntakeResult::Quarantined { .. }));
             quarantined.ok_or_else(|| missing("quarantined message"))
         })?;
-        let raw = self.inner.blobs.get_blocking(row.raw)?;
+        let hash = row.raw.ok_or_else(|| Error::from(missing("quarantined message")))?;
+        let raw = self.inner.blobs.get_blocking(hash)?;
         Ok((row, raw))
     }
 
@@ -162,7 +163,7 @@ impl Desk {
     pub fn raw_of_part(&self, part: PartId) -> Result<Vec<u8>> {
         let raw = self.inner.store.view(|tx| {
             let email = store::parts::by_id(tx, part)?.and_then(|part| part.email);
-            Ok(email.ok_or_else(|| missing("source"))?.raw)
+            email.and_then(|email| email.raw).ok_or_else(|| missing("source"))
         })?;
         Ok(self.inner.blobs.get_blocking(raw)?)
     }

@@ -94,6 +94,7 @@ impl Kinds {
             first_resolved_at: resolved_at,
             last_resolved_at: resolved_at,
             customer_reports: 0,
+            shared_in: None,
         })
     }
 

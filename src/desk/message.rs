@@ -54,6 +54,8 @@ pub struct NewMessage {
     pub skip_unsnooze: bool,
     /// Copies a note of a Back-office or Tracker ticket into every linked thread (BKO-22).
     pub cross_post: bool,
+    /// The newest part the writer knew of; refused when customers or agents said more since (DSK-7).
+    pub base_seq: Option<u64>,
 }
 
 impl NewMessage {
@@ -68,6 +70,7 @@ impl NewMessage {
             skip_notifications: false,
             skip_unsnooze: false,
             cross_post: false,
+            base_seq: None,
         }
     }
 }
@@ -83,6 +86,7 @@ pub(crate) struct Ready {
     pub(crate) skip_notifications: bool,
     pub(crate) skip_unsnooze: bool,
     pub(crate) cross_post: bool,
+    pub(crate) base_seq: Option<u64>,
 }
 
 impl Desk {
@@ -106,6 +110,7 @@ impl Desk {
             skip_notifications: message.skip_notifications,
             skip_unsnooze: message.skip_unsnooze,
             cross_post: message.cross_post,
+            base_seq: message.base_seq,
         })
     }
 

@@ -43,9 +43,11 @@ pub mod intake;
 pub mod journal;
 mod kinds;
 pub mod links;
+pub mod merging;
 pub mod message;
 mod notify;
 pub mod outbox;
+pub mod participants;
 pub mod requests;
 pub mod search;
 mod sharing;
@@ -70,6 +72,7 @@ use crate::domain::refusal::Refusal;
 use crate::domain::state::StateCategory;
 use crate::domain::state::TicketState;
 use crate::domain::thread::Thread;
+use crate::domain::ticket_rules::TicketRules;
 use crate::mail::message_id::Keys;
 use crate::store;
 use crate::store::Store;
@@ -141,6 +144,8 @@ pub struct Settings {
     pub identity: IdentitySettings,
     /// Less free space than this counts as a full disk, in bytes.
     pub disk_reserve_bytes: u64,
+    /// What the house decides for all threads and tickets.
+    pub tickets: TicketRules,
 }
 
 /// What the desk keeps beside the store.

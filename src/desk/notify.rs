@@ -89,7 +89,7 @@ impl Inner {
         if draft.silent {
             return Ok(());
         }
-        let shared = shared_in(tx, &draft.thread)?;
+        let shared = shared_in(tx, draft.thread.id)?;
         let policy = policy(tx, shared.as_ref().unwrap_or(&draft.thread))?.of(MailEvent::Submitted);
         for (participant, contact) in recipients(tx, &draft.thread)? {
             let due_at = draft.at.now.plus(self.status_delay(policy, &draft.thread, &participant, &contact));

@@ -6,6 +6,7 @@
 use crate::desk::Desk;
 use crate::desk::Result;
 use crate::desk::draft::missing;
+use crate::desk::sharing::shared_in;
 use crate::desk::views::TicketView;
 use crate::desk::views::ticket_view;
 use crate::domain::audience;
@@ -52,6 +53,8 @@ pub struct ConversationCard {
     pub unread: u64,
     /// Type and state, if it is a ticket.
     pub ticket: Option<TicketView>,
+    /// The Back-office ticket that is shared in it (SHR-4).
+    pub shared: Option<(Thread, TicketView)>,
 }
 
 /// Everything a messenger shows when it has nothing to go on from.
@@ -231,7 +234,11 @@ fn card(tx: &dyn ReadTx, thread: Thread, contact: ContactId) -> store::Result<Co
     let unread = newest.iter().filter(visible).filter(by_others).count() as u64;
     let last_part = newest.iter().rfind(visible).cloned();
     let ticket = ticket_view(tx, &thread)?;
-    Ok(ConversationCard { last_part, unread, ticket, thread })
+    let shared = match shared_in(tx, thread.id)? {
+        Some(ticket) => ticket_view(tx, &ticket)?.map(|view| (ticket, view)),
+        None => None,
+    };
+    Ok(ConversationCard { last_part, unread, ticket, shared, thread })
 }
 
 /// The entry with its objects, if the contact may still see it.

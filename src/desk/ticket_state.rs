@@ -2,9 +2,11 @@
 
 use crate::desk::Inner;
 use crate::desk::contact_comment::Comment;
+use crate::desk::cross_post::CrossPost;
 use crate::desk::draft::Draft;
 use crate::desk::draft::NewPart;
 use crate::desk::draft::missing;
+use crate::desk::sharing::card_of;
 use crate::domain::id::StateId;
 use crate::domain::part::Author;
 use crate::domain::part::Cause;
@@ -64,12 +66,21 @@ impl Inner {
         ticket.previous_state_id = Some(from.0);
         ticket.state_id = asked.to.id;
         ticket.state_category = asked.to.category;
-        let part = draft.add(state_part(from, asked.to, asked.by.clone(), asked.cause));
+        let skip_notifications = !asked.notify;
+        let part =
+            draft.add(NewPart { skip_notifications, ..state_part(from, asked.to, asked.by.clone(), asked.cause) });
         if asked.notify && draft.thread.category() == Some(Category::Customer) {
             self.owe_state_change(tx, draft, part.id, from.1 == asked.to.category)?;
         }
         if !draft.thread.is_customer_facing() {
-            draft.cross_posts.push(part.id);
+            let effect = self.settings.tickets.back_office_state_effect;
+            draft.cross_posts.push(CrossPost { part: part.id, effect });
+        }
+        if let Some(conversation) = draft.thread.ticket.as_ref().and_then(|ticket| ticket.shared_in) {
+            let notify = asked.notify && !draft.silent && from.1 != asked.to.category;
+            let card = card_of(&draft.thread, ticket_type, asked.to, Some(from.1))?;
+            let conversation = draft.companion(&*tx, conversation)?;
+            self.show_card(tx, conversation, card, &asked.by, notify)?;
         }
         Ok(Some(part))
     }

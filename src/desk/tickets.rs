@@ -21,9 +21,7 @@ use crate::desk::kinds::proposed;
 use crate::desk::kinds::refuse_conversion;
 use crate::desk::kinds::set_values;
 use crate::desk::kinds::title_of;
-use crate::desk::links::link_in;
 use crate::desk::links::open_ticket;
-use crate::desk::sharing::share;
 use crate::desk::ticket_state::StateMove;
 use crate::desk::ticket_state::type_and_states;
 use crate::domain::agent::Caller;
@@ -44,7 +42,6 @@ use crate::domain::ticket::Obligation;
 use crate::domain::ticket_type::Category;
 use crate::domain::ticket_type::TicketType;
 use crate::store;
-use crate::store::engine::ReadTx;
 use crate::store::engine::WriteTx;
 use crate::store::save::Change;
 
@@ -117,7 +114,7 @@ impl Desk {
         require(caller, &[Scope::WriteTickets, Scope::WriteConversations])?;
         let (inner, by, at) = (self.inner.clone(), author(caller), At::of(&self.inner.clock));
         let converted = self.inner.store.update(move |tx| {
-            let mut draft = Draft::open_merged(tx, thread, &at)?;
+            let mut draft = Draft::open_unmerged(tx, thread, &at)?;
             draft.silent = conversion.skip_notifications;
             let kinds = Kinds::of(tx, conversion.ticket_type)?;
             let facet = NewFacet {
@@ -141,6 +138,7 @@ impl Desk {
     pub async fn create_ticket(&self, caller: &Caller, new: NewTicket) -> Result<ThreadId> {
         require(caller, &[Scope::WriteTickets])?;
         let (inner, by, at) = (self.inner.clone(), author(caller), At::of(&self.inner.clock));
+        let caller = caller.clone();
         let created = self.inner.store.update(move |tx| {
             let kinds = Kinds::of(tx, new.ticket_type)?;
             let facet = NewFacet {
@@ -157,18 +155,17 @@ impl Desk {
             kinds.announce(tx, &mut draft, &by)?;
             let owners = kinds.give_defaults(tx, &mut draft, new.assignment)?;
             assign_in(tx, &mut draft, owners, &by, None)?;
-            let other = match new.link_to {
-                Some(thread) => link_in(tx, &mut draft, thread, &by)?,
-                None => None,
-            };
+            if let Some(thread) = new.link_to {
+                inner.link_in(tx, &mut draft, thread, &caller)?;
+            }
             if new.is_shared && kinds.ticket_type.category != Category::Customer {
-                share(tx, &mut draft, &kinds.ticket_type, &by)?;
+                inner.share(tx, &mut draft, &kinds.ticket_type, &by, !new.skip_notifications)?;
             }
             if kinds.ticket_type.category == Category::Customer {
                 inner.owe_submitted(tx, &mut draft)?;
             }
             let id = draft.thread.id;
-            conclude(tx, std::iter::once(draft).chain(other).collect(), Change::default())?;
+            conclude(tx, vec![draft], Change::default())?;
             Ok(id)
         });
         Ok(created.await?)
@@ -186,10 +183,11 @@ impl Desk {
         let updated = self.inner.store.update(move |tx| {
             let mut draft = open_ticket(tx, ticket, &at)?;
             draft.silent = change.skip_notifications;
+            refuse_merged(&draft.thread)?;
             let (ticket_type, states) = type_and_states(tx, &draft)?;
             set_values(tx, &mut draft, &ticket_type, change.values.clone(), &by)?;
             if change.is_shared.is_some() {
-                share_or_refuse(tx, &mut draft, &ticket_type, change.is_shared, &by)?;
+                inner.share_or_refuse(tx, &mut draft, &ticket_type, &change, &by)?;
             }
             if let Some(state) = change.state {
                 let to = ticket_type.choose(state, &states).map_err(store::Error::Refused)?;
@@ -208,6 +206,26 @@ impl Desk {
 }
 
 impl Inner {
+    fn share_or_refuse(
+        &self,
+        tx: &mut dyn WriteTx,
+        draft: &mut Draft,
+        ticket_type: &TicketType,
+        change: &TicketChange,
+        by: &Author,
+    ) -> store::Result<()> {
+        let is_shared = draft.thread.ticket.as_ref().is_some_and(|ticket| ticket.is_shared);
+        match change.is_shared {
+            Some(wanted) if wanted == is_shared => Ok(()),
+            None => Ok(()),
+            Some(true) => self.share(tx, draft, ticket_type, by, !change.skip_notifications),
+            Some(false) => {
+                let message = "a shared ticket cannot be taken back from the customer";
+                Err(store::Error::Refused(Refusal::invalid("is_shared", message)))
+            }
+        }
+    }
+
     /// Makes the open conversation a Customer ticket, with everything that follows (TCK-11 to TCK-13).
     pub(crate) fn convert_in(
         &self,
@@ -256,22 +274,14 @@ impl Inner {
     }
 }
 
-fn share_or_refuse(
-    tx: &dyn ReadTx,
-    draft: &mut Draft,
-    ticket_type: &TicketType,
-    wanted: Option<bool>,
-    by: &Author,
-) -> store::Result<()> {
-    let is_shared = draft.thread.ticket.as_ref().is_some_and(|ticket| ticket.is_shared);
-    match wanted {
-        Some(wanted) if wanted == is_shared => Ok(()),
-        None => Ok(()),
-        Some(true) => share(tx, draft, ticket_type, by),
-        Some(false) => {
-            let message = "a shared ticket cannot be taken back from the customer";
-            Err(store::Error::Refused(Refusal::invalid("is_shared", message)))
+/// A merged ticket stands still (MRG-2).
+fn refuse_merged(thread: &Thread) -> store::Result<()> {
+    match thread.merged_into {
+        Some(primary) => {
+            let message = format!("this ticket was merged into {primary}");
+            Err(store::Error::Refused(Refusal::Conflict { message }))
         }
+        None => Ok(()),
     }
 }
 

@@ -18,6 +18,7 @@ pub fn is_customer_visible(kind: &PartKind) -> bool {
         | PartKind::ConvertedToTicket { .. }
         | PartKind::TicketStateUpdated { .. }
         | PartKind::TicketAttributeUpdated { visible: true, .. }
+        | PartKind::SharedTicket(_)
         | PartKind::TicketFormSent(_)
         | PartKind::TicketFormSubmitted { .. } => true,
         PartKind::Note
@@ -34,7 +35,13 @@ pub fn is_customer_visible(kind: &PartKind) -> bool {
         | PartKind::TicketShared
         | PartKind::EntityLinked(_)
         | PartKind::EntityUnlinked(_)
-        | PartKind::LinkedTicketStateUpdated { .. } => false,
+        | PartKind::LinkedTicketStateUpdated { .. }
+        | PartKind::TagsUpdated { .. }
+        | PartKind::ParticipantRemoved(_)
+        | PartKind::MergedPrimary { .. }
+        | PartKind::MergedSecondary { .. }
+        | PartKind::Unmerged { .. }
+        | PartKind::StatePropagated { .. } => false,
     }
 }
 
@@ -81,6 +88,7 @@ pub fn stream_of(event: &Event, thread: Option<&Thread>, part: Option<&Part>) ->
     let shown = match &event.kind {
         EventKind::PartCreated { .. }
         | EventKind::TicketStateChanged { .. }
+        | EventKind::PartRedacted { .. }
         | EventKind::FormRequested { .. }
         | EventKind::FormSubmitted { .. }
         | EventKind::FormWithdrawn { .. } => part.is_some_and(|part| may_read(thread, part, primary)),
@@ -94,7 +102,12 @@ pub fn stream_of(event: &Event, thread: Option<&Thread>, part: Option<&Part>) ->
         | EventKind::ContactUpdated(_)
         | EventKind::Broadcast { .. }
         | EventKind::DeliverySettled(_)
-        | EventKind::Quarantined(_) => false,
+        | EventKind::Quarantined(_)
+        | EventKind::Merged { .. }
+        | EventKind::Unmerged { .. }
+        | EventKind::Deleted { .. }
+        | EventKind::PartTagged { .. }
+        | EventKind::ContactTagged { .. } => false,
     };
     if shown { vec![primary] } else { Vec::new() }
 }

@@ -4,6 +4,7 @@ use crate::domain::address::Address;
 use crate::domain::attribute::Value;
 use crate::domain::id::ContactId;
 use crate::domain::id::Millis;
+use crate::domain::id::TagId;
 use std::collections::BTreeMap;
 
 /// How well a person is known.
@@ -71,6 +72,8 @@ pub struct Contact {
     pub last_replied_at: Option<Millis>,
     /// Last comment of an agent to them.
     pub last_contacted_at: Option<Millis>,
+    /// Put on by agents (OBJ-18).
+    pub tags: Vec<TagId>,
 }
 
 /// Longest name kept, in characters.
@@ -100,6 +103,7 @@ impl Contact {
             last_seen_at: None,
             last_replied_at: None,
             last_contacted_at: None,
+            tags: Vec::new(),
         }
     }
 

@@ -10,6 +10,7 @@ use crate::domain::id::EventSeq;
 use crate::domain::id::IntakeId;
 use crate::domain::id::Millis;
 use crate::domain::id::PartId;
+use crate::domain::id::TagId;
 use crate::domain::id::ThreadId;
 use crate::domain::part::Cause;
 use crate::domain::state::StateCategory;
@@ -117,6 +118,48 @@ pub enum EventKind {
     DeliverySettled(DeliveryId),
     /// A mail could not be taken in (EML-8).
     Quarantined(IntakeId),
+    /// The thread was merged into another one (MRG-2).
+    Merged {
+        /// That one.
+        primary: ThreadId,
+    },
+    /// A merge was undone (MRG-4).
+    Unmerged {
+        /// Where it had gone.
+        primary: ThreadId,
+    },
+    /// The thread was deleted (TCK-15); only its id is left.
+    Deleted {
+        /// Its number, if it was a ticket.
+        number: Option<u64>,
+    },
+    /// A part lost its content (OBJ-47).
+    PartRedacted {
+        /// Which.
+        part: PartId,
+        /// Its place in the thread.
+        part_seq: u64,
+    },
+    /// Tags of a part changed (OBJ-18).
+    PartTagged {
+        /// Which.
+        part: PartId,
+        /// Its place in the thread.
+        part_seq: u64,
+        /// The tag.
+        tag: TagId,
+        /// Put on, else taken off.
+        added: bool,
+    },
+    /// Tags of a contact changed (OBJ-18).
+    ContactTagged {
+        /// Who.
+        contact: ContactId,
+        /// The tag.
+        tag: TagId,
+        /// Put on, else taken off.
+        added: bool,
+    },
 }
 
 impl EventKind {
@@ -128,7 +171,8 @@ impl EventKind {
             | Self::TicketStateChanged { part, part_seq }
             | Self::FormRequested { part, part_seq }
             | Self::FormSubmitted { part, part_seq }
-            | Self::FormWithdrawn { part, part_seq } => Some((*part, *part_seq)),
+            | Self::FormWithdrawn { part, part_seq }
+            | Self::PartRedacted { part, part_seq } => Some((*part, *part_seq)),
             Self::ConversationCreated
             | Self::ConversationUpdated
             | Self::TicketCreated
@@ -139,7 +183,12 @@ impl EventKind {
             | Self::Seen { .. }
             | Self::Broadcast { .. }
             | Self::DeliverySettled(_)
-            | Self::Quarantined(_) => None,
+            | Self::Quarantined(_)
+            | Self::Merged { .. }
+            | Self::Unmerged { .. }
+            | Self::Deleted { .. }
+            | Self::PartTagged { .. }
+            | Self::ContactTagged { .. } => None,
         }
     }
 }

@@ -78,6 +78,10 @@ decimal_id! {
     BroadcastId
     /// One message owed to one recipient over one channel.
     DeliveryId
+    /// A tag.
+    TagId
+    /// A job that runs behind an answer.
+    JobId
     /// A file kept with a part.
     AttachmentId
     /// One arrival of one mail, in a thread or in quarantine.

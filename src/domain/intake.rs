@@ -42,8 +42,8 @@ pub enum IntakeResult {
 pub struct IntakeRow {
     /// Never changes.
     pub id: IntakeId,
-    /// The raw message.
-    pub raw: BlobHash,
+    /// The raw message; gone once its part was redacted or its thread deleted (OBJ-47, TCK-15).
+    pub raw: Option<BlobHash>,
     /// Its size in bytes.
     pub raw_bytes: u64,
     /// When it arrived.

@@ -1,5 +1,6 @@
 //! Links between tickets and threads (LNK rules).
 
+use crate::domain::id::AgentId;
 use crate::domain::id::Millis;
 use crate::domain::id::ThreadId;
 use crate::domain::refusal::Refusal;
@@ -46,6 +47,8 @@ pub struct Link {
     pub kind: LinkKind,
     /// When.
     pub created_at: Millis,
+    /// By whom; nobody where the desk did it.
+    pub created_by: Option<AgentId>,
 }
 
 /// Which link a ticket of category `from` may have to a thread of category `to` (`None` = a conversation) (LNK-1).

@@ -13,10 +13,12 @@ use crate::domain::id::DeliveryId;
 use crate::domain::id::Millis;
 use crate::domain::id::PartId;
 use crate::domain::id::StateId;
+use crate::domain::id::TagId;
 use crate::domain::id::TeamId;
 use crate::domain::id::ThreadId;
 use crate::domain::id::TicketTypeId;
 use crate::domain::link::LinkKind;
+use crate::domain::propagation::PropagationCounts;
 use crate::domain::state::StateCategory;
 use crate::domain::thread::ThreadState;
 use crate::domain::ticket_type::Category;
@@ -174,6 +176,59 @@ pub enum PartKind {
         /// Internal label after.
         to_label: String,
     },
+    /// Tags were put on the thread or taken off (OBJ-18).
+    TagsUpdated {
+        /// Put on, with their names at that time.
+        added: Vec<(TagId, String)>,
+        /// Taken off.
+        removed: Vec<(TagId, String)>,
+    },
+    /// Somebody was removed (PAR-4).
+    ParticipantRemoved(ContactId),
+    /// Another thread was merged into this one (MRG-2).
+    MergedPrimary {
+        /// That thread.
+        secondary: ThreadId,
+    },
+    /// This thread was merged into another one (MRG-2).
+    MergedSecondary {
+        /// That thread.
+        primary: ThreadId,
+    },
+    /// A merge was undone (MRG-4); in both threads.
+    Unmerged {
+        /// The other one.
+        other: ThreadId,
+    },
+    /// In a conversation: the Back-office ticket that is shared in it, when it was shared and at each change of its state
+    /// (SHR-4). Holds nothing but what the customer may read.
+    SharedTicket(SharedCard),
+    /// The state was set on linked Customer tickets: the summary (TRK-5).
+    StatePropagated {
+        /// Internal label of the state.
+        label: String,
+        /// What became of them.
+        counts: PropagationCounts,
+    },
+}
+
+/// A shared ticket as its customer sees it at one moment (SHR-4).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SharedCard {
+    /// The ticket.
+    pub ticket: ThreadId,
+    /// Its number.
+    pub number: u64,
+    /// Name of its type.
+    pub type_name: String,
+    /// Category of its state before; the same at the beginning.
+    pub from: StateCategory,
+    /// Category of its state.
+    pub category: StateCategory,
+    /// Customers' label of its state.
+    pub external_label: String,
+    /// Whether this is the moment it was shared.
+    pub first: bool,
 }
 
 /// The other side of a link.
@@ -221,6 +276,14 @@ impl PartKind {
             Self::EntityLinked(_) => "entity_linked",
             Self::EntityUnlinked(_) => "entity_unlinked",
             Self::LinkedTicketStateUpdated { .. } => "linked_ticket_state_updated",
+            Self::TagsUpdated { .. } => "conversation_tags_updated",
+            Self::ParticipantRemoved(_) => "participant_removed",
+            Self::MergedPrimary { .. } => "merged_primary_conversation",
+            Self::MergedSecondary { .. } => "merged_secondary_conversation",
+            Self::Unmerged { .. } => "unmerged",
+            Self::SharedTicket(card) if card.first => "ticket_shared",
+            Self::SharedTicket(_) => "ticket_state_updated_by_admin",
+            Self::StatePropagated { .. } => "ticket_state_propagated",
         }
     }
 
@@ -242,6 +305,12 @@ pub enum Cause {
     Broadcast,
     /// The time of a snooze came (LIF-1).
     SnoozeEnded,
+    /// Threads were merged (MRG-2), or that was undone (MRG-4).
+    Merge,
+    /// A Tracker's state was set on its Customer tickets (TRK-4).
+    Propagation,
+    /// The other side was deleted (TCK-15).
+    Deletion,
 }
 
 impl Cause {
@@ -253,6 +322,9 @@ impl Cause {
             Self::LinkedTicket => "linked_ticket",
             Self::Broadcast => "broadcast",
             Self::SnoozeEnded => "snooze_ended",
+            Self::Merge => "merge",
+            Self::Propagation => "propagation",
+            Self::Deletion => "deletion",
         }
     }
 }
@@ -260,8 +332,8 @@ impl Cause {
 /// What a part that came by email tells beside its text (INTERFACES §6).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EmailFacts {
-    /// The raw message.
-    pub raw: BlobHash,
+    /// The raw message; gone once the part was redacted (OBJ-47).
+    pub raw: Option<BlobHash>,
     /// Its Message-ID without brackets; derived where the message had none (EML-16).
     pub message_id: String,
     /// Subject as decoded and cleaned.
@@ -407,4 +479,6 @@ pub struct Part {
     pub skip_notifications: bool,
     /// Content is gone (OBJ-47).
     pub redacted: bool,
+    /// Put on by agents (OBJ-18).
+    pub tags: Vec<TagId>,
 }

@@ -27,6 +27,14 @@ pub enum Refusal {
         /// Name and what is wrong with it, in words that follow the name.
         fields: Vec<(String, String)>,
     },
+    /// A value that is acceptable but would break the object (PAR-3).
+    #[error("{message}")]
+    Unprocessable {
+        /// The input's name.
+        field: String,
+        /// What is wrong and what would be right.
+        message: String,
+    },
     /// The state of the object does not allow it now.
     #[error("{message}")]
     Conflict {

@@ -5,6 +5,7 @@ use crate::domain::channel_kind::ChannelKind;
 use crate::domain::id::AgentId;
 use crate::domain::id::ContactId;
 use crate::domain::id::Millis;
+use crate::domain::id::TagId;
 use crate::domain::id::TeamId;
 use crate::domain::id::ThreadId;
 use crate::domain::ticket::Ticket;
@@ -103,6 +104,21 @@ pub struct ThreadHint {
     pub reason: String,
 }
 
+/// What a merge did to the thread that was merged, to undo it (MRG-4).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Merge {
+    /// When.
+    pub at: Millis,
+    /// State of this thread before.
+    pub state_before: ThreadState,
+    /// Whom it brought into the primary.
+    pub joined: Vec<ContactId>,
+    /// Tickets whose link went to the primary.
+    pub moved: Vec<ThreadId>,
+    /// Tickets that were linked to both.
+    pub shared: Vec<ThreadId>,
+}
+
 /// A conversation.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Thread {
@@ -154,6 +170,12 @@ pub struct Thread {
     pub last_close_at: Option<Millis>,
     /// Makes this thread a ticket.
     pub ticket: Option<Ticket>,
+    /// Put on by agents (OBJ-18).
+    pub tags: Vec<TagId>,
+    /// How it was merged, while [`Thread::merged_into`] is set.
+    pub merge: Option<Merge>,
+    /// Deleted since then: what is left is a tombstone (TCK-15, DAT-6).
+    pub deleted_at: Option<Millis>,
 }
 
 impl Thread {
@@ -185,7 +207,18 @@ impl Thread {
             last_contact_reply_at: None,
             last_close_at: None,
             ticket: None,
+            tags: Vec::new(),
+            merge: None,
+            deleted_at: None,
         }
+    }
+
+    /// What stays of a deleted thread: its id and when it went (DAT-6). `last_seq` is kept so that no part's place is
+    /// ever given twice.
+    #[must_use]
+    pub fn tombstone(&self, now: Millis) -> Self {
+        let bare = Self::new(self.id, self.initial_channel, self.created_at);
+        Self { state: ThreadState::Closed, updated_at: now, deleted_at: Some(now), last_seq: self.last_seq, ..bare }
     }
 
     /// Participants who have not been removed.
@@ -209,7 +242,11 @@ impl Thread {
     /// At [`PARTICIPANTS_MAX`] nobody is added.
     pub fn join(&mut self, contact: ContactId, external: bool, seq: u64) -> bool {
         if let Some(known) = self.participants.iter_mut().find(|participant| participant.contact == contact) {
-            return known.removed_at.take().is_some();
+            let back = known.removed_at.take().is_some();
+            if back && self.primary_contact().is_none() {
+                self.make_primary(contact);
+            }
+            return back;
         }
         if self.participants.len() >= PARTICIPANTS_MAX {
             return false;
@@ -226,6 +263,31 @@ impl Thread {
             removed_at: None,
         };
         self.participants.push(joined);
+        true
+    }
+
+    /// Removes a contact; the next one becomes primary where they were it. Returns whether they took part.
+    pub fn leave(&mut self, contact: ContactId, now: Millis) -> bool {
+        let takes_part = |known: &&mut Participant| known.contact == contact && known.removed_at.is_none();
+        let Some(entry) = self.participants.iter_mut().find(takes_part) else { return false };
+        entry.removed_at = Some(now);
+        let was_primary = std::mem::take(&mut entry.primary);
+        let next = self.current_participants().next().map(|known| known.contact);
+        if let Some(next) = next.filter(|_| was_primary) {
+            self.make_primary(next);
+        }
+        true
+    }
+
+    /// Makes a participant the one the messenger serves (PAR-2), first in the list. Returns whether they take part.
+    pub fn make_primary(&mut self, contact: ContactId) -> bool {
+        if !self.current_participants().any(|known| known.contact == contact) {
+            return false;
+        }
+        for known in &mut self.participants {
+            known.primary = known.contact == contact;
+        }
+        self.participants.sort_by_key(|known| !known.primary);
         true
     }
 
@@ -252,6 +314,20 @@ impl Thread {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn par_2_the_next_one_becomes_primary_when_the_primary_leaves() {
+        let mut thread = Thread::new(ThreadId(1), ChannelKind::Email, Millis(0));
+        for contact in 1..=3 {
+            thread.join(ContactId(contact), false, contact);
+        }
+        assert!(thread.make_primary(ContactId(3)));
+        assert!(thread.leave(ContactId(3), Millis(9)));
+        assert!(!thread.leave(ContactId(3), Millis(9)) && !thread.make_primary(ContactId(3)));
+        assert_eq!(thread.primary_contact(), Some(ContactId(1)));
+        assert!(thread.join(ContactId(3), false, 9), "taken back");
+        assert_eq!(thread.participants.iter().filter(|known| known.primary).count(), 1);
+    }
 
     #[test]
     fn the_first_to_join_is_primary_and_an_external_sender_sees_nothing_earlier() {

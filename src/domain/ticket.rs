@@ -4,6 +4,7 @@ use crate::domain::attribute::Value;
 use crate::domain::id::AttributeId;
 use crate::domain::id::Millis;
 use crate::domain::id::StateId;
+use crate::domain::id::ThreadId;
 use crate::domain::id::TicketTypeId;
 use crate::domain::refusal::Refusal;
 use crate::domain::state::StateCategory;
@@ -69,6 +70,8 @@ pub struct Ticket {
     pub last_resolved_at: Option<Millis>,
     /// Linked conversations and Customer tickets of a Tracker.
     pub customer_reports: u64,
+    /// The conversation in which a Back-office ticket is shared (SHR-2).
+    pub shared_in: Option<ThreadId>,
 }
 
 impl Ticket {

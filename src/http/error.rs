@@ -145,6 +145,10 @@ impl From<Refusal> for ApiError {
                 let message = Refusal::Fields { fields: fields.clone() }.to_string();
                 Self { fields, ..Self::invalid("parameter_invalid", message) }
             }
+            Refusal::Unprocessable { field, message } => {
+                let (status, code) = (StatusCode::UNPROCESSABLE_ENTITY, "parameter_invalid");
+                Self { status, code, message, field: Some(field), fields: Vec::new(), retry_after_s: None }
+            }
             Refusal::Conflict { message } => Self::new(StatusCode::CONFLICT, "conflict", message),
             Refusal::Forbidden { message } => Self::forbidden(message),
             Refusal::TooMany { retry_after_s } => Self::too_many(retry_after_s),

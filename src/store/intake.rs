@@ -46,7 +46,7 @@ pub fn by_message_id(tx: &dyn ReadTx, message_id: &str, limit: usize) -> Result<
 pub fn of_raw(tx: &dyn ReadTx, raw: BlobHash, limit: usize) -> Result<Vec<IntakeRow>> {
     let owners = blob_refs::owners(tx, raw, limit)?.into_iter();
     let rows = owners.map(|owner| get(tx, IntakeId(owner))).collect::<Result<Vec<_>>>()?;
-    Ok(rows.into_iter().flatten().filter(|row| row.raw == raw).collect())
+    Ok(rows.into_iter().flatten().filter(|row| row.raw == Some(raw)).collect())
 }
 
 /// Arrivals, newest first; `before` is the last one of the page before.

@@ -40,9 +40,11 @@ use crate::domain::id::ContactId;
 use crate::domain::id::DeliveryId;
 use crate::domain::id::EventSeq;
 use crate::domain::id::IntakeId;
+use crate::domain::id::JobId;
 use crate::domain::id::Millis;
 use crate::domain::id::PartId;
 use crate::domain::id::StateId;
+use crate::domain::id::TagId;
 use crate::domain::id::TeamId;
 use crate::domain::id::ThreadId;
 use crate::domain::id::TicketTypeId;
@@ -61,8 +63,14 @@ use crate::domain::part::LinkedEntity;
 use crate::domain::part::Part;
 use crate::domain::part::PartKind;
 use crate::domain::part::PlacedBy;
+use crate::domain::part::SharedCard;
+use crate::domain::propagation::Propagation;
+use crate::domain::propagation::PropagationCounts;
 use crate::domain::state::StateCategory;
 use crate::domain::state::TicketState;
+use crate::domain::tag::Tag;
+use crate::domain::team::Team;
+use crate::domain::thread::Merge;
 use crate::domain::thread::Participant;
 use crate::domain::thread::Priority;
 use crate::domain::thread::Thread;
@@ -84,6 +92,7 @@ use crate::store::agents;
 use crate::store::blob_refs;
 use crate::store::broadcasts;
 use crate::store::captured;
+use crate::store::chores;
 use crate::store::client_ids;
 use crate::store::cross_posts;
 use crate::store::cursors;
@@ -101,6 +110,8 @@ use crate::store::requests::Answered;
 use crate::store::requests::KeptAnswer;
 use crate::store::save::Change;
 use crate::store::save::save;
+use crate::store::tags;
+use crate::store::teams;
 use crate::store::threads;
 use crate::store::ticket_types;
 use crate::store::uploads;
@@ -114,6 +125,8 @@ pub(crate) const CONVERSATION: ThreadId = ThreadId(41);
 pub(crate) const BACK_OFFICE: ThreadId = ThreadId(42);
 pub(crate) const TRACKER: ThreadId = ThreadId(43);
 pub(crate) const BROADCAST: BroadcastId = BroadcastId(51);
+pub(crate) const TAG: TagId = TagId(61);
+pub(crate) const DELETED: ThreadId = ThreadId(45);
 pub(crate) const FIRST_PART: u64 = 101;
 pub(crate) const FIRST_DELIVERY: u64 = 201;
 /// A queued status mail to Ben.
@@ -157,6 +170,7 @@ pub(crate) fn contacts() -> Vec<Contact> {
         last_seen_at: Some(at(1)),
         last_replied_at: Some(at(2)),
         last_contacted_at: Some(at(3)),
+        tags: vec![TAG],
         ..Contact::new(ANA, ContactRole::User, at(0))
     };
     let ben = Contact {
@@ -271,6 +285,7 @@ fn ticket(number: u64, category: Category) -> Ticket {
         first_resolved_at: Some(at(6)),
         last_resolved_at: Some(at(7)),
         customer_reports: 3,
+        shared_in: Some(CONVERSATION),
     }
 }
 
@@ -298,6 +313,7 @@ pub(crate) fn all_threads() -> Vec<Thread> {
         last_admin_reply_at: Some(at(3)),
         last_contact_reply_at: Some(at(4)),
         last_close_at: Some(at(5)),
+        tags: vec![TAG],
         ..conversation
     };
     let back_office = Thread {
@@ -311,9 +327,17 @@ pub(crate) fn all_threads() -> Vec<Thread> {
         state: ThreadState::Closed,
         merged_into: Some(CONVERSATION),
         automatic: true,
+        merge: Some(Merge {
+            at: at(6),
+            state_before: ThreadState::Snoozed(Some(at(7))),
+            joined: vec![BEN],
+            moved: vec![TRACKER],
+            shared: vec![BACK_OFFICE],
+        }),
         ..thread(ThreadId(44), 0)
     };
-    vec![conversation, back_office, tracker, merged]
+    let deleted = thread(DELETED, 3).tombstone(at(8));
+    vec![conversation, back_office, tracker, merged, deleted]
 }
 
 fn form(state: FormState) -> FormCard {
@@ -366,6 +390,24 @@ pub(crate) fn kinds() -> Vec<PartKind> {
         PartKind::TicketFormSent(form(FormState::Withdrawn)),
         PartKind::TicketFormSubmitted { form: Some(PartId(FIRST_PART)), ticket: BACK_OFFICE, number: 1 },
         PartKind::TicketFormWithdrawn { form: PartId(FIRST_PART) },
+        PartKind::TagsUpdated { added: vec![(TAG, "VIP".to_owned())], removed: vec![(TagId(60), "old".to_owned())] },
+        PartKind::ParticipantRemoved(BEN),
+        PartKind::MergedPrimary { secondary: ThreadId(44) },
+        PartKind::MergedSecondary { primary: CONVERSATION },
+        PartKind::Unmerged { other: ThreadId(44) },
+        PartKind::SharedTicket(SharedCard {
+            ticket: BACK_OFFICE,
+            number: 1,
+            type_name: "Billing".to_owned(),
+            from: StateCategory::Submitted,
+            category: StateCategory::InProgress,
+            external_label: "In progress".to_owned(),
+            first: true,
+        }),
+        PartKind::StatePropagated {
+            label: "Resolved".to_owned(),
+            counts: PropagationCounts { changed: 1, matched: 2, left_out: 3, required_to_close: 4, no_state: 5 },
+        },
     ]
 }
 
@@ -392,12 +434,13 @@ pub(crate) fn part(thread: ThreadId, seq: u64, id: u64, kind: PartKind) -> Part 
         cross_posted_from: None,
         skip_notifications: false,
         redacted: false,
+        tags: Vec::new(),
     }
 }
 
 fn email_facts(bounce: Option<BounceFacts>) -> EmailFacts {
     EmailFacts {
-        raw: blob(RAW),
+        raw: Some(blob(RAW)),
         message_id: "first@example.com".to_owned(),
         subject: Some("hello".to_owned()),
         addresses: vec![
@@ -436,6 +479,7 @@ pub(crate) fn parts() -> Vec<Part> {
     parts[0].channel = ChannelKind::Email;
     parts[0].external_sender = true;
     parts[0].client_id = Some("client-1".to_owned());
+    parts[0].tags = vec![TAG];
     parts[1].author = Author::Agent { id: AGENT, name: "Ria".to_owned() };
     parts[1].cross_posted_from = Some((BACK_OFFICE, PartId(160)));
     parts[1].ticket_state = Some(StateCategory::Resolved);
@@ -478,6 +522,12 @@ pub(crate) fn events() -> Vec<Event> {
         EventKind::FormRequested { part, part_seq },
         EventKind::FormSubmitted { part, part_seq },
         EventKind::FormWithdrawn { part, part_seq },
+        EventKind::Merged { primary: CONVERSATION },
+        EventKind::Unmerged { primary: CONVERSATION },
+        EventKind::Deleted { number: Some(2) },
+        EventKind::PartRedacted { part, part_seq },
+        EventKind::PartTagged { part, part_seq, tag: TAG, added: true },
+        EventKind::ContactTagged { contact: ANA, tag: TAG, added: false },
     ];
     let event = |kind| Event {
         kind,
@@ -583,7 +633,7 @@ pub(crate) fn intake_rows() -> Vec<IntakeRow> {
     ];
     let row = |(id, result)| IntakeRow {
         id: IntakeId(id),
-        raw: blob(RAW),
+        raw: Some(blob(RAW)),
         raw_bytes: 25,
         at: at(id),
         source: "lmtp 127.0.0.1:1".to_owned(),
@@ -613,7 +663,13 @@ pub(crate) fn uploads() -> Vec<Upload> {
 }
 
 pub(crate) fn links() -> Vec<Link> {
-    let link = |from_ticket, to_thread, kind| Link { from_ticket, to_thread, kind, created_at: at(1) };
+    let link = |from_ticket, to_thread, kind| Link {
+        from_ticket,
+        to_thread,
+        kind,
+        created_at: at(1),
+        created_by: Some(AGENT),
+    };
     vec![
         link(TRACKER, CONVERSATION, LinkKind::Tracker),
         link(TRACKER, BACK_OFFICE, LinkKind::BackOfficeTracker),
@@ -630,12 +686,38 @@ pub(crate) fn answered() -> Answered {
     Answered { key: [7; 32], body: [8; 32], created_at: at(1), answer: Some(answer) }
 }
 
+pub(crate) fn tag() -> Tag {
+    Tag { id: TAG, name: "VIP".to_owned(), created_at: at(1) }
+}
+
+pub(crate) fn team() -> Team {
+    Team { id: TeamId(29), name: "Billing".to_owned(), agents: vec![AGENT], created_at: at(1) }
+}
+
+pub(crate) fn propagation(id: u64, finished_at: Option<Millis>) -> Propagation {
+    Propagation {
+        id: JobId(id),
+        tracker: TRACKER,
+        to: StateId(34),
+        agent: AGENT,
+        agent_name: "Ria".to_owned(),
+        resolved_too: true,
+        skip_notifications: true,
+        started_at: at(1),
+        finished_at,
+        cursor: Some(CONVERSATION),
+        counts: PropagationCounts { changed: 1, ..PropagationCounts::default() },
+    }
+}
+
 /// Writes the workspace into an empty store.
 pub(crate) fn fill(tx: &mut dyn WriteTx) -> Result<()> {
     meta::put_workspace_id(tx, "dg1")?;
     meta::put_secret(tx, "reply", b"secret")?;
     agents::put(tx, &agent())?;
     agents::put_token(tx, &token())?;
+    tags::put(tx, &tag())?;
+    teams::put(tx, &team())?;
     states().iter().try_for_each(|state| ticket_types::put_state(tx, state))?;
     ticket_types::put(tx, &ticket_type())?;
     assert_eq!((threads::next_ticket_number(tx)?, threads::next_ticket_number(tx)?), (1, 2));
@@ -645,6 +727,10 @@ pub(crate) fn fill(tx: &mut dyn WriteTx) -> Result<()> {
     captured::put(tx, DeliveryId(FIRST_DELIVERY + 2), blob(CAPTURED))?;
     cross_posts::put(tx, PartId(160), BACK_OFFICE, CONVERSATION)?;
     links().iter().try_for_each(|link| links::put(tx, link))?;
+    chores::set_redaction(tx, PartId(160), true)?;
+    chores::set_purge(tx, DELETED, true)?;
+    chores::put_propagation(tx, &propagation(71, None))?;
+    chores::put_propagation(tx, &propagation(72, Some(at(2))))?;
     message_ids::put(tx, "first@example.com", CONVERSATION)?;
     intake_rows().iter().try_for_each(|row| intake::put(tx, row))?;
     intake::claim(tx, b"raw and recipients", IntakeId(301))?;

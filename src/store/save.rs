@@ -114,7 +114,7 @@ mod tests {
                     assert_eq!(contacts::get(tx, contact.id)?.as_ref(), Some(contact));
                 }
                 for thread in &change.threads {
-                    assert_eq!(threads::get(tx, thread.id)?.as_ref(), Some(thread));
+                    assert_eq!(threads::even_deleted(tx, thread.id)?.as_ref(), Some(thread));
                 }
                 for part in &change.parts {
                     assert_eq!(parts::get(tx, part.thread, part.seq)?.as_ref(), Some(part));

@@ -107,6 +107,32 @@ pub const CAPTURED: Table = Table("captured");
 /// part → ticket ++ linked thread served last: cross-posts under way (BKO-22).
 pub const CROSS_POSTS: Table = Table("cross_posts");
 
+/// tag → record.
+pub const TAGS: Table = Table("tags");
+/// name in lower case: index of [`TAGS`].
+pub const TAGS_BY_NAME: Table = Table("tags_by_name");
+/// tag ++ thread: index of [`THREADS`].
+pub const THREADS_BY_TAG: Table = Table("threads_by_tag");
+/// tag ++ part: index of [`PARTS`].
+pub const PARTS_BY_TAG: Table = Table("parts_by_tag");
+/// tag ++ contact: index of [`CONTACTS`].
+pub const CONTACTS_BY_TAG: Table = Table("contacts_by_tag");
+/// team → record.
+pub const TEAMS: Table = Table("teams");
+
+/// primary ++ thread merged into it: index of [`THREADS`] (MRG-2).
+pub const MERGED: Table = Table("merged");
+/// note ++ its copy: index of [`PARTS`] that were cross-posted (BKO-22).
+pub const COPIES: Table = Table("copies");
+/// note that was redacted and has copies left to be redacted → nothing (BKO-23).
+pub const REDACTIONS: Table = Table("redactions");
+/// deleted thread of which something is left to be removed → nothing (TCK-15).
+pub const PURGES: Table = Table("purges");
+/// job → record: states set on the Customer tickets of a Tracker (TRK-5).
+pub const PROPAGATIONS: Table = Table("propagations");
+/// job: index of the [`PROPAGATIONS`] that run.
+pub const PROPAGATIONS_RUNNING: Table = Table("propagations_running");
+
 /// broadcast → record.
 pub const BROADCASTS: Table = Table("broadcasts");
 /// broadcast: index of the [`BROADCASTS`] that run.
@@ -185,6 +211,18 @@ pub const ALL: &[Table] = &[
     PENDING_STATUS,
     CAPTURED,
     CROSS_POSTS,
+    TAGS,
+    TAGS_BY_NAME,
+    THREADS_BY_TAG,
+    PARTS_BY_TAG,
+    CONTACTS_BY_TAG,
+    TEAMS,
+    MERGED,
+    COPIES,
+    REDACTIONS,
+    PURGES,
+    PROPAGATIONS,
+    PROPAGATIONS_RUNNING,
     BROADCASTS,
     BROADCASTS_RUNNING,
     BROADCASTS_BY_TRACKER,

@@ -13,12 +13,30 @@ use crate::store::meta;
 use crate::store::record;
 use crate::store::tables;
 
-/// The thread of that id.
+/// The thread of that id, unless it was deleted (TCK-15).
 ///
 /// # Errors
 /// `Corrupt` for a damaged record; so do all functions here.
 pub fn get(tx: &dyn ReadTx, id: ThreadId) -> Result<Option<Thread>> {
+    Ok(even_deleted(tx, id)?.filter(|thread| thread.deleted_at.is_none()))
+}
+
+/// The thread of that id; of a deleted one, its tombstone.
+///
+/// # Errors
+/// `Corrupt`.
+pub fn even_deleted(tx: &dyn ReadTx, id: ThreadId) -> Result<Option<Thread>> {
     record::get(tx, &key::one(id.0))
+}
+
+/// Threads merged into this one, oldest first (MRG-2).
+///
+/// # Errors
+/// `Corrupt`.
+pub fn merged_into(tx: &dyn ReadTx, primary: ThreadId, limit: usize) -> Result<Vec<Thread>> {
+    let prefix = key::one(primary.0);
+    let rows = tx.scan(tables::MERGED, &prefix, &key::prefix_end(&prefix), limit)?;
+    record::load(tx, tables::MERGED, rows)
 }
 
 /// Threads by last change, newest first; `before` is the last one of the page before.

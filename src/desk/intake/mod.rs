@@ -64,7 +64,8 @@ impl MailDoor for Desk {
 impl Desk {
     /// Takes a quarantined message in again; on success its row gets the new result.
     pub(crate) async fn take_again(&self, row: &IntakeRow) -> Result<Accepted, NotAccepted> {
-        let (facts, hash) = (Facts::of_row(row), row.raw);
+        let hash = row.raw.ok_or_else(|| NotAccepted::Policy("the message is gone".to_owned()))?;
+        let facts = Facts::of_row(row);
         let taken = self.off_the_loop(move |inner| {
             let raw = inner.blobs.get_blocking(hash)?;
             Ok(inner.read(facts, &raw, hash))

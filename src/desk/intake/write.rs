@@ -13,6 +13,7 @@ use crate::desk::intake::intake_id;
 use crate::desk::intake::place::Place;
 use crate::desk::intake::place::place;
 use crate::desk::intake::reading::Reading;
+use crate::desk::participants::join;
 use crate::domain::address::Address;
 use crate::domain::attachment::BlobHash;
 use crate::domain::channel_kind::ChannelKind;
@@ -171,15 +172,41 @@ impl Inner {
         change: &mut Change,
     ) -> store::Result<Part> {
         let seq = draft.thread.last_seq.saturating_add(1);
-        let external = seq > 1 && draft.thread.participant(contact.id).is_none_or(|known| known.external);
-        if draft.thread.join(contact.id, seq > 1, seq) && seq > 1 {
+        let known = draft.thread.participant(contact.id);
+        // Who was removed stays so until a participant puts them in Cc; their words are still heard (PAR-4).
+        let removed = known.is_some_and(|known| known.removed_at.is_some());
+        let external = seq > 1 && known.is_none_or(|known| known.external || removed);
+        if !removed && draft.thread.join(contact.id, seq > 1, seq) && seq > 1 {
             draft.note(EventKind::ConversationUpdated, None);
         }
         let new =
             NewPart { kind: PartKind::Comment, author: contact_author(contact), external_sender: external, ..new };
         let comment = Comment { contact, skip_notifications: false, answerable: reading.may_answer };
-        self.contact_commented(tx, draft, new, &comment, change)
+        let part = self.contact_commented(tx, draft, new, &comment, change)?;
+        if !removed && !external {
+            take_back(tx, draft, reading, &contact_author(contact))?;
+        }
+        Ok(part)
     }
+}
+
+/// Removed participants whom a participant put in To or Cc take part again (PAR-4).
+fn take_back(tx: &dyn ReadTx, draft: &mut Draft, reading: &Reading, by: &Author) -> store::Result<()> {
+    let gone: Vec<ContactId> = draft
+        .thread
+        .participants
+        .iter()
+        .filter(|known| known.removed_at.is_some())
+        .map(|known| known.contact)
+        .collect();
+    for id in gone {
+        let address = store::contacts::get(tx, id)?.and_then(|contact| contact.email);
+        let mut named = reading.message.to.iter().chain(&reading.message.cc);
+        if address.is_some_and(|address| named.any(|named| named.address == address)) {
+            join(draft, id, by)?;
+        }
+    }
+    Ok(())
 }
 
 /// Mail that is not human: kept where it belongs, and nothing else happens (EML-27).
@@ -304,12 +331,15 @@ fn duplicate(
     (id, first): (IntakeId, IntakeId),
     at: &At,
 ) -> store::Result<Accepted> {
-    let thread = match store::intake::get(tx, first)?.map(|row| row.result) {
-        Some(IntakeResult::Part { thread, .. } | IntakeResult::Duplicate { thread, .. }) => thread,
+    let known = store::intake::get(tx, first)?;
+    let thread = match known.as_ref().map(|row| &row.result) {
+        Some(IntakeResult::Part { thread, .. } | IntakeResult::Duplicate { thread, .. }) => *thread,
         Some(IntakeResult::Own | IntakeResult::Quarantined { .. }) | None => ThreadId::default(),
     };
     let result = IntakeResult::Duplicate { of: first, thread };
-    keep_row(tx, &row(taken, Some(reading), id, result, at))?;
+    // What was redacted or deleted does not come back with the next copy (OBJ-47, EML-18).
+    let raw = known.and_then(|known| known.raw).map(|_| taken.raw);
+    keep_row(tx, &IntakeRow { raw, ..row(taken, Some(reading), id, result, at) })?;
     Ok(Accepted::Duplicate(thread))
 }
 
@@ -364,7 +394,7 @@ fn keep_row(tx: &mut dyn WriteTx, row: &IntakeRow) -> store::Result<()> {
 fn row(taken: &Taken, reading: Option<&Reading>, id: IntakeId, result: IntakeResult, at: &At) -> IntakeRow {
     IntakeRow {
         id,
-        raw: taken.raw,
+        raw: Some(taken.raw),
         raw_bytes: taken.raw_bytes,
         at: at.now,
         source: taken.facts.source.clone(),
@@ -398,7 +428,7 @@ fn email_facts(
         list.iter().map(entry).collect::<Vec<_>>()
     };
     EmailFacts {
-        raw: taken.raw,
+        raw: Some(taken.raw),
         message_id: reading.candidates.own_id.as_str().to_owned(),
         subject: (!message.subject.is_empty()).then(|| message.subject.clone()),
         addresses: fields.into_iter().flat_map(named).collect(),

@@ -2,7 +2,9 @@
 
 mod broadcast;
 mod forms;
+mod links;
 mod mail;
+mod merging;
 mod outbox;
 mod talk;
 mod ticket;
@@ -37,6 +39,7 @@ use crate::domain::id::TicketTypeId;
 use crate::domain::part::Part;
 use crate::domain::part::PartKind;
 use crate::domain::state::StateCategory;
+use crate::domain::ticket_rules::TicketRules;
 use crate::domain::ticket_type::Category;
 use crate::store::Store;
 use crate::template::TemplateSet;
@@ -59,6 +62,11 @@ pub(super) fn address(text: &str) -> Address {
 
 impl Story {
     pub(super) async fn begin() -> Self {
+        Self::with(TicketRules::default()).await
+    }
+
+    /// The same with other settings of tickets.
+    pub(super) async fn with(tickets: TicketRules) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let clock = Clock::standing_at(NOW);
         let files = Files::open(dir.path(), clock.clone()).unwrap();
@@ -74,6 +82,7 @@ impl Story {
             state_mail_settle: Duration::from_secs(10),
             identity: IdentitySettings { enforced: false, secret: Some(b"secret".to_vec()) },
             disk_reserve_bytes: 0,
+            tickets,
         };
         let templates = TemplateSet::new(Templates::load(None).unwrap());
         let desk = Desk::open(Store::in_memory().unwrap(), files, clock, templates, settings).await.unwrap();

@@ -24,6 +24,7 @@ use crate::domain::address::Address;
 use crate::domain::agent::AgentRole;
 use crate::domain::agent::Scope;
 use crate::domain::id::Millis;
+use crate::domain::ticket_rules::TicketRules;
 use crate::http::Api;
 use crate::http::RateLimits;
 use crate::http::router;
@@ -112,6 +113,7 @@ fn settings() -> Settings {
         state_mail_settle: Duration::from_secs(10),
         identity: IdentitySettings::default(),
         disk_reserve_bytes: 0,
+        tickets: TicketRules::default(),
     }
 }
 

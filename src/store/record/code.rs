@@ -83,7 +83,7 @@ codes! {
     BroadcastStep { Started = 0, Finished = 1 }
     LinkKind { BackOffice = 0, Tracker = 1, BackOfficeTracker = 2 }
     AddressField { From = 0, To = 1, Cc = 2, ReplyTo = 3 }
-    Cause { CustomerReply = 0, LinkedTicket = 1, Broadcast = 2, SnoozeEnded = 3 }
+    Cause { CustomerReply = 0, LinkedTicket = 1, Broadcast = 2, SnoozeEnded = 3, Merge = 4, Propagation = 5, Deletion = 6 }
     PlacedBy {
         ReplyToken = 0, OurMessageId = 1, InReplyTo = 2, References = 3, NamedEarlier = 4, Bounce = 5, NewThread = 6
     }

@@ -4,6 +4,7 @@ use crate::domain::contact::Contact;
 use crate::domain::contact::ContactRole;
 use crate::domain::id::ContactId;
 use crate::domain::id::Millis;
+use crate::domain::id::TagId;
 use crate::store::engine::Table;
 use crate::store::facts;
 use crate::store::key;
@@ -40,6 +41,7 @@ pub(crate) struct StoredContact {
     last_seen_at: Option<u64>,
     last_replied_at: Option<u64>,
     last_contacted_at: Option<u64>,
+    tags: Vec<u64>,
 }
 
 /// Beginning of the rows of [`tables::CONTACTS_BY_EMAIL`] of one address; an address holds no control characters.
@@ -54,6 +56,7 @@ impl Record for Contact {
         tables::CONTACTS_BY_EXTERNAL_ID,
         tables::CONTACTS_BY_UPDATED,
         tables::CONTACTS_BY_FACT,
+        tables::CONTACTS_BY_TAG,
     ];
     type Stored = StoredContact;
 
@@ -67,8 +70,9 @@ impl Record for Contact {
             (tables::CONTACTS_BY_EMAIL, row)
         });
         let external_id = self.external_id.as_ref().map(|id| (tables::CONTACTS_BY_EXTERNAL_ID, id.as_bytes().to_vec()));
+        let tags = self.tags.iter().map(|tag| (tables::CONTACTS_BY_TAG, key::two(tag.0, self.id.0)));
         let updated = (tables::CONTACTS_BY_UPDATED, key::two(self.updated_at.0, self.id.0));
-        let named = email.into_iter().chain(external_id).chain([updated]);
+        let named = email.into_iter().chain(external_id).chain([updated]).chain(tags);
         named.chain(facts::rows_of_contact(self)).collect()
     }
 
@@ -101,6 +105,7 @@ impl Record for Contact {
             last_seen_at: self.last_seen_at.map(|at| at.0),
             last_replied_at: self.last_replied_at.map(|at| at.0),
             last_contacted_at: self.last_contacted_at.map(|at| at.0),
+            tags: self.tags.iter().map(|tag| tag.0).collect(),
         }
     }
 
@@ -125,6 +130,7 @@ impl Record for Contact {
             last_seen_at: stored.last_seen_at.map(Millis),
             last_replied_at: stored.last_replied_at.map(Millis),
             last_contacted_at: stored.last_contacted_at.map(Millis),
+            tags: stored.tags.into_iter().map(TagId).collect(),
         })
     }
 }

@@ -14,7 +14,7 @@ use serde::Serialize;
 
 #[derive(Serialize, Deserialize)]
 pub(crate) struct StoredEmailFacts {
-    raw: [u8; 32],
+    raw: Option<[u8; 32]>,
     message_id: String,
     subject: Option<String>,
     addresses: Vec<(u8, Option<String>, String)>,
@@ -41,7 +41,7 @@ impl From<&EmailFacts> for StoredEmailFacts {
     fn from(facts: &EmailFacts) -> Self {
         let addresses = facts.addresses.iter();
         Self {
-            raw: facts.raw.0,
+            raw: facts.raw.map(|blob| blob.0),
             message_id: facts.message_id.clone(),
             subject: facts.subject.clone(),
             addresses: addresses.map(|(field, name, text)| (field.code(), name.clone(), text.clone())).collect(),
@@ -86,7 +86,7 @@ impl StoredEmailFacts {
     pub(crate) fn restore(self) -> Restored<EmailFacts> {
         let address = |(field, name, text)| Ok((AddressField::of(field)?, name, text));
         Ok(EmailFacts {
-            raw: BlobHash(self.raw),
+            raw: self.raw.map(BlobHash),
             message_id: self.message_id,
             subject: self.subject,
             addresses: self.addresses.into_iter().map(address).collect::<Restored<_>>()?,

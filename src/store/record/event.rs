@@ -11,6 +11,7 @@ use crate::domain::id::EventSeq;
 use crate::domain::id::IntakeId;
 use crate::domain::id::Millis;
 use crate::domain::id::PartId;
+use crate::domain::id::TagId;
 use crate::domain::id::ThreadId;
 use crate::domain::part::Cause;
 use crate::domain::state::StateCategory;
@@ -65,6 +66,12 @@ enum StoredEventKind {
     FormRequested { part: u64, part_seq: u64 },
     FormSubmitted { part: u64, part_seq: u64 },
     FormWithdrawn { part: u64, part_seq: u64 },
+    Merged { primary: u64 },
+    Unmerged { primary: u64 },
+    Deleted { number: Option<u64> },
+    PartRedacted { part: u64, part_seq: u64 },
+    PartTagged { part: u64, part_seq: u64, tag: u64, added: bool },
+    ContactTagged { contact: u64, tag: u64, added: bool },
 }
 
 impl From<&EventKind> for StoredEventKind {
@@ -88,6 +95,16 @@ impl From<&EventKind> for StoredEventKind {
             EventKind::FormRequested { part, part_seq } => Self::FormRequested { part: part.0, part_seq: *part_seq },
             EventKind::FormSubmitted { part, part_seq } => Self::FormSubmitted { part: part.0, part_seq: *part_seq },
             EventKind::FormWithdrawn { part, part_seq } => Self::FormWithdrawn { part: part.0, part_seq: *part_seq },
+            EventKind::Merged { primary } => Self::Merged { primary: primary.0 },
+            EventKind::Unmerged { primary } => Self::Unmerged { primary: primary.0 },
+            EventKind::Deleted { number } => Self::Deleted { number: *number },
+            EventKind::PartRedacted { part, part_seq } => Self::PartRedacted { part: part.0, part_seq: *part_seq },
+            EventKind::PartTagged { part, part_seq, tag, added } => {
+                Self::PartTagged { part: part.0, part_seq: *part_seq, tag: tag.0, added: *added }
+            }
+            EventKind::ContactTagged { contact, tag, added } => {
+                Self::ContactTagged { contact: contact.0, tag: tag.0, added: *added }
+            }
         }
     }
 }
@@ -115,6 +132,16 @@ impl StoredEventKind {
             Self::FormRequested { part, part_seq } => EventKind::FormRequested { part: PartId(part), part_seq },
             Self::FormSubmitted { part, part_seq } => EventKind::FormSubmitted { part: PartId(part), part_seq },
             Self::FormWithdrawn { part, part_seq } => EventKind::FormWithdrawn { part: PartId(part), part_seq },
+            Self::Merged { primary } => EventKind::Merged { primary: ThreadId(primary) },
+            Self::Unmerged { primary } => EventKind::Unmerged { primary: ThreadId(primary) },
+            Self::Deleted { number } => EventKind::Deleted { number },
+            Self::PartRedacted { part, part_seq } => EventKind::PartRedacted { part: PartId(part), part_seq },
+            Self::PartTagged { part, part_seq, tag, added } => {
+                EventKind::PartTagged { part: PartId(part), part_seq, tag: TagId(tag), added }
+            }
+            Self::ContactTagged { contact, tag, added } => {
+                EventKind::ContactTagged { contact: ContactId(contact), tag: TagId(tag), added }
+            }
         })
     }
 }

@@ -25,7 +25,7 @@ use serde::Serialize;
 #[derive(Serialize, Deserialize)]
 pub(crate) struct StoredIntakeRow {
     id: u64,
-    raw: [u8; 32],
+    raw: Option<[u8; 32]>,
     raw_bytes: u64,
     at: u64,
     source: String,
@@ -83,10 +83,8 @@ impl Record for IntakeRow {
 
     fn rows(&self) -> Vec<(Table, Vec<u8>)> {
         let by_message_id = key::joined(&[&key::hash16(&self.message_id), &self.key()]);
-        let mut rows = vec![
-            (tables::INTAKE_BY_MESSAGE_ID, by_message_id),
-            (tables::BLOB_REFS, blob_refs::row(self.raw, self.id.0)),
-        ];
+        let mut rows = vec![(tables::INTAKE_BY_MESSAGE_ID, by_message_id)];
+        rows.extend(self.raw.map(|raw| (tables::BLOB_REFS, blob_refs::row(raw, self.id.0))));
         if matches!(self.result, IntakeResult::Quarantined { .. }) {
             rows.push((tables::QUARANTINE, self.key()));
         }
@@ -100,7 +98,7 @@ impl Record for IntakeRow {
     fn to_stored(&self) -> StoredIntakeRow {
         StoredIntakeRow {
             id: self.id.0,
-            raw: self.raw.0,
+            raw: self.raw.map(|blob| blob.0),
             raw_bytes: self.raw_bytes,
             at: self.at.0,
             source: self.source.clone(),
@@ -116,7 +114,7 @@ impl Record for IntakeRow {
     fn from_stored(stored: StoredIntakeRow) -> Restored<Self> {
         Ok(Self {
             id: IntakeId(stored.id),
-            raw: BlobHash(stored.raw),
+            raw: stored.raw.map(BlobHash),
             raw_bytes: stored.raw_bytes,
             at: Millis(stored.at),
             source: stored.source,

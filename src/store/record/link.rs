@@ -1,5 +1,6 @@
 //! Stored form of links.
 
+use crate::domain::id::AgentId;
 use crate::domain::id::Millis;
 use crate::domain::id::ThreadId;
 use crate::domain::link::Link;
@@ -19,6 +20,7 @@ pub(crate) struct StoredLink {
     to_thread: u64,
     kind: u8,
     created_at: u64,
+    created_by: Option<u64>,
 }
 
 impl Record for Link {
@@ -40,6 +42,7 @@ impl Record for Link {
             to_thread: self.to_thread.0,
             kind: self.kind.code(),
             created_at: self.created_at.0,
+            created_by: self.created_by.map(|agent| agent.0),
         }
     }
 
@@ -49,6 +52,7 @@ impl Record for Link {
             to_thread: ThreadId(stored.to_thread),
             kind: LinkKind::of(stored.kind)?,
             created_at: Millis(stored.created_at),
+            created_by: stored.created_by.map(AgentId),
         })
     }
 }

@@ -10,6 +10,7 @@ use crate::domain::id::BroadcastId;
 use crate::domain::id::ContactId;
 use crate::domain::id::Millis;
 use crate::domain::id::PartId;
+use crate::domain::id::TagId;
 use crate::domain::id::ThreadId;
 use crate::domain::part::Author;
 use crate::domain::part::Cause;
@@ -52,6 +53,7 @@ pub(crate) struct StoredPart {
     cross_posted_from: Option<(u64, u64)>,
     skip_notifications: bool,
     redacted: bool,
+    tags: Vec<u64>,
 }
 
 /// Append only.
@@ -135,7 +137,7 @@ impl From<StoredAttachment> for Attachment {
 
 impl Record for Part {
     const TABLE: Table = tables::PARTS;
-    const INDEXES: &'static [Table] = &[tables::PART_BY_ID, tables::BLOB_REFS];
+    const INDEXES: &'static [Table] = &[tables::PART_BY_ID, tables::BLOB_REFS, tables::COPIES, tables::PARTS_BY_TAG];
     type Stored = StoredPart;
 
     fn key(&self) -> Vec<u8> {
@@ -144,9 +146,12 @@ impl Record for Part {
 
     fn rows(&self) -> Vec<(Table, Vec<u8>)> {
         let files = self.attachments.iter().map(|attachment| attachment.source.blob());
-        let blobs = files.chain(self.email.as_ref().map(|facts| facts.raw));
+        let blobs = files.chain(self.email.as_ref().and_then(|facts| facts.raw));
         let refs = blobs.map(|blob| (tables::BLOB_REFS, blob_refs::row(blob, self.id.0)));
-        [(tables::PART_BY_ID, key::one(self.id.0))].into_iter().chain(refs).collect()
+        let copy = self.cross_posted_from.map(|(_, origin)| (tables::COPIES, key::two(origin.0, self.id.0)));
+        let tags = self.tags.iter().map(|tag| (tables::PARTS_BY_TAG, key::two(tag.0, self.id.0)));
+        let by_id = (tables::PART_BY_ID, key::one(self.id.0));
+        std::iter::once(by_id).chain(refs).chain(copy).chain(tags).collect()
     }
 
     fn highest_id(&self) -> u64 {
@@ -176,6 +181,7 @@ impl Record for Part {
             cross_posted_from: self.cross_posted_from.map(|(thread, part)| (thread.0, part.0)),
             skip_notifications: self.skip_notifications,
             redacted: self.redacted,
+            tags: self.tags.iter().map(|tag| tag.0).collect(),
         }
     }
 
@@ -202,6 +208,7 @@ impl Record for Part {
             cross_posted_from: stored.cross_posted_from.map(|(thread, part)| (ThreadId(thread), PartId(part))),
             skip_notifications: stored.skip_notifications,
             redacted: stored.redacted,
+            tags: stored.tags.into_iter().map(TagId).collect(),
         })
     }
 }

@@ -8,12 +8,15 @@ use crate::domain::id::AttributeId;
 use crate::domain::id::ContactId;
 use crate::domain::id::PartId;
 use crate::domain::id::StateId;
+use crate::domain::id::TagId;
 use crate::domain::id::TeamId;
 use crate::domain::id::ThreadId;
 use crate::domain::id::TicketTypeId;
 use crate::domain::link::LinkKind;
 use crate::domain::part::LinkedEntity;
 use crate::domain::part::PartKind;
+use crate::domain::part::SharedCard;
+use crate::domain::propagation::PropagationCounts;
 use crate::domain::state::StateCategory;
 use crate::domain::ticket_type::Category;
 use crate::store::record::Restored;
@@ -46,6 +49,13 @@ pub(crate) enum StoredPartKind {
     TicketFormSent(StoredForm),
     TicketFormSubmitted { form: Option<u64>, ticket: u64, number: u64 },
     TicketFormWithdrawn { form: u64 },
+    TagsUpdated { added: Vec<(u64, String)>, removed: Vec<(u64, String)> },
+    ParticipantRemoved(u64),
+    MergedPrimary { secondary: u64 },
+    MergedSecondary { primary: u64 },
+    Unmerged { other: u64 },
+    SharedTicket(StoredCard),
+    StatePropagated { label: String, counts: StoredCounts },
 }
 
 #[derive(Serialize, Deserialize)]
@@ -94,6 +104,64 @@ impl From<StoredForm> for FormCard {
             prefill: stored.prefill.into_iter().map(|(id, value)| (AttributeId(id), value.into())).collect(),
         }
     }
+}
+
+#[derive(Serialize, Deserialize)]
+pub(crate) struct StoredCard {
+    ticket: u64,
+    number: u64,
+    type_name: String,
+    from: u8,
+    category: u8,
+    external_label: String,
+    first: bool,
+}
+
+impl From<&SharedCard> for StoredCard {
+    fn from(card: &SharedCard) -> Self {
+        Self {
+            ticket: card.ticket.0,
+            number: card.number,
+            type_name: card.type_name.clone(),
+            from: card.from.code(),
+            category: card.category.code(),
+            external_label: card.external_label.clone(),
+            first: card.first,
+        }
+    }
+}
+
+impl StoredCard {
+    fn restore(self) -> Restored<SharedCard> {
+        Ok(SharedCard {
+            ticket: ThreadId(self.ticket),
+            number: self.number,
+            type_name: self.type_name,
+            from: StateCategory::of(self.from)?,
+            category: StateCategory::of(self.category)?,
+            external_label: self.external_label,
+            first: self.first,
+        })
+    }
+}
+
+/// Changed, matched, left out, lacking an attribute, without such a state.
+pub(crate) type StoredCounts = (u64, u64, u64, u64, u64);
+
+pub(crate) fn stored_counts(counts: PropagationCounts) -> StoredCounts {
+    (counts.changed, counts.matched, counts.left_out, counts.required_to_close, counts.no_state)
+}
+
+pub(crate) fn counts((changed, matched, left_out, required_to_close, no_state): StoredCounts) -> PropagationCounts {
+    PropagationCounts { changed, matched, left_out, required_to_close, no_state }
+}
+
+fn stored_tags(tags: &[(TagId, String)]) -> Vec<(u64, String)> {
+    tags.iter().map(|(id, name)| (id.0, name.clone())).collect()
+}
+
+fn tags(stored: Vec<(u64, String)>) -> Vec<(TagId, String)> {
+    stored.into_iter().map(|(id, name)| (TagId(id), name)).collect()
 }
 
 #[derive(Serialize, Deserialize)]
@@ -173,6 +241,17 @@ impl From<&PartKind> for StoredPartKind {
                     to_label: to_label.clone(),
                 }
             }
+            PartKind::TagsUpdated { added, removed } => {
+                Self::TagsUpdated { added: stored_tags(added), removed: stored_tags(removed) }
+            }
+            PartKind::ParticipantRemoved(contact) => Self::ParticipantRemoved(contact.0),
+            PartKind::MergedPrimary { secondary } => Self::MergedPrimary { secondary: secondary.0 },
+            PartKind::MergedSecondary { primary } => Self::MergedSecondary { primary: primary.0 },
+            PartKind::Unmerged { other } => Self::Unmerged { other: other.0 },
+            PartKind::SharedTicket(card) => Self::SharedTicket(card.into()),
+            PartKind::StatePropagated { label, counts } => {
+                Self::StatePropagated { label: label.clone(), counts: stored_counts(*counts) }
+            }
         }
     }
 }
@@ -214,6 +293,17 @@ impl StoredPartKind {
             Self::EntityUnlinked(entity) => PartKind::EntityUnlinked(entity.restore()?),
             Self::LinkedTicketStateUpdated { ticket, number, title, from_label, to_label } => {
                 PartKind::LinkedTicketStateUpdated { ticket: ThreadId(ticket), number, title, from_label, to_label }
+            }
+            Self::TagsUpdated { added, removed } => {
+                PartKind::TagsUpdated { added: tags(added), removed: tags(removed) }
+            }
+            Self::ParticipantRemoved(contact) => PartKind::ParticipantRemoved(ContactId(contact)),
+            Self::MergedPrimary { secondary } => PartKind::MergedPrimary { secondary: ThreadId(secondary) },
+            Self::MergedSecondary { primary } => PartKind::MergedSecondary { primary: ThreadId(primary) },
+            Self::Unmerged { other } => PartKind::Unmerged { other: ThreadId(other) },
+            Self::SharedTicket(card) => PartKind::SharedTicket(card.restore()?),
+            Self::StatePropagated { label, counts: stored } => {
+                PartKind::StatePropagated { label, counts: counts(stored) }
             }
         })
     }

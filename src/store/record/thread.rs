@@ -4,8 +4,10 @@ use crate::domain::channel_kind::ChannelKind;
 use crate::domain::id::AgentId;
 use crate::domain::id::ContactId;
 use crate::domain::id::Millis;
+use crate::domain::id::TagId;
 use crate::domain::id::TeamId;
 use crate::domain::id::ThreadId;
+use crate::domain::thread::Merge;
 use crate::domain::thread::Participant;
 use crate::domain::thread::Priority;
 use crate::domain::thread::Thread;
@@ -50,6 +52,9 @@ pub(crate) struct StoredThread {
     last_contact_reply_at: Option<u64>,
     last_close_at: Option<u64>,
     ticket: Option<StoredTicket>,
+    tags: Vec<u64>,
+    merge: Option<StoredMerge>,
+    deleted_at: Option<u64>,
 }
 
 /// Append only.
@@ -76,6 +81,39 @@ impl From<StoredThreadState> for ThreadState {
             StoredThreadState::Open => Self::Open,
             StoredThreadState::Snoozed(until) => Self::Snoozed(until.map(Millis)),
             StoredThreadState::Closed => Self::Closed,
+        }
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+pub(crate) struct StoredMerge {
+    at: u64,
+    state_before: StoredThreadState,
+    joined: Vec<u64>,
+    moved: Vec<u64>,
+    shared: Vec<u64>,
+}
+
+impl From<&Merge> for StoredMerge {
+    fn from(merge: &Merge) -> Self {
+        Self {
+            at: merge.at.0,
+            state_before: merge.state_before.into(),
+            joined: merge.joined.iter().map(|id| id.0).collect(),
+            moved: merge.moved.iter().map(|id| id.0).collect(),
+            shared: merge.shared.iter().map(|id| id.0).collect(),
+        }
+    }
+}
+
+impl From<StoredMerge> for Merge {
+    fn from(stored: StoredMerge) -> Self {
+        Self {
+            at: Millis(stored.at),
+            state_before: stored.state_before.into(),
+            joined: stored.joined.into_iter().map(ContactId).collect(),
+            moved: stored.moved.into_iter().map(ThreadId).collect(),
+            shared: stored.shared.into_iter().map(ThreadId).collect(),
         }
     }
 }
@@ -129,6 +167,8 @@ impl Record for Thread {
         tables::TICKETS_BY_UPDATED,
         tables::THREADS_BY_FACT,
         tables::SNOOZED,
+        tables::THREADS_BY_TAG,
+        tables::MERGED,
     ];
     type Stored = StoredThread;
 
@@ -138,6 +178,10 @@ impl Record for Thread {
 
     fn rows(&self) -> Vec<(Table, Vec<u8>)> {
         let id = self.id.0;
+        // A tombstone is found by its id alone.
+        if self.deleted_at.is_some() {
+            return Vec::new();
+        }
         let mut rows = vec![(tables::THREADS_BY_UPDATED, key::two(self.updated_at.0, id))];
         let contacts = self.participants.iter().map(|participant| participant.contact);
         rows.extend(contacts.map(|contact| (tables::THREADS_BY_CONTACT, key::two(contact.0, id))));
@@ -150,6 +194,8 @@ impl Record for Thread {
             rows.push((tables::SNOOZED, key::two(until.0, id)));
         }
         rows.extend(facts::rows_of_thread(self));
+        rows.extend(self.tags.iter().map(|tag| (tables::THREADS_BY_TAG, key::two(tag.0, id))));
+        rows.extend(self.merged_into.map(|primary| (tables::MERGED, key::two(primary.0, id))));
         rows
     }
 
@@ -183,6 +229,9 @@ impl Record for Thread {
             last_contact_reply_at: self.last_contact_reply_at.map(|at| at.0),
             last_close_at: self.last_close_at.map(|at| at.0),
             ticket: self.ticket.as_ref().map(StoredTicket::from),
+            tags: self.tags.iter().map(|tag| tag.0).collect(),
+            merge: self.merge.as_ref().map(StoredMerge::from),
+            deleted_at: self.deleted_at.map(|at| at.0),
         }
     }
 
@@ -213,6 +262,9 @@ impl Record for Thread {
             last_contact_reply_at: stored.last_contact_reply_at.map(Millis),
             last_close_at: stored.last_close_at.map(Millis),
             ticket: stored.ticket.map(StoredTicket::restore).transpose()?,
+            tags: stored.tags.into_iter().map(TagId).collect(),
+            merge: stored.merge.map(Merge::from),
+            deleted_at: stored.deleted_at.map(Millis),
         })
     }
 }

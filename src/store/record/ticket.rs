@@ -3,6 +3,7 @@
 use crate::domain::id::AttributeId;
 use crate::domain::id::Millis;
 use crate::domain::id::StateId;
+use crate::domain::id::ThreadId;
 use crate::domain::id::TicketTypeId;
 use crate::domain::state::StateCategory;
 use crate::domain::ticket::CreatedVia;
@@ -30,6 +31,7 @@ pub(crate) struct StoredTicket {
     first_resolved_at: Option<u64>,
     last_resolved_at: Option<u64>,
     customer_reports: u64,
+    shared_in: Option<u64>,
 }
 
 impl From<&Ticket> for StoredTicket {
@@ -48,6 +50,7 @@ impl From<&Ticket> for StoredTicket {
             first_resolved_at: ticket.first_resolved_at.map(|at| at.0),
             last_resolved_at: ticket.last_resolved_at.map(|at| at.0),
             customer_reports: ticket.customer_reports,
+            shared_in: ticket.shared_in.map(|id| id.0),
         }
     }
 }
@@ -68,6 +71,7 @@ impl StoredTicket {
             first_resolved_at: self.first_resolved_at.map(Millis),
             last_resolved_at: self.last_resolved_at.map(Millis),
             customer_reports: self.customer_reports,
+            shared_in: self.shared_in.map(ThreadId),
         })
     }
 }

@@ -52,26 +52,33 @@ impl Check<'_> {
             | EventKind::TicketStateChanged { part, part_seq }
             | EventKind::FormRequested { part, part_seq }
             | EventKind::FormSubmitted { part, part_seq }
-            | EventKind::FormWithdrawn { part, part_seq } => {
+            | EventKind::FormWithdrawn { part, part_seq }
+            | EventKind::PartRedacted { part, part_seq }
+            | EventKind::PartTagged { part, part_seq, .. } => {
+                if event.thread.is_some_and(|thread| self.is_deleted(thread).unwrap_or(false)) {
+                    return Ok(());
+                }
                 let at = event.thread.map(|thread| key::two(thread.0, *part_seq)).unwrap_or_default();
                 if self.tx.get(tables::PART_BY_ID, &key::one(part.0))? != Some(at) {
                     self.fault(tables::EVENTS, key, &format!("names part {part}, which is not where it says"));
                 }
                 Ok(())
             }
-            EventKind::Linked { other } | EventKind::Unlinked { other } => {
-                self.names_id(from, tables::THREADS, other.0)
-            }
-            EventKind::ContactUpdated(contact) | EventKind::Seen { contact, .. } => {
-                self.names_id(from, tables::CONTACTS, contact.0)
-            }
+            EventKind::Linked { other: named }
+            | EventKind::Unlinked { other: named }
+            | EventKind::Merged { primary: named }
+            | EventKind::Unmerged { primary: named } => self.names_id(from, tables::THREADS, named.0),
+            EventKind::ContactUpdated(contact)
+            | EventKind::Seen { contact, .. }
+            | EventKind::ContactTagged { contact, .. } => self.names_id(from, tables::CONTACTS, contact.0),
             EventKind::Broadcast { broadcast, .. } => self.names_id(from, tables::BROADCASTS, broadcast.0),
             EventKind::DeliverySettled(delivery) => self.names_id(from, tables::DELIVERIES, delivery.0),
             EventKind::Quarantined(intake) => self.names_id(from, tables::INTAKE, intake.0),
             EventKind::ConversationCreated
             | EventKind::ConversationUpdated
             | EventKind::TicketCreated
-            | EventKind::TicketUpdated => Ok(()),
+            | EventKind::TicketUpdated
+            | EventKind::Deleted { .. } => Ok(()),
         }
     }
 
@@ -105,6 +112,9 @@ impl Check<'_> {
         let from = (tables::DELIVERIES, key);
         self.names_id(from, tables::THREADS, delivery.thread.0)?;
         self.names_id(from, tables::CONTACTS, delivery.contact.0)?;
+        if self.is_deleted(delivery.thread)? {
+            return Ok(());
+        }
         match &delivery.kind {
             DeliveryKind::Reply { parts } => {
                 parts.iter().try_for_each(|part| self.names_id(from, tables::PART_BY_ID, part.0))
@@ -154,6 +164,11 @@ impl Check<'_> {
         }
         match &row.entry {
             LedgerEntry::Posted { part } => {
+                if let LedgerKey::Thread(thread) = row.key
+                    && self.is_deleted(thread)?
+                {
+                    return Ok(());
+                }
                 let part = parts::by_id(self.tx, *part);
                 let carries = self.sound(part)?.is_some_and(|part| part.broadcast == Some(row.broadcast));
                 if !carries {

@@ -59,6 +59,9 @@ impl Check<'_> {
         match &row.result {
             IntakeResult::Part { thread, part, .. } => {
                 self.names_id(from, tables::THREADS, thread.0)?;
+                if self.is_deleted(*thread)? {
+                    return Ok(());
+                }
                 self.names_id(from, tables::PART_BY_ID, part.0)
             }
             IntakeResult::Duplicate { of, thread } => {

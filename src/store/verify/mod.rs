@@ -58,6 +58,7 @@ impl Check<'_> {
         self.threads()?;
         self.parts()?;
         self.links()?;
+        self.chores()?;
         self.log()?;
         self.deliveries()?;
         self.broadcasts()?;

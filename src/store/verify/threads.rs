@@ -3,30 +3,41 @@
 use crate::domain::agent::Agent;
 use crate::domain::agent::Token;
 use crate::domain::contact::Contact;
+use crate::domain::id::TagId;
+use crate::domain::id::ThreadId;
 use crate::domain::link::Link;
 use crate::domain::part::Part;
+use crate::domain::propagation::Propagation;
 use crate::domain::state::TicketState;
+use crate::domain::tag::Tag;
+use crate::domain::team::Team;
 use crate::domain::thread::Thread;
 use crate::domain::ticket_type::TicketType;
 use crate::domain::upload::Upload;
 use crate::domain::upload::UploadedBy;
+use crate::store::engine::Table;
 use crate::store::error::Result;
 use crate::store::key;
 use crate::store::meta;
 use crate::store::record::client_id::Posted;
 use crate::store::requests::Answered;
 use crate::store::tables;
+use crate::store::threads;
 use crate::store::verify::Check;
 
 impl Check<'_> {
     pub(super) fn people(&mut self) -> Result<()> {
-        self.records::<Contact>(|_, _, _| Ok(()))?;
+        self.records::<Contact>(|check, key, contact| check.tags((tables::CONTACTS, key), &contact.tags))?;
         self.each(tables::VISITORS, |check, row, value| {
             check.value_names((tables::VISITORS, row), value, tables::CONTACTS)
         })?;
         self.records::<Agent>(|_, _, _| Ok(()))?;
         self.records::<Token>(|check, key, token| {
             check.names_id((tables::TOKENS, key), tables::AGENTS, token.agent.0)
+        })?;
+        self.records::<Tag>(|_, _, _| Ok(()))?;
+        self.records::<Team>(|check, key, team| {
+            team.agents.iter().try_for_each(|agent| check.names_id((tables::TEAMS, key), tables::AGENTS, agent.0))
         })?;
         self.records::<TicketState>(|_, _, _| Ok(()))?;
         self.records::<TicketType>(|check, key, ticket_type| {
@@ -47,6 +58,13 @@ impl Check<'_> {
 
     fn thread(&mut self, key: &[u8], thread: &Thread, last_number: u64) -> Result<()> {
         let from = (tables::THREADS, key);
+        if thread.deleted_at.is_some() {
+            return self.tombstone(key, thread);
+        }
+        self.tags(from, &thread.tags)?;
+        if thread.merged_into.is_some() != thread.merge.is_some() {
+            self.fault(tables::THREADS, key, "is merged without saying how, or the other way round");
+        }
         for participant in &thread.participants {
             self.names_id(from, tables::CONTACTS, participant.contact.0)?;
         }
@@ -69,6 +87,28 @@ impl Check<'_> {
         Ok(())
     }
 
+    /// Nothing of a deleted thread is left but its id, or the rest of it is on its way out (TCK-15).
+    fn tombstone(&mut self, key: &[u8], thread: &Thread) -> Result<()> {
+        let bare = thread.tombstone(thread.deleted_at.unwrap_or_default());
+        if bare != *thread {
+            self.fault(tables::THREADS, key, "is deleted and still says something");
+        }
+        let purging = self.tx.get(tables::PURGES, key)?.is_some();
+        if !purging && !self.tx.scan(tables::PARTS, key, &key::prefix_end(key), 1)?.is_empty() {
+            self.fault(tables::THREADS, key, "is deleted and has parts");
+        }
+        Ok(())
+    }
+
+    fn tags(&mut self, from: (Table, &[u8]), tags: &[TagId]) -> Result<()> {
+        tags.iter().try_for_each(|tag| self.names_id(from, tables::TAGS, tag.0))
+    }
+
+    /// Whether a thread was deleted: what names its parts may name nothing.
+    pub(super) fn is_deleted(&self, thread: ThreadId) -> Result<bool> {
+        Ok(threads::even_deleted(self.tx, thread).is_ok_and(|found| found.is_some_and(|it| it.deleted_at.is_some())))
+    }
+
     pub(super) fn parts(&mut self) -> Result<()> {
         let mut before = (0, 0);
         self.records::<Part>(|check, key, part| {
@@ -77,6 +117,7 @@ impl Check<'_> {
                 check.fault(tables::PARTS, key, &format!("part {expected} is missing before it"));
             }
             before = (part.thread.0, part.seq);
+            check.tags((tables::PARTS, key), &part.tags)?;
             check.names_id((tables::PARTS, key), tables::THREADS, part.thread.0)
         })?;
         self.records::<Upload>(|check, key, upload| {
@@ -87,9 +128,28 @@ impl Check<'_> {
             upload.held_by.map_or(Ok(()), |thread| check.names_id(from, tables::THREADS, thread.0))
         })?;
         self.records::<Posted>(|check, key, posted| {
+            if check.is_deleted(posted.thread)? {
+                return Ok(());
+            }
             check.names_id((tables::CLIENT_IDS, key), tables::PART_BY_ID, posted.part.0)
         })?;
         self.records::<Answered>(|_, _, _| Ok(()))
+    }
+
+    /// What was begun and has more to do names what it works on.
+    pub(super) fn chores(&mut self) -> Result<()> {
+        self.each(tables::REDACTIONS, |check, row, _| check.names((tables::REDACTIONS, row), tables::PART_BY_ID, row))?;
+        self.each(tables::PURGES, |check, row, _| {
+            if key::number(row).is_none_or(|id| !check.is_deleted(ThreadId(id)).unwrap_or(false)) {
+                check.fault(tables::PURGES, row, "names no deleted thread");
+            }
+            Ok(())
+        })?;
+        self.records::<Propagation>(|check, key, propagation| {
+            let from = (tables::PROPAGATIONS, key);
+            check.names_id(from, tables::THREADS, propagation.tracker.0)?;
+            check.names_id(from, tables::TICKET_STATES, propagation.to.0)
+        })
     }
 
     pub(super) fn links(&mut self) -> Result<()> {

@@ -116,6 +116,7 @@ pub async fn desk(store: Store, dir: &Path, now: Millis) -> Result<Desk> {
         state_mail_settle: Duration::from_secs(10),
         identity: IdentitySettings::default(),
         disk_reserve_bytes: 0,
+        tickets: Default::default(),
     };
     Desk::open(store, files, clock, templates.clone(), settings).await
 }

@@ -112,5 +112,6 @@ fn settings(enforced: bool) -> Settings {
         state_mail_settle: Duration::from_secs(10),
         identity: IdentitySettings { enforced, secret: Some(SECRET.to_vec()) },
         disk_reserve_bytes: 0,
+        tickets: Default::default(),
     }
 }

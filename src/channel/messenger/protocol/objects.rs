@@ -80,6 +80,9 @@ pub(crate) struct ConversationObject<'a> {
     last_part: Option<PreviewObject<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     ticket: Option<TicketObject<'a>>,
+    /// The Back-office ticket that is shared in it (SHR-4).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shared_ticket: Option<TicketObject<'a>>,
 }
 
 impl<'a> ConversationObject<'a> {
@@ -95,13 +98,16 @@ impl<'a> ConversationObject<'a> {
             unread: None,
             last_part: None,
             ticket: None,
+            shared_ticket: None,
         }
     }
 
     pub(crate) fn of_card(card: &'a ConversationCard, contact: ContactId) -> Self {
         let ticket = card.ticket.as_ref().and_then(|view| TicketObject::of(&card.thread, view));
+        let shared = card.shared.as_ref();
+        let shared_ticket = shared.and_then(|(thread, view)| TicketObject::of(thread, view));
         let last_part = card.last_part.as_ref().map(PreviewObject::of);
-        Self { unread: Some(card.unread), last_part, ticket, ..Self::of(&card.thread, contact) }
+        Self { unread: Some(card.unread), last_part, ticket, shared_ticket, ..Self::of(&card.thread, contact) }
     }
 }
 
@@ -183,11 +189,21 @@ pub(crate) struct PartObject<'a> {
     created_at: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     state: Option<StateObject<'a>>,
+    /// The shared ticket it is about (SHR-4).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shared_ticket: Option<SharedTicketObject<'a>>,
     /// Of one's own posts, to find the one that waits for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     client_id: Option<&'a str>,
     #[serde(skip_serializing_if = "is_false")]
     redacted: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct SharedTicketObject<'a> {
+    id: String,
+    ticket_id: String,
+    r#type: &'a str,
 }
 
 #[derive(Debug, Serialize)]
@@ -241,6 +257,7 @@ impl<'a> PartObject<'a> {
             attachments: part.attachments.iter().take(FILES_MAX).map(file).collect(),
             created_at: part.created_at.seconds(),
             state: state(part),
+            shared_ticket: shared_ticket(part),
             client_id: part.client_id.as_deref().filter(|_| own),
             redacted: part.redacted,
         }
@@ -288,10 +305,24 @@ fn part_type(part: &Part) -> &'static str {
     }
 }
 
+fn shared_ticket(part: &Part) -> Option<SharedTicketObject<'_>> {
+    match &part.kind {
+        PartKind::SharedTicket(card) => Some(SharedTicketObject {
+            id: card.ticket.to_string(),
+            ticket_id: card.number.to_string(),
+            r#type: &card.type_name,
+        }),
+        _ => None,
+    }
+}
+
 fn state(part: &Part) -> Option<StateObject<'_>> {
     match &part.kind {
         PartKind::TicketStateUpdated { to: (_, category), external_label, .. } => {
             Some(StateObject { state: category.as_str(), label: external_label })
+        }
+        PartKind::SharedTicket(card) => {
+            Some(StateObject { state: card.category.as_str(), label: &card.external_label })
         }
         _ => None,
     }

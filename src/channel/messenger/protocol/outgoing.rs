@@ -138,6 +138,7 @@ fn event_name(kind: &EventKind) -> &'static str {
         EventKind::FormRequested { .. } => "form.requested",
         EventKind::FormSubmitted { .. } => "form.submitted",
         EventKind::FormWithdrawn { .. } => "form.withdrawn",
+        EventKind::PartRedacted { .. } => "part.redacted",
         // Read marks are a fact of the conversation (MSG-41); the rest never reaches a contact's stream.
         EventKind::ConversationCreated
         | EventKind::ConversationUpdated
@@ -146,7 +147,12 @@ fn event_name(kind: &EventKind) -> &'static str {
         | EventKind::Unlinked { .. }
         | EventKind::Broadcast { .. }
         | EventKind::DeliverySettled(_)
-        | EventKind::Quarantined(_) => "conversation.updated",
+        | EventKind::Quarantined(_)
+        | EventKind::Merged { .. }
+        | EventKind::Unmerged { .. }
+        | EventKind::Deleted { .. }
+        | EventKind::PartTagged { .. }
+        | EventKind::ContactTagged { .. } => "conversation.updated",
     }
 }
 
@@ -297,6 +303,7 @@ impl Fault {
             Refusal::Fields { fields } => {
                 Self { fields: fields.iter().cloned().collect(), ..Self::new("parameter_invalid", message) }
             }
+            Refusal::Unprocessable { .. } => Self::new("parameter_invalid", message),
             Refusal::Conflict { .. } => Self::new("conflict", message),
             Refusal::Forbidden { .. } => Self::new("forbidden", message),
             Refusal::TooMany { retry_after_s } => Self::too_often(retry_after_s.saturating_mul(1_000)),

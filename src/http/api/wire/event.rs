@@ -63,5 +63,25 @@ fn named(kind: &EventKind) -> (&'static str, Value) {
         }
         EventKind::DeliverySettled(delivery) => ("delivery.settled", json!({"delivery_id": delivery.to_string()})),
         EventKind::Quarantined(intake) => ("intake.quarantined", json!({"intake_id": intake.to_string()})),
+        EventKind::Merged { primary } => ("conversation.merged", json!({"primary_id": primary.to_string()})),
+        EventKind::Unmerged { primary } => ("conversation.unmerged", json!({"primary_id": primary.to_string()})),
+        EventKind::Deleted { number } => {
+            ("conversation.deleted", json!({"ticket_id": number.map(|number| number.to_string())}))
+        }
+        EventKind::PartRedacted { part, part_seq } => {
+            ("part.redacted", json!({"part_id": part.to_string(), "part_seq": part_seq}))
+        }
+        EventKind::PartTagged { part, tag, added, .. } => (
+            tagging("part.tagged", "part.untagged", *added),
+            json!({"part_id": part.to_string(), "tag_id": tag.to_string()}),
+        ),
+        EventKind::ContactTagged { contact, tag, added } => (
+            tagging("contact.tagged", "contact.untagged", *added),
+            json!({"contact_id": contact.to_string(), "tag_id": tag.to_string()}),
+        ),
     }
+}
+
+fn tagging(on: &'static str, off: &'static str, added: bool) -> &'static str {
+    if added { on } else { off }
 }

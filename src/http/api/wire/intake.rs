@@ -21,7 +21,7 @@ pub(crate) fn row(row: &IntakeRow) -> Value {
         "support_address": row.support_address.as_ref().map(ToString::to_string),
         "message_id": bracketed(&row.message_id),
         "raw_bytes": row.raw_bytes,
-        "raw_sha256": row.raw.to_string(),
+        "raw_sha256": row.raw.map(|raw| raw.to_string()),
         "delivery_class": row.class.map(DeliveryClass::as_str),
     });
     with(common, result(&row.result))

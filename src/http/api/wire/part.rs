@@ -6,6 +6,7 @@ use crate::domain::delivery::Delivery;
 use crate::domain::form::FormCard;
 use crate::domain::form::FormState;
 use crate::domain::id::AgentId;
+use crate::domain::id::TagId;
 use crate::domain::id::TeamId;
 use crate::domain::part::Author;
 use crate::domain::part::BounceFacts;
@@ -14,6 +15,7 @@ use crate::domain::part::EmailFacts;
 use crate::domain::part::LinkedEntity;
 use crate::domain::part::Part;
 use crate::domain::part::PartKind;
+use crate::domain::propagation::PropagationCounts;
 use crate::domain::state::StateCategory;
 use crate::domain::ticket_type::Category;
 use crate::domain::ticket_type::TicketType;
@@ -238,11 +240,25 @@ fn details(kind: &PartKind) -> Value {
             "ticket_id": number.to_string(),
         }),
         PartKind::TicketFormWithdrawn { form } => json!({"form_id": form.to_string()}),
-        PartKind::ParticipantAdded(contact) => json!({"contact_id": contact.to_string()}),
+        PartKind::ParticipantAdded(contact) | PartKind::ParticipantRemoved(contact) => {
+            json!({"contact_id": contact.to_string()})
+        }
         PartKind::Assignment { agent, team } => json!({
             "admin_id": agent.map(|agent| agent.to_string()),
             "team_id": team.map(|team| team.to_string()),
         }),
+        PartKind::TagsUpdated { added, removed } => json!({"tags_added": tags(added), "tags_removed": tags(removed)}),
+        PartKind::MergedPrimary { secondary: other }
+        | PartKind::MergedSecondary { primary: other }
+        | PartKind::Unmerged { other } => json!({"conversation_id": other.to_string()}),
+        PartKind::SharedTicket(card) => json!({
+            "id": card.ticket.to_string(),
+            "ticket_id": card.number.to_string(),
+            "ticket_type": card.type_name,
+            "state": card.category.as_str(),
+            "external_label": card.external_label,
+        }),
+        PartKind::StatePropagated { label, counts } => with(json!({"label": label}), propagation_counts(*counts)),
         PartKind::Comment
         | PartKind::Note
         | PartKind::AutomaticEmail
@@ -267,6 +283,20 @@ fn form_card(card: &FormCard) -> Value {
         }
         FormState::Open | FormState::Withdrawn => facts,
     }
+}
+
+fn tags(tags: &[(TagId, String)]) -> Vec<Value> {
+    tags.iter().map(|(id, name)| json!({"id": id.to_string(), "name": name})).collect()
+}
+
+/// What became, or would become, of the Customer tickets of a Tracker (TRK-4).
+pub(crate) fn propagation_counts(counts: PropagationCounts) -> Value {
+    json!({
+        "changed": counts.changed,
+        "already_matching": counts.matched,
+        "left_out_resolved": counts.left_out,
+        "skipped": {"required_to_close": counts.required_to_close, "no_such_state": counts.no_state},
+    })
 }
 
 fn linked_entity(entity: &LinkedEntity) -> Value {

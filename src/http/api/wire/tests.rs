@@ -123,6 +123,7 @@ fn part(id: u64, seq: u64, kind: PartKind, author: Author) -> Part {
         cross_posted_from: None,
         skip_notifications: false,
         redacted: false,
+        tags: Vec::new(),
     }
 }
 
@@ -133,7 +134,7 @@ fn by_ana() -> Author {
 
 fn mail() -> Part {
     let facts = EmailFacts {
-        raw: BlobHash([0; 32]),
+        raw: Some(BlobHash([0; 32])),
         message_id: "m1@example.com".to_owned(),
         subject: Some("Wrong VAT".to_owned()),
         addresses: vec![
@@ -250,6 +251,7 @@ fn view(ticket: bool) -> ThreadView {
         first_resolved_at: None,
         last_resolved_at: None,
         customer_reports: 0,
+        shared_in: None,
     });
     let facts =
         || TicketView { ticket_type: billing(), state: state(32, StateCategory::InProgress), uploads: Vec::new() };
