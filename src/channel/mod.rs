@@ -1,4 +1,4 @@
-//! The seams to the world: mail in and out, the messenger.
+//! The seams to the world: mail in and out, the messenger, webhooks.
 //!
 //! **Invariant:** a channel calls `desk`; it never touches the store, and it acknowledges only what `desk` committed.
 
@@ -6,3 +6,4 @@ pub mod imap;
 pub mod messenger;
 pub mod smtp_in;
 pub mod smtp_out;
+pub mod webhook_out;

@@ -16,6 +16,7 @@ pub mod relay;
 pub mod secret;
 pub mod tickets;
 mod value;
+pub mod webhooks;
 pub mod workspace;
 
 #[cfg(test)]
@@ -36,6 +37,7 @@ use crate::config::mailbox::Mailbox;
 use crate::config::reader::Reader;
 use crate::config::relay::Dkim;
 use crate::config::relay::Relay;
+use crate::config::webhooks::Webhooks;
 use crate::config::workspace::Messenger;
 use crate::config::workspace::Notify;
 use crate::config::workspace::Support;
@@ -85,6 +87,8 @@ pub struct Config {
     pub notify: Notify,
     /// `[tickets]`.
     pub tickets: TicketRules,
+    /// `[webhooks]`.
+    pub webhooks: Webhooks,
     /// `[templates] dir`.
     pub templates_dir: Option<PathBuf>,
     /// `[limits]`.
@@ -191,6 +195,7 @@ fn read(reader: &Reader<'_>) -> Config {
         messenger: workspace::messenger(reader.section("messenger")),
         notify: workspace::notify(reader.section("notify")),
         tickets: tickets::tickets(reader.section("tickets")),
+        webhooks: webhooks::webhooks(reader.section("webhooks")),
         templates_dir: workspace::templates(reader.section("templates")),
         limits: limits::limits(reader.section("limits")),
         log: limits::log(reader.section("log")),

@@ -2,6 +2,8 @@
 
 use crate::channel::messenger::hub::Hub;
 use crate::channel::messenger::hub::Options;
+use crate::channel::webhook_out::Bodies;
+use crate::channel::webhook_out::Targets;
 use crate::config::Config;
 use crate::daemon::exit::Failure;
 use crate::desk::Desk;
@@ -17,6 +19,8 @@ use std::sync::Arc;
 pub(super) struct Site {
     pub(super) hub: Hub,
     pub(super) router: Router,
+    pub(super) targets: Targets,
+    pub(super) bodies: Arc<dyn Bodies>,
 }
 
 /// Puts the site together.
@@ -28,7 +32,9 @@ pub(super) async fn site(config: &Config, desk: &Desk) -> Result<Site, Failure> 
         per_token_per_minute: config.limits.api_per_token_per_minute,
         per_workspace_per_minute: config.limits.api_per_workspace_per_minute,
     };
-    let api = Api::open(desk.clone(), rates).await?;
+    let targets = Targets::new(config.webhooks.allow_private);
+    let api = Api::open(desk.clone(), rates).await?.with_webhook_targets(targets.clone());
+    let bodies: Arc<dyn Bodies> = Arc::new(api.clone());
     let links = api.clone();
     let options = Options {
         file_link: Some(Arc::new(move |part, attachment| links.file_link(part, attachment))),
@@ -44,5 +50,5 @@ pub(super) async fn site(config: &Config, desk: &Desk) -> Result<Site, Failure> 
     if config.is_development() {
         router = router.merge(http::dev_mail::routes(desk.clone()));
     }
-    Ok(Site { hub, router })
+    Ok(Site { hub, router, targets, bodies })
 }

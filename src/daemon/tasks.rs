@@ -8,6 +8,8 @@ use crate::channel::smtp_in::Protocol;
 use crate::channel::smtp_in::SmtpListener;
 use crate::channel::smtp_out;
 use crate::channel::smtp_out::RelayHealth;
+use crate::channel::webhook_out;
+use crate::channel::webhook_out::Tally;
 use crate::config::Config;
 use crate::daemon::channels;
 use crate::daemon::control::Control;
@@ -62,6 +64,7 @@ pub(super) fn start(parts: &Parts<'_>, site: &Site, listeners: Listeners) -> Res
     }
     mailboxes(parts);
     messenger(parts, site);
+    webhooks(parts, site);
     if let Some(bound) = listeners.http {
         web(parts, "http", bound, site.router.clone());
     }
@@ -155,6 +158,16 @@ fn messenger(parts: &Parts<'_>, site: &Site) {
     parts.supervisor.keep("messenger", move || {
         let (hub, drain) = (hub.clone(), drain.clone());
         async move { hub.run(drain).await }
+    });
+}
+
+fn webhooks(parts: &Parts<'_>, site: &Site) {
+    let tally = Tally::default();
+    parts.health.watch_webhooks(tally.clone());
+    let (desk, targets, bodies) = (parts.house.desk.clone(), site.targets.clone(), Arc::clone(&site.bodies));
+    let drain = parts.drain.clone();
+    parts.supervisor.keep("webhooks", move || {
+        webhook_out::run(desk.clone(), targets.clone(), Arc::clone(&bodies), tally.clone(), drain.clone())
     });
 }
 

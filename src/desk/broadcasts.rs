@@ -393,7 +393,7 @@ fn skip_reason(tx: &dyn ReadTx, broadcast: &Broadcast, contact: &Contact) -> sto
     Ok(taken.filter(|holder| *holder != contact.id).map(|_| SkipReason::DuplicateAddress))
 }
 
-fn counted(tx: &dyn ReadTx, broadcast: Broadcast) -> store::Result<BroadcastView> {
+pub(crate) fn counted(tx: &dyn ReadTx, broadcast: Broadcast) -> store::Result<BroadcastView> {
     let mut email: BTreeMap<&'static str, u64> = BTreeMap::new();
     let mut posted = 0_u64;
     let mut after = None;

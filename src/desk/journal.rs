@@ -6,6 +6,7 @@ use crate::desk::Result;
 use crate::desk::arrival::NotAccepted;
 use crate::desk::draft::missing;
 use crate::desk::requests::KNOWN_FOR;
+use crate::desk::webhooks::owed::Figures;
 use crate::domain::attachment::Attachment;
 use crate::domain::attachment::AttachmentSource;
 use crate::domain::delivery::Delivery;
@@ -68,6 +69,8 @@ pub struct Status {
     pub commits: u64,
     /// Broadcasts under way.
     pub broadcasts_running: u64,
+    /// Webhook subscriptions.
+    pub webhooks: Figures,
 }
 
 impl Desk {
@@ -104,6 +107,7 @@ impl Desk {
     /// When the store cannot be read.
     pub fn status(&self) -> Result<Status> {
         let stats = self.inner.store.stats();
+        let webhooks = self.webhook_figures()?;
         Ok(self.inner.store.view(|tx| {
             Ok(Status {
                 deliveries: store::outbox::counts(tx)?,
@@ -114,6 +118,7 @@ impl Desk {
                 last_commit: Some(stats.engine.last_commit),
                 commits: stats.engine.commits,
                 broadcasts_running: store::broadcasts::running(tx)?.len() as u64,
+                webhooks: webhooks.clone(),
             })
         })?)
     }
@@ -224,7 +229,8 @@ impl Desk {
     pub async fn sweep(&self) -> Result<()> {
         let now = self.inner.clock.now();
         let last = self.log_seq()?;
-        let keep_from = EventSeq(last.0.saturating_sub(LOG_KEPT));
+        let unread = self.webhooks_read_to()?.unwrap_or(last);
+        let keep_from = EventSeq(last.0.saturating_sub(LOG_KEPT).min(unread.0));
         for _ in 0..100 {
             let dropped = self.inner.store.update(move |tx| store::events::prune(tx, keep_from, PRUNED_PER_COMMIT));
             if dropped.await? < PRUNED_PER_COMMIT as u64 {
@@ -236,6 +242,7 @@ impl Desk {
         self.prune_uploads().await?;
         let known_since = Millis(now.0.saturating_sub(u64::try_from(KNOWN_FOR.as_millis()).unwrap_or(0)));
         self.inner.store.update(move |tx| store::requests::prune(tx, known_since, PRUNED_PER_COMMIT)).await?;
+        self.prune_notifications().await?;
         let inner = self.inner.clone();
         let swept = tokio::task::spawn_blocking(move || {
             let is_named = |hash: &_| inner.store.view(|tx| store::blob_refs::is_named(tx, *hash));

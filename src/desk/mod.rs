@@ -22,6 +22,7 @@
 //! | [`requests`] | requests that come twice |
 //! | [`search`] | tickets, conversations and contacts by their fields |
 //! | [`views`] | what readers get to see |
+//! | [`webhooks`] | who is told of what happens, what is owed to them and what became of it |
 //! | [`workspace`] | its id and the key of its file links |
 
 pub mod access;
@@ -60,6 +61,7 @@ pub mod type_change;
 pub mod type_settings;
 pub mod uploads;
 pub mod views;
+pub mod webhooks;
 pub mod workspace;
 
 #[cfg(test)]

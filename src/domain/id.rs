@@ -88,28 +88,41 @@ decimal_id! {
     IntakeId
     /// An API token.
     TokenId
+    /// One notification to one webhook subscription.
+    NotificationId
     /// Position in the workspace-wide event log (OBJ-6).
     EventSeq
 }
 
-/// A person who writes to the desk: user, lead or visitor.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ContactId(pub u64);
+macro_rules! hex_id {
+    ($(#[$doc:meta] $name:ident)+) => {$(
+        #[$doc]
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(pub u64);
 
-impl fmt::Display for ContactId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:024x}", self.0)
-    }
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{:024x}", self.0)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = BadId;
+            fn from_str(text: &str) -> Result<Self, BadId> {
+                if text.len() != 24 || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
+                    return Err(BadId);
+                }
+                u64::from_str_radix(text, 16).map(Self).map_err(|_| BadId)
+            }
+        }
+    )+};
 }
 
-impl FromStr for ContactId {
-    type Err = BadId;
-    fn from_str(text: &str) -> Result<Self, BadId> {
-        if text.len() != 24 || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
-            return Err(BadId);
-        }
-        u64::from_str_radix(text, 16).map(Self).map_err(|_| BadId)
-    }
+hex_id! {
+    /// A person who writes to the desk: user, lead or visitor.
+    ContactId
+    /// A subscription to webhooks.
+    WebhookId
 }
 
 #[cfg(test)]

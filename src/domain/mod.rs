@@ -32,3 +32,6 @@ pub mod ticket_rules;
 pub mod ticket_type;
 pub mod type_settings;
 pub mod upload;
+pub mod webhook;
+pub mod webhook_topic;
+pub mod webhook_url;

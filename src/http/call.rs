@@ -1,5 +1,6 @@
 //! One request as handlers see it: the desk, the caller, path and query. Bodies are [`crate::http::input`]'s.
 
+use crate::channel::webhook_out::Targets;
 use crate::desk::Desk;
 use crate::desk::Result as DeskResult;
 use crate::domain::agent::Caller;
@@ -43,6 +44,11 @@ impl Call {
     /// The desk, for operations that write.
     pub(crate) fn desk(&self) -> &Desk {
         &self.api.desk
+    }
+
+    /// Where webhooks may go.
+    pub(crate) fn webhook_targets(&self) -> &Targets {
+        &self.api.webhook_targets
     }
 
     /// Runs a reading operation as the caller.

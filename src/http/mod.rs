@@ -12,6 +12,7 @@
 //! | `file_links`, `files` | attachments by signed, expiring link |
 //! | [`messenger`] | from a page's request to a socket of [`crate::channel::messenger`] |
 //! | [`dev_mail`] | captured mail, in development |
+//! | `webhook_bodies` | what notifications hold, from the same forms |
 //! | [`ops`] | health, readiness and metrics, on a listener of their own |
 //!
 //! **Invariant:** handlers decide nothing: they read the request, call one operation of [`crate::desk`] and write its
@@ -34,10 +35,12 @@ mod paging;
 mod rate;
 mod serve;
 mod shape;
+mod webhook_bodies;
 
 pub use rate::RateLimits;
 pub use serve::serve;
 
+use crate::channel::webhook_out::Targets;
 use crate::desk::Desk;
 use crate::desk::workspace::Workspace;
 use crate::domain::id::AttachmentId;
@@ -56,6 +59,7 @@ const BODIES_KIB_MAX: usize = 256 * 1024;
 pub struct Api {
     desk: Desk,
     shared: Arc<Shared>,
+    webhook_targets: Targets,
 }
 
 #[derive(Debug)]
@@ -84,7 +88,14 @@ impl Api {
             random: SystemRandom::new(),
             workspace_id: id,
         };
-        Ok(Self { desk, shared: Arc::new(shared) })
+        Ok(Self { desk, shared: Arc::new(shared), webhook_targets: Targets::default() })
+    }
+
+    /// Looks at new addresses of webhooks with these targets; without them nothing but public machines is let in.
+    #[must_use]
+    pub fn with_webhook_targets(mut self, targets: Targets) -> Self {
+        self.webhook_targets = targets;
+        self
     }
 
     /// The address under which a file of a part can be fetched for an hour (OBJ-44).

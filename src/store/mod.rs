@@ -57,6 +57,7 @@ pub mod uploads;
 pub mod verify;
 pub mod visitors;
 mod wait;
+pub mod webhooks;
 pub mod writer;
 
 pub use crate::store::error::Error;

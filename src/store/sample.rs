@@ -32,6 +32,7 @@ use crate::domain::event::Event;
 use crate::domain::event::EventKind;
 use crate::domain::form::FormCard;
 use crate::domain::form::FormState;
+use crate::domain::event::LogEntry;
 use crate::domain::id::AgentId;
 use crate::domain::id::AttachmentId;
 use crate::domain::id::AttributeId;
@@ -42,6 +43,7 @@ use crate::domain::id::EventSeq;
 use crate::domain::id::IntakeId;
 use crate::domain::id::JobId;
 use crate::domain::id::Millis;
+use crate::domain::id::NotificationId;
 use crate::domain::id::PartId;
 use crate::domain::id::StateId;
 use crate::domain::id::TagId;
@@ -49,6 +51,7 @@ use crate::domain::id::TeamId;
 use crate::domain::id::ThreadId;
 use crate::domain::id::TicketTypeId;
 use crate::domain::id::TokenId;
+use crate::domain::id::WebhookId;
 use crate::domain::intake::IntakeResult;
 use crate::domain::intake::IntakeRow;
 use crate::domain::link::Link;
@@ -87,6 +90,14 @@ use crate::domain::type_settings::ReplyTarget;
 use crate::domain::type_settings::TypeSettings;
 use crate::domain::upload::Upload;
 use crate::domain::upload::UploadedBy;
+use crate::domain::webhook;
+use crate::domain::webhook::Notification;
+use crate::domain::webhook::NotificationState;
+use crate::domain::webhook::RetryPolicy;
+use crate::domain::webhook::SigningSecret;
+use crate::domain::webhook::Webhook;
+use crate::domain::webhook::WebhookState;
+use crate::domain::webhook_topic::Topic;
 use crate::store::Store;
 use crate::store::agents;
 use crate::store::blob_refs;
@@ -116,6 +127,7 @@ use crate::store::threads;
 use crate::store::ticket_types;
 use crate::store::uploads;
 use crate::store::visitors;
+use crate::store::webhooks;
 
 pub(crate) const ANA: ContactId = ContactId(11);
 pub(crate) const BEN: ContactId = ContactId(12);
@@ -662,6 +674,47 @@ pub(crate) fn uploads() -> Vec<Upload> {
     vec![upload(141, UploadedBy::Agent(AGENT), Some(BACK_OFFICE)), upload(142, UploadedBy::Contact(ANA), None)]
 }
 
+/// One that is told, one that is paused, one whose receiver is gone.
+pub(crate) fn webhooks() -> Vec<Webhook> {
+    let webhook = |id, state| Webhook {
+        id: WebhookId(id),
+        url: "https://example.com/in".to_owned(),
+        topics: vec![Topic::PING, Topic::parse("ticket.created").unwrap()],
+        secret: SigningSecret("secret of sixteen".to_owned()),
+        previous_secret: Some(SigningSecret("secret before it".to_owned())),
+        html: true,
+        retry: RetryPolicy::Durable,
+        state,
+        created_by: AGENT,
+        created_at: at(1),
+        updated_at: at(2),
+        cursor: EventSeq(3),
+        failures_in_row: 4,
+        slowed: 5,
+        paused_until: Some(at(6)),
+        last_success_at: Some(at(7)),
+    };
+    let compat = Webhook { retry: RetryPolicy::Compat, html: false, ..webhook(152, WebhookState::Disabled) };
+    vec![webhook(151, WebhookState::Active), compat, webhook(153, WebhookState::Gone)]
+}
+
+/// One that waits, one that was taken, one that was given up.
+pub(crate) fn notifications() -> Vec<Notification> {
+    let entry = LogEntry { seq: EventSeq(1), event: events().remove(0) };
+    let made = |id, entry| Notification::new(NotificationId(id), WebhookId(151), Topic::PING, entry, at(id));
+    let tried = webhook::Attempt { at: at(9), status: Some(500), answer: "not now".to_owned() };
+    let sent = Notification {
+        state: NotificationState::Sent,
+        failures: 1,
+        attempt_count: 2,
+        first_sent_at: Some(at(8)),
+        attempts: vec![tried],
+        ..made(162, None)
+    };
+    let failed = Notification { state: NotificationState::Failed, ..made(163, None) };
+    vec![made(161, Some(entry)), sent, failed]
+}
+
 pub(crate) fn links() -> Vec<Link> {
     let link = |from_ticket, to_thread, kind| Link {
         from_ticket,
@@ -743,6 +796,8 @@ pub(crate) fn fill(tx: &mut dyn WriteTx) -> Result<()> {
     client_ids::put(tx, ANA, "client-1", (CONVERSATION, PartId(FIRST_PART), EventSeq(1)), at(1))?;
     visitors::put(tx, &[9; 32], ContactId(13))?;
     uploads().iter().try_for_each(|upload| uploads::put(tx, upload))?;
+    webhooks().iter().try_for_each(|webhook| webhooks::put(tx, webhook))?;
+    notifications().iter().try_for_each(|notification| webhooks::put_notification(tx, notification))?;
     blob_refs::add(tx, blob(FILE), 999)
 }
 

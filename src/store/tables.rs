@@ -161,6 +161,15 @@ pub const REQUESTS: Table = Table("requests");
 /// `created_at` ++ hashed key: index of [`REQUESTS`].
 pub const REQUESTS_BY_AGE: Table = Table("requests_by_age");
 
+/// subscription → record (WHK-1 ff.).
+pub const WEBHOOKS: Table = Table("webhooks");
+/// notification → record: what is owed to subscriptions, and what became of it for 7 days (WHK-3).
+pub const NOTIFICATIONS: Table = Table("notifications");
+/// subscription ++ notification: index of the [`NOTIFICATIONS`] that are still to go out, in their order.
+pub const NOTIFICATIONS_OPEN: Table = Table("notifications_open");
+/// subscription ++ notification: index of [`NOTIFICATIONS`].
+pub const NOTIFICATIONS_BY_WEBHOOK: Table = Table("notifications_by_webhook");
+
 /// hash of a blob ++ owner: index of [`PARTS`], [`INTAKE`] and [`UPLOADS`] by the blobs they name, the owner being the
 /// part, the arrival or the upload. A row with an empty value was set by hand and keeps its blob for an owner without record.
 pub const BLOB_REFS: Table = Table("blob_refs");
@@ -235,6 +244,10 @@ pub const ALL: &[Table] = &[
     UPLOADS_BY_CONTACT,
     REQUESTS,
     REQUESTS_BY_AGE,
+    WEBHOOKS,
+    NOTIFICATIONS,
+    NOTIFICATIONS_OPEN,
+    NOTIFICATIONS_BY_WEBHOOK,
     BLOB_REFS,
 ];
 

@@ -38,4 +38,5 @@ mod support;
 mod tidy;
 mod torn_write;
 mod unit_file;
+mod webhooks;
 mod workload;

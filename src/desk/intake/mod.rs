@@ -33,6 +33,8 @@ use crate::store;
 
 /// Deaths of the process while reading one message, after which it is quarantined unread (P6).
 const DEATHS_MAX: u32 = 2;
+/// How the reason of a delivery begins that a bounce ended.
+pub(crate) const BOUNCED: &str = "bounced: ";
 
 impl MailDoor for Desk {
     fn knows_recipient(&self, address: &Address) -> bool {

@@ -8,6 +8,7 @@ use crate::desk::draft::At;
 use crate::desk::draft::Draft;
 use crate::desk::draft::NewPart;
 use crate::desk::draft::conclude;
+use crate::desk::intake::BOUNCED;
 use crate::desk::intake::Facts;
 use crate::desk::intake::intake_id;
 use crate::desk::intake::place::Place;
@@ -456,7 +457,7 @@ fn apply_bounce(tx: &dyn ReadTx, reading: &Reading, mut delivery: Delivery, chan
     };
     let failed = report.recipients.first();
     let words = failed.and_then(|recipient| recipient.smtp_reply.clone().or(recipient.status.clone()));
-    delivery.state = DeliveryState::Failed(format!("bounced: {}", words.unwrap_or_default()));
+    delivery.state = DeliveryState::Failed(format!("{BOUNCED}{}", words.unwrap_or_default()));
     delivery.leased_until = None;
     let hard = failed.is_some_and(|recipient: &ReportedRecipient| recipient.hard);
     let contact = if hard { store::contacts::get(tx, delivery.contact)? } else { None };

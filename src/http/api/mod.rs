@@ -19,6 +19,7 @@ mod ticket_types;
 mod tickets;
 mod type_settings;
 mod uploads;
+mod webhook_subscriptions;
 pub(crate) mod wire;
 
 use crate::http::Api;
@@ -56,6 +57,7 @@ pub(crate) fn routes(api: &Api) -> Router<Api> {
         .merge(ticket_types::routes())
         .merge(tickets::routes())
         .merge(uploads::routes())
+        .merge(webhook_subscriptions::routes())
         .fallback(|| async { StatusCode::NOT_FOUND })
         .layer(middleware::from_fn_with_state(api.clone(), idempotency::around_posts))
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_WITHIN))

@@ -7,6 +7,7 @@ use crate::channel::imap::MailboxState;
 use crate::channel::messenger::hub::Counts;
 use crate::channel::messenger::hub::Hub;
 use crate::channel::smtp_out::RelayHealth;
+use crate::channel::webhook_out::Tally;
 use crate::domain::id::Millis;
 use std::collections::BTreeMap;
 use std::collections::VecDeque;
@@ -67,6 +68,7 @@ pub struct Health(Arc<Mutex<Facts>>);
 struct Facts {
     phase: Phase,
     store: StoreCondition,
+    webhooks: Tally,
     mailboxes: BTreeMap<String, watch::Receiver<MailboxState>>,
     beats: BTreeMap<String, u64>,
     restarts: BTreeMap<String, u64>,
@@ -126,6 +128,17 @@ impl Health {
     #[must_use]
     pub fn relays(&self) -> BTreeMap<String, RelayHealth> {
         self.facts().relays.iter().map(|(name, state)| (name.clone(), state.borrow().clone())).collect()
+    }
+
+    /// Gives the counts of webhooks a place to be read.
+    pub fn watch_webhooks(&self, tally: Tally) {
+        self.facts().webhooks = tally;
+    }
+
+    /// Attempts at webhooks, by result.
+    #[must_use]
+    pub fn webhooks(&self) -> [(&'static str, u64); 3] {
+        self.facts().webhooks.counts()
     }
 
     /// Gives the messenger's counts a place to be read.

@@ -34,6 +34,7 @@ pub(crate) fn page(health: &Health, status: &Status, now: Millis) -> Result<Stri
     mailboxes(&mut registry, health, now);
     relays(&mut registry, health);
     sockets(&mut registry, health.sockets());
+    webhooks(&mut registry, health, status, now);
     tasks(&mut registry, health);
     let mut page = String::new();
     encode(&mut page, &registry)?;
@@ -72,6 +73,22 @@ fn sockets(registry: &mut Registry, counts: Counts) {
     registry.register("sockets_slow_closed", "Sockets closed for being too slow", counter(counts.slow_closed));
     registry.register("sockets_flood_closed", "Sockets closed for sending too much", counter(counts.flood_closed));
     registry.register("sockets_refused", "Connections refused before they were sockets", counter(counts.refused));
+}
+
+fn webhooks(registry: &mut Registry, health: &Health, status: &Status, now: Millis) {
+    let attempts = Counters::default();
+    for (result, count) in health.webhooks() {
+        attempts.get_or_create(&vec![("result", result.to_owned())]).inc_by(count);
+    }
+    registry.register("webhook_attempts", "Notifications sent to webhooks, by what the receiver said", attempts);
+    let by_state = Gauges::default();
+    for (state, count) in &status.webhooks.by_state {
+        by_state.get_or_create(&vec![("state", (*state).to_owned())]).set(signed(*count));
+    }
+    registry.register("webhook_subscriptions", "Webhook subscriptions by state", by_state);
+    let oldest = Seconds::default();
+    oldest.set(status.webhooks.oldest_open.map_or(0.0, |at| now.since(at).as_secs_f64()));
+    registry.register("webhook_oldest_open_seconds", "How long the oldest notification waits", oldest);
 }
 
 fn store(registry: &mut Registry, health: &Health, status: &Status) {

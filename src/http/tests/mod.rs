@@ -12,6 +12,7 @@ mod shapes;
 mod ticket_types;
 mod tickets;
 mod uploads;
+mod webhooks;
 
 use crate::clock::Clock;
 use crate::desk::Desk;

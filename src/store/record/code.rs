@@ -23,6 +23,9 @@ use crate::domain::thread::Priority;
 use crate::domain::ticket::CreatedVia;
 use crate::domain::ticket_type::Category;
 use crate::domain::type_settings::FormAudience;
+use crate::domain::webhook::NotificationState;
+use crate::domain::webhook::RetryPolicy;
+use crate::domain::webhook::WebhookState;
 use crate::store::record::Restored;
 
 /// A plain enum with a stable number for each variant.
@@ -92,6 +95,9 @@ codes! {
     CreatedVia { Convert = 0, Api = 1, FormSent = 2, FormOpened = 3, Email = 4 }
     Category { Customer = 0, BackOffice = 1, Tracker = 2 }
     FormAudience { All = 0, Users = 1, Leads = 2 }
+    RetryPolicy { Compat = 0, Durable = 1 }
+    WebhookState { Active = 0, Disabled = 1, Gone = 2 }
+    NotificationState { Queued = 0, Sent = 1, Failed = 2 }
 }
 
 #[cfg(test)]

@@ -30,6 +30,7 @@ pub(crate) mod ticket;
 pub(crate) mod ticket_type;
 pub(crate) mod upload;
 pub(crate) mod value;
+pub(crate) mod webhook;
 
 use crate::domain::address::Address;
 use crate::domain::refusal::Refusal;

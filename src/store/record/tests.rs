@@ -20,6 +20,8 @@ use crate::domain::state::TicketState;
 use crate::domain::thread::Thread;
 use crate::domain::ticket_type::TicketType;
 use crate::domain::upload::Upload;
+use crate::domain::webhook::Notification;
+use crate::domain::webhook::Webhook;
 use crate::store::error::Error;
 use crate::store::key;
 use crate::store::record::Record;
@@ -73,6 +75,8 @@ fn every_noun_and_variant_comes_back_as_it_was_written() {
     check_all(&sample::links());
     check_all(&sample::uploads());
     check_all(&sample::states());
+    check_all(&sample::webhooks());
+    check_all(&sample::notifications());
     check(&sample::agent());
     check(&sample::tag());
     check(&sample::team());
@@ -130,6 +134,8 @@ fn released_forms_keep_their_bytes() {
         ("tokens", digest(&[sample::token()]), "923cb0bb"),
         ("ticket types", digest(&[sample::ticket_type()]), "73857183"),
         ("requests", digest(&[sample::answered()]), "ad0848de"),
+        ("webhooks", digest(&sample::webhooks()), "434f3e28"),
+        ("notifications", digest(&sample::notifications()), "a571078c"),
         ("broadcasts", digest(&[broadcast]), "5c7b537e"),
         ("tags", digest(&[sample::tag()]), "876aa6f2"),
         ("teams", digest(&[sample::team()]), "c77c3b08"),
@@ -186,6 +192,8 @@ proptest! {
         drop(TicketState::decode(&key, &bytes));
         drop(Link::decode(&key, &bytes));
         drop(Upload::decode(&key, &bytes));
+        drop(Webhook::decode(&key, &bytes));
+        drop(Notification::decode(&key, &bytes));
         drop(Delivery::decode(&key, &bytes));
         drop(Broadcast::decode(&key, &bytes));
         drop(IntakeRow::decode(&key, &bytes));

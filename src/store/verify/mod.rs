@@ -8,6 +8,7 @@
 mod log;
 mod mail;
 mod threads;
+mod webhooks;
 
 use crate::store::Store;
 use crate::store::blobs::Blobs;
@@ -62,6 +63,7 @@ impl Check<'_> {
         self.log()?;
         self.deliveries()?;
         self.broadcasts()?;
+        self.webhooks()?;
         self.mail()?;
         self.blobs(blobs)
     }

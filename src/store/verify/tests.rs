@@ -19,6 +19,7 @@ use crate::domain::propagation::Propagation;
 use crate::domain::tag::Tag;
 use crate::domain::thread::Thread;
 use crate::domain::upload::Upload;
+use crate::domain::webhook::Notification;
 use crate::store::Store;
 use crate::store::blob_refs;
 use crate::store::blobs::Blobs;
@@ -72,6 +73,7 @@ fn index_tables() -> Vec<Table> {
         Answered::INDEXES,
         Tag::INDEXES,
         Propagation::INDEXES,
+        Notification::INDEXES,
     ];
     indexes.concat()
 }
@@ -205,6 +207,8 @@ fn what_names_something_that_is_gone_is_named() {
         (tables::BROADCASTS, tables::LEDGER),
         (tables::BROADCASTS, tables::LEDGER_EMAILS),
         (tables::INTAKE, tables::INTAKE_UNIQUE),
+        (tables::AGENTS, tables::WEBHOOKS),
+        (tables::WEBHOOKS, tables::NOTIFICATIONS),
     ];
     for (from, fault_in) in gone {
         expect_fault(&format!("{} cut", from.0), &faults_after(cut(from, false)), fault_in);

@@ -13,6 +13,7 @@ pub(crate) mod part;
 pub(crate) mod people;
 pub(crate) mod ticket;
 pub(crate) mod ticket_type;
+pub(crate) mod webhook;
 
 #[cfg(test)]
 mod tests;
