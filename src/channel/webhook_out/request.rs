@@ -150,10 +150,12 @@ where
         let response = sender.send_request(request).await.map_err(|error| error.to_string())?;
         Ok(outcome(response).await)
     };
-    // The connection is driven for as long as the exchange takes, and dropped with it.
+    let mut exchange = std::pin::pin!(exchange);
+    // The connection is driven for as long as the exchange takes, and dropped with it. One that ends first may have
+    // brought the whole answer.
     tokio::select! {
-        done = exchange => done,
-        ended = connection => Err(ended.err().map_or_else(|| "hung up".to_owned(), |error| error.to_string())),
+        done = &mut exchange => done,
+        _ = connection => exchange.await,
     }
 }
 
