@@ -250,7 +250,7 @@ impl Notification {
     pub fn line(&self) -> Option<u64> {
         let event = &self.entry.as_ref()?.event;
         match event.kind {
-            EventKind::ContactUpdated(contact) => Some(contact.0),
+            EventKind::ContactUpdated(contact) | EventKind::ContactTagged { contact, .. } => Some(contact.0),
             _ => event.thread.map(|thread| thread.0),
         }
     }

@@ -304,15 +304,25 @@ fn item(tx: &dyn ReadTx, event: &Event) -> store::Result<Item> {
             let broadcast = store::broadcasts::get(tx, *broadcast)?;
             broadcast.map(|broadcast| counted(tx, broadcast)).transpose()?.map(|view| Item::Broadcast(Box::new(view)))
         }
-        EventKind::PartCreated { part_seq, .. } | EventKind::TicketStateChanged { part_seq, .. } => {
-            thread_item(tx, event.thread, Some(*part_seq))?
+        EventKind::ContactTagged { contact, .. } => {
+            store::contacts::get(tx, *contact)?.map(|contact| Item::Contact(Box::new(contact)))
         }
+        EventKind::PartCreated { part_seq, .. }
+        | EventKind::TicketStateChanged { part_seq, .. }
+        | EventKind::FormRequested { part_seq, .. }
+        | EventKind::FormSubmitted { part_seq, .. }
+        | EventKind::FormWithdrawn { part_seq, .. }
+        | EventKind::PartRedacted { part_seq, .. }
+        | EventKind::PartTagged { part_seq, .. } => thread_item(tx, event.thread, Some(*part_seq))?,
         EventKind::ConversationCreated
         | EventKind::ConversationUpdated
         | EventKind::TicketCreated
         | EventKind::TicketUpdated
         | EventKind::Linked { .. }
         | EventKind::Unlinked { .. }
+        | EventKind::Merged { .. }
+        | EventKind::Unmerged { .. }
+        | EventKind::Deleted { .. }
         | EventKind::Seen { .. } => thread_item(tx, event.thread, None)?,
     };
     Ok(found.unwrap_or(Item::Gone))

@@ -2,13 +2,10 @@
 //!
 //! A ticket's events have `ticket.*` topics; those of a Customer ticket, which is a conversation too (OBJ-3), have the
 //! `conversation.*` ones beside them. These topics have no event in the log yet and never fire:
-//! `ticket.contact.detached`, `ticket.rating.provided`, `conversation.admin.open.assigned`,
-//! `conversation.contact.detached`, `conversation.company.updated`, `conversation.priority.updated`,
-//! `conversation.rating.added`, `conversation.deleted`, `conversation_part.redacted`, `conversation_part.tag.created`;
-//! of contacts all but created and updated; companies, visitors, agents, jobs, events; of our own `ticket.merged`,
-//! `.unmerged`, `.deleted`, `.form.*`, `.sla.missed`, `ticket.broadcast.scheduled`, `.paused`, `.resumed`, `.cancelled`,
-//! `conversation.merged`, `.unmerged`, `.sla.missed`, `contact.suppressed`, `contact.broadcast.stopped`,
-//! `mailbox.state.updated`.
+//! `ticket.rating.provided`, `ticket.sla.missed`, `ticket.broadcast.scheduled`, `.paused`, `.resumed`, `.cancelled`,
+//! `conversation.admin.open.assigned`, `.company.updated`, `.priority.updated`, `.rating.added`, `.sla.missed`;
+//! of contacts all but created, updated and tags; companies, visitors, agents, jobs, events; `contact.suppressed`,
+//! `contact.broadcast.stopped`, `mailbox.state.updated`.
 //!
 //! **Invariant:** an event is asked for its part as it was written, so that a reader that lags finds the same topics; of
 //! deliveries and contacts it sees what they are now.
@@ -63,8 +60,21 @@ fn names(tx: &dyn ReadTx, event: &Event) -> store::Result<Vec<&'static str>> {
             delivery.and_then(|delivery| of_delivery(&delivery.state)).into_iter().collect()
         }
         EventKind::Quarantined(_) => vec!["intake.quarantined"],
-        // What changed has a part of its own.
-        EventKind::ConversationCreated | EventKind::ConversationUpdated | EventKind::TicketUpdated => Vec::new(),
+        EventKind::FormRequested { .. } => vec!["ticket.form.sent"],
+        EventKind::FormSubmitted { .. } => vec!["ticket.form.submitted"],
+        EventKind::Merged { .. } => vec![either(event, "conversation.merged", "ticket.merged")],
+        EventKind::Unmerged { .. } => vec![either(event, "conversation.unmerged", "ticket.unmerged")],
+        EventKind::Deleted { number: None } => vec!["conversation.deleted"],
+        EventKind::Deleted { number: Some(_) } => vec!["ticket.deleted"],
+        EventKind::PartRedacted { .. } => vec!["conversation_part.redacted"],
+        EventKind::PartTagged { added: true, .. } => vec!["conversation_part.tag.created"],
+        EventKind::ContactTagged { contact, added, .. } => of_contact_tag(tx, *contact, *added)?,
+        // What changed has a part of its own, or no topic.
+        EventKind::ConversationCreated
+        | EventKind::ConversationUpdated
+        | EventKind::TicketUpdated
+        | EventKind::FormWithdrawn { .. }
+        | EventKind::PartTagged { .. } => Vec::new(),
     })
 }
 
@@ -91,6 +101,9 @@ fn of_part(event: &Event, thread: &Thread, part: &Part) -> Vec<&'static str> {
             (Some("conversation.admin.assigned"), Some(ticket))
         }
         PartKind::ParticipantAdded(_) => (Some("conversation.contact.attached"), Some("ticket.contact.attached")),
+        PartKind::ParticipantRemoved(_) => (Some("conversation.contact.detached"), Some("ticket.contact.detached")),
+        // A form that was sent has an event for this; one that was filled unasked has not.
+        PartKind::TicketFormSubmitted { form: None, .. } => return vec!["ticket.form.submitted"],
         PartKind::TicketStateUpdated { from, to, .. } if from.0 != to.0 => {
             let resolves = to.1 == StateCategory::Resolved && from.1 != StateCategory::Resolved;
             let names = [Some("ticket.state.updated"), resolves.then_some("ticket.resolved")];
@@ -102,6 +115,15 @@ fn of_part(event: &Event, thread: &Thread, part: &Part) -> Vec<&'static str> {
         // Said by an event of its own, told in another thread, or nobody's message.
         PartKind::TicketStateUpdated { .. }
         | PartKind::AutomaticEmail
+        | PartKind::TicketFormSent(_)
+        | PartKind::TicketFormSubmitted { .. }
+        | PartKind::TicketFormWithdrawn { .. }
+        | PartKind::TagsUpdated { .. }
+        | PartKind::MergedPrimary { .. }
+        | PartKind::MergedSecondary { .. }
+        | PartKind::Unmerged { .. }
+        | PartKind::SharedTicket(_)
+        | PartKind::StatePropagated { .. }
         | PartKind::ConvertedToTicket { .. }
         | PartKind::EntityLinked(_)
         | PartKind::EntityUnlinked(_)
@@ -143,6 +165,21 @@ fn of_link(
 fn of_contact(tx: &dyn ReadTx, event: &Event, id: ContactId) -> store::Result<Vec<&'static str>> {
     let Some(contact) = store::contacts::get(tx, id)? else { return Ok(Vec::new()) };
     Ok(of_role(&contact, contact.created_at == event.at).into_iter().collect())
+}
+
+fn of_contact_tag(tx: &dyn ReadTx, id: ContactId, added: bool) -> store::Result<Vec<&'static str>> {
+    let contact = store::contacts::get(tx, id)?;
+    Ok(match (contact.map(|contact| contact.role), added) {
+        (Some(ContactRole::User), true) => vec!["contact.user.tag.created"],
+        (Some(ContactRole::User), false) => vec!["contact.user.tag.deleted"],
+        (Some(ContactRole::Lead), true) => vec!["contact.lead.tag.created"],
+        (Some(ContactRole::Lead), false) => vec!["contact.lead.tag.deleted"],
+        (Some(ContactRole::Visitor) | None, _) => Vec::new(),
+    })
+}
+
+fn either(event: &Event, of_conversation: &'static str, of_ticket: &'static str) -> &'static str {
+    if event.ticket_state.is_some() { of_ticket } else { of_conversation }
 }
 
 /// Visitors have written nothing and are nobody's business yet (OBJ-15).

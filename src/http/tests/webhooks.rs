@@ -117,7 +117,8 @@ impl Desk {
     async fn new() -> Self {
         let mut house = House::new().await;
         let targets = Targets::new(true);
-        let api = Api::open(house.desk.clone()).await.unwrap().with_webhook_targets(targets.clone());
+        let api =
+            Api::open(house.desk.clone(), RateLimits::default()).await.unwrap().with_webhook_targets(targets.clone());
         house.router = router(api.clone());
         let bodies: Arc<dyn Bodies> = Arc::new(api);
         let worker = Worker::new(house.desk.clone(), targets, bodies, Tally::default());

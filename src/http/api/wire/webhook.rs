@@ -107,7 +107,7 @@ impl Wire {
 
     fn item(&self, owed: &Notification, item: &Item) -> Value {
         match item {
-            Item::Thread(view, part) if owed.topic.is_of_ticket() => {
+            Item::Thread(view, part) if owed.topic.is_of_ticket() && view.ticket.is_some() => {
                 let ticket = self.told_ticket(view, part.as_deref());
                 // WHK-4: this topic alone holds the ticket one level deeper.
                 if owed.topic.as_str() == "ticket.closed" { json!({"ticket": ticket}) } else { ticket }
@@ -146,10 +146,7 @@ fn additions(owed: &Notification) -> Value {
     let subscription = json!({"subscription_id": owed.webhook.to_string()});
     let Some(entry) = &owed.entry else { return subscription };
     let event = &entry.event;
-    let thread_seq = match event.kind {
-        EventKind::PartCreated { part_seq, .. } | EventKind::TicketStateChanged { part_seq, .. } => Some(part_seq),
-        _ => None,
-    };
+    let thread_seq = event.kind.part().map(|(_, seq)| seq);
     let facts = json!({
         "log_seq": entry.seq.0,
         "thread_seq": thread_seq,
@@ -161,9 +158,10 @@ fn additions(owed: &Notification) -> Value {
     });
     let all = with(subscription, facts);
     match event.kind {
-        EventKind::Linked { other } | EventKind::Unlinked { other } => {
-            beside(all, "other_id", json!(other.to_string()))
-        }
+        EventKind::Linked { other }
+        | EventKind::Unlinked { other }
+        | EventKind::Merged { primary: other }
+        | EventKind::Unmerged { primary: other } => beside(all, "other_id", json!(other.to_string())),
         _ => all,
     }
 }
@@ -172,7 +170,7 @@ fn additions(owed: &Notification) -> Value {
 fn gone(topic: Topic, event: &Event) -> Value {
     let noun = topic.as_str().split('.').next().unwrap_or_default();
     let id = match &event.kind {
-        EventKind::ContactUpdated(contact) => Some(contact.to_string()),
+        EventKind::ContactUpdated(contact) | EventKind::ContactTagged { contact, .. } => Some(contact.to_string()),
         EventKind::DeliverySettled(delivery) => Some(delivery.to_string()),
         EventKind::Quarantined(intake) => Some(intake.to_string()),
         EventKind::Broadcast { broadcast, .. } => Some(broadcast.to_string()),
