@@ -36,6 +36,15 @@ pub(crate) async fn cross_posts(work: Work) {
     in_batches(work, "cross-posts", async |desk: &Desk| desk.cross_post_batch().await).await;
 }
 
+/// Finishes what was begun: copies to redact, deleted threads to empty, states to propagate.
+pub(crate) async fn chores(work: Work) {
+    in_batches(work, "chores", async |desk: &Desk| {
+        let (redacted, purged) = (desk.redaction_batch().await?, desk.purge_batch().await?);
+        Ok(desk.propagation_batch().await? || redacted || purged)
+    })
+    .await;
+}
+
 /// Runs batches as long as there are any; then rests until something was committed.
 async fn in_batches(work: Work, name: &'static str, batch: impl AsyncFn(&Desk) -> desk::Result<bool>) {
     let mut committed = work.desk.committed();

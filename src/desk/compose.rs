@@ -243,7 +243,8 @@ impl Inner {
 
 /// What the mail is made of, or why it is not wanted any more.
 fn material(tx: &dyn ReadTx, delivery: &Delivery) -> store::Result<std::result::Result<Material, SkipReason>> {
-    let thread = store::threads::get(tx, delivery.thread)?.ok_or_else(|| missing("conversation"))?;
+    // Deleted meanwhile: nobody wants it any more (TCK-15).
+    let Some(thread) = store::threads::get(tx, delivery.thread)? else { return Ok(Err(SkipReason::Cancelled)) };
     let contact = store::contacts::get(tx, delivery.contact)?.ok_or_else(|| missing("contact"))?;
     if let Some(reason) = unreachable_reason(&contact) {
         return Ok(Err(reason));

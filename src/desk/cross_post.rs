@@ -96,6 +96,9 @@ fn serve(
         return store::cross_posts::end(tx, part);
     };
     let from = store::threads::get(tx, ticket)?;
+    if from.is_none() {
+        return store::cross_posts::end(tx, part);
+    }
     let mut drafts = Vec::with_capacity(links.len());
     for link in links.iter().filter(|link| link.created_at <= origin.created_at) {
         let Some(new) = told(tx, &origin, from.as_ref())? else { continue };

@@ -170,6 +170,15 @@ impl Draft {
         found.ok_or_else(|| missing("conversation"))
     }
 
+    /// Leaves nothing but the tombstone; what was to be said in it is not said (TCK-15).
+    pub(crate) fn bury(&mut self) {
+        self.thread = self.thread.tombstone(self.at.now);
+        self.parts.clear();
+        self.events.clear();
+        self.owed.clear();
+        self.cross_posts.clear();
+    }
+
     /// Takes another draft along, to be saved with this one.
     pub(crate) fn bring(&mut self, other: Self) {
         self.companions.push(other);

@@ -4,6 +4,7 @@ use crate::desk::Desk;
 use crate::desk::Result;
 use crate::desk::access::require;
 use crate::desk::draft::missing;
+use crate::desk::tags::named;
 use crate::desk::uploads;
 use crate::domain::agent::Caller;
 use crate::domain::agent::Scope;
@@ -12,17 +13,20 @@ use crate::domain::delivery::Delivery;
 use crate::domain::event::LogEntry;
 use crate::domain::id::EventSeq;
 use crate::domain::id::Millis;
+use crate::domain::id::TagId;
 use crate::domain::id::ThreadId;
 use crate::domain::link::LISTED_MAX;
 use crate::domain::part::Part;
 use crate::domain::refusal::Refusal;
 use crate::domain::state::TicketState;
+use crate::domain::tag::Tag;
 use crate::domain::thread::Thread;
 use crate::domain::ticket_type::Category;
 use crate::domain::ticket_type::TicketType;
 use crate::domain::upload::Upload;
 use crate::store;
 use crate::store::engine::ReadTx;
+use std::collections::BTreeSet;
 
 /// Parts that ride along with a thread (API-10).
 pub const PARTS_MAX: usize = 500;
@@ -85,6 +89,8 @@ pub struct ThreadView {
     pub linked_total: u64,
     /// Deliveries about this thread.
     pub deliveries: Vec<Delivery>,
+    /// The tags of the thread and of its parts.
+    pub tags: Vec<Tag>,
 }
 
 impl Desk {
@@ -162,7 +168,11 @@ pub(crate) fn view(tx: &dyn ReadTx, thread: Thread, with_parts: bool) -> store::
         Some(ticket) => ticket.customer_reports.max(linked.len() as u64),
         None => linked.len() as u64,
     };
+    let of_parts = parts.iter().flat_map(|part| &part.tags);
+    let tag_ids: BTreeSet<TagId> = thread.tags.iter().chain(of_parts).copied().collect();
+    let tags = named(tx, &tag_ids.into_iter().collect::<Vec<_>>())?;
     Ok(ThreadView {
+        tags,
         source: store::parts::get(tx, thread.id, 1)?,
         ticket: ticket_view(tx, &thread)?,
         contacts,
@@ -197,8 +207,9 @@ fn linked(tx: &dyn ReadTx, thread: &Thread) -> store::Result<Vec<LinkedObject>> 
     others.truncate(LISTED_MAX);
     let mut linked = Vec::with_capacity(others.len());
     for other in others {
-        let category = store::threads::get(tx, other)?.as_ref().and_then(Thread::category);
-        linked.push(LinkedObject { thread: other, category });
+        if let Some(thread) = store::threads::get(tx, other)? {
+            linked.push(LinkedObject { thread: other, category: thread.category() });
+        }
     }
     Ok(linked)
 }

@@ -73,11 +73,15 @@ pub enum Scope {
     Broadcasts,
     /// Ticket types, states, operators' queues.
     Settings,
+    /// Tags, on whatever carries them.
+    WriteTags,
+    /// Delete conversations for good.
+    DeleteConversations,
 }
 
 impl Scope {
     /// Every scope, in the order they are listed to people.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::ReadConversations,
         Self::WriteConversations,
         Self::ReadTickets,
@@ -87,6 +91,8 @@ impl Scope {
         Self::ReadAdmins,
         Self::Broadcasts,
         Self::Settings,
+        Self::WriteTags,
+        Self::DeleteConversations,
     ];
 
     /// The word of API-1.
@@ -102,6 +108,8 @@ impl Scope {
             Self::ReadAdmins => "read_admins",
             Self::Broadcasts => "broadcasts",
             Self::Settings => "settings",
+            Self::WriteTags => "write_tags",
+            Self::DeleteConversations => "delete_conversations_and_metrics",
         }
     }
 

@@ -28,6 +28,15 @@ pub fn put(tx: &mut dyn WriteTx, delivery: DeliveryId, message: BlobHash) -> Res
     tx.put(CAPTURED, &key::one(delivery.0), &message.0)
 }
 
+/// Lets a message go that tells of something redacted or deleted.
+///
+/// # Errors
+/// As the engine.
+pub fn delete(tx: &mut dyn WriteTx, delivery: DeliveryId, message: BlobHash) -> Result<()> {
+    blob_refs::remove(tx, message, delivery.0)?;
+    tx.delete(CAPTURED, &key::one(delivery.0))
+}
+
 /// Kept messages, newest first.
 ///
 /// # Errors

@@ -7,7 +7,6 @@ use crate::domain::id::ThreadId;
 use crate::domain::part::Part;
 use crate::domain::propagation::Propagation;
 use crate::store::engine::ReadTx;
-use crate::store::engine::Table;
 use crate::store::engine::WriteTx;
 use crate::store::error::Result;
 use crate::store::key;
@@ -25,20 +24,32 @@ pub fn copies(tx: &dyn ReadTx, origin: PartId, after: Option<PartId>, limit: usi
     record::load(tx, tables::COPIES, rows)
 }
 
-/// Redacted notes whose copies are not all redacted.
+/// Redacted notes whose copies are not all redacted, with the copy that was the last one.
 ///
 /// # Errors
 /// `Corrupt`.
-pub fn redactions(tx: &dyn ReadTx, limit: usize) -> Result<Vec<PartId>> {
-    Ok(ids(tx, tables::REDACTIONS, limit)?.into_iter().map(PartId).collect())
+pub fn redactions(tx: &dyn ReadTx, limit: usize) -> Result<Vec<(PartId, Option<PartId>)>> {
+    let read = |(row, value): (Vec<u8>, Vec<u8>)| {
+        let origin = key::number(&row).ok_or_else(|| record::corrupt(tables::REDACTIONS, &row, "is no id"))?;
+        Ok((PartId(origin), key::number(&value).map(PartId)))
+    };
+    tx.scan(tables::REDACTIONS, &[], key::END, limit)?.into_iter().map(read).collect()
 }
 
-/// Notes that a redaction has copies left, or that it has not.
+/// Notes where the redaction of copies goes on.
 ///
 /// # Errors
 /// As the engine.
-pub fn set_redaction(tx: &mut dyn WriteTx, origin: PartId, running: bool) -> Result<()> {
-    set(tx, tables::REDACTIONS, origin.0, running)
+pub fn set_redaction(tx: &mut dyn WriteTx, origin: PartId, last: PartId) -> Result<()> {
+    tx.put(tables::REDACTIONS, &key::one(origin.0), &key::one(last.0))
+}
+
+/// Every copy is redacted.
+///
+/// # Errors
+/// As the engine.
+pub fn end_redaction(tx: &mut dyn WriteTx, origin: PartId) -> Result<()> {
+    tx.delete(tables::REDACTIONS, &key::one(origin.0))
 }
 
 /// Deleted threads that are not empty yet.
@@ -46,7 +57,10 @@ pub fn set_redaction(tx: &mut dyn WriteTx, origin: PartId, running: bool) -> Res
 /// # Errors
 /// `Corrupt`.
 pub fn purges(tx: &dyn ReadTx, limit: usize) -> Result<Vec<ThreadId>> {
-    Ok(ids(tx, tables::PURGES, limit)?.into_iter().map(ThreadId).collect())
+    let id = |(row, _): (Vec<u8>, Vec<u8>)| {
+        key::number(&row).map(ThreadId).ok_or_else(|| record::corrupt(tables::PURGES, &row, "is no id"))
+    };
+    tx.scan(tables::PURGES, &[], key::END, limit)?.into_iter().map(id).collect()
 }
 
 /// Notes that a deleted thread has something left, or that it has not.
@@ -54,7 +68,8 @@ pub fn purges(tx: &dyn ReadTx, limit: usize) -> Result<Vec<ThreadId>> {
 /// # Errors
 /// As the engine.
 pub fn set_purge(tx: &mut dyn WriteTx, thread: ThreadId, running: bool) -> Result<()> {
-    set(tx, tables::PURGES, thread.0, running)
+    let row = key::one(thread.0);
+    if running { tx.put(tables::PURGES, &row, &[]) } else { tx.delete(tables::PURGES, &row) }
 }
 
 /// A propagation, running or finished.
@@ -80,13 +95,4 @@ pub fn propagations(tx: &dyn ReadTx, limit: usize) -> Result<Vec<Propagation>> {
 /// `Corrupt`.
 pub fn put_propagation(tx: &mut dyn WriteTx, propagation: &Propagation) -> Result<()> {
     record::put(tx, propagation).map(drop)
-}
-
-fn ids(tx: &dyn ReadTx, table: Table, limit: usize) -> Result<Vec<u64>> {
-    let id = |(row, _): (Vec<u8>, Vec<u8>)| key::number(&row).ok_or_else(|| record::corrupt(table, &row, "is no id"));
-    tx.scan(table, &[], key::END, limit)?.into_iter().map(id).collect()
-}
-
-fn set(tx: &mut dyn WriteTx, table: Table, id: u64, running: bool) -> Result<()> {
-    if running { tx.put(table, &key::one(id), &[]) } else { tx.delete(table, &key::one(id)) }
 }

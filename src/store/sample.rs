@@ -780,7 +780,7 @@ pub(crate) fn fill(tx: &mut dyn WriteTx) -> Result<()> {
     captured::put(tx, DeliveryId(FIRST_DELIVERY + 2), blob(CAPTURED))?;
     cross_posts::put(tx, PartId(160), BACK_OFFICE, CONVERSATION)?;
     links().iter().try_for_each(|link| links::put(tx, link))?;
-    chores::set_redaction(tx, PartId(160), true)?;
+    chores::set_redaction(tx, PartId(160), PartId(FIRST_PART + 1))?;
     chores::set_purge(tx, DELETED, true)?;
     chores::put_propagation(tx, &propagation(71, None))?;
     chores::put_propagation(tx, &propagation(72, Some(at(2))))?;

@@ -60,6 +60,14 @@ pub fn save(tx: &mut dyn WriteTx, change: &Change) -> Result<EventSeq> {
     events::last_seq(&*tx)
 }
 
+/// Takes a part of a deleted thread away, with its indexes (TCK-15). Parts go from the end, so that what is left is whole.
+///
+/// # Errors
+/// As the engine.
+pub fn remove_part(tx: &mut dyn WriteTx, part: &Part) -> Result<()> {
+    record::remove(tx, part)
+}
+
 /// Contacts whose stream gets the event; threads and parts of the same change are read back from the transaction.
 fn stream_of(tx: &dyn ReadTx, event: &Event) -> Result<Vec<ContactId>> {
     let thread = event.thread.map(|id| threads::get(tx, id)).transpose()?.flatten();

@@ -124,7 +124,7 @@ pub const TEAMS: Table = Table("teams");
 pub const MERGED: Table = Table("merged");
 /// note ++ its copy: index of [`PARTS`] that were cross-posted (BKO-22).
 pub const COPIES: Table = Table("copies");
-/// note that was redacted and has copies left to be redacted → nothing (BKO-23).
+/// note that was redacted and has copies left → the copy that was redacted last (BKO-23).
 pub const REDACTIONS: Table = Table("redactions");
 /// deleted thread of which something is left to be removed → nothing (TCK-15).
 pub const PURGES: Table = Table("purges");

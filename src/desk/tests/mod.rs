@@ -1,11 +1,13 @@
 //! Whole operations over the memory engine: each test is a story, and every story ends with a store that verifies.
 
 mod broadcast;
+mod content;
 mod forms;
 mod links;
 mod mail;
 mod merging;
 mod outbox;
+mod propagation;
 mod talk;
 mod ticket;
 

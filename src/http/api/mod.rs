@@ -9,9 +9,13 @@ mod conversations;
 mod deliveries;
 mod events;
 mod forms;
+mod linked;
+mod merging;
 mod message;
+mod propagation;
 mod quarantine;
 mod search;
+mod tags;
 mod ticket_links;
 mod ticket_list;
 mod ticket_states;
@@ -50,6 +54,10 @@ pub(crate) fn routes(api: &Api) -> Router<Api> {
         .merge(deliveries::routes())
         .merge(events::routes())
         .merge(forms::routes())
+        .merge(linked::routes())
+        .merge(merging::routes())
+        .merge(propagation::routes())
+        .merge(tags::routes())
         .merge(quarantine::routes())
         .merge(search::routes())
         .merge(ticket_links::routes())

@@ -9,6 +9,7 @@ mod operators;
 mod search;
 mod serve;
 mod shapes;
+mod threads;
 mod ticket_types;
 mod tickets;
 mod uploads;

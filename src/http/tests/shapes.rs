@@ -36,6 +36,8 @@ fn differs(schema: &str, field: &str) -> bool {
             "ticket_state" | "previous_ticket_state" | "external_id" | "assigned_to" | "app_package_code",
         )
         | ("ticket_part_author", "type")
+        // Who takes part, and nothing else, answers a change of participants (API-25).
+        | ("conversation", "customers")
         // Described for 2.16 alone, and for the list of agents alone.
         | ("admin" | "admin_with_app", "role" | "away_status_reason_id" | "team_priority_level") => true,
         _ => false,

@@ -67,7 +67,8 @@ codes! {
     AgentRole { Admin = 0, Agent = 1 }
     Scope {
         ReadConversations = 0, WriteConversations = 1, ReadTickets = 2, WriteTickets = 3, ReadContacts = 4,
-        WriteContacts = 5, ReadAdmins = 6, Broadcasts = 7, Settings = 8
+        WriteContacts = 5, ReadAdmins = 6, Broadcasts = 7, Settings = 8,
+        WriteTags = 9, DeleteConversations = 10
     }
     DataType { String = 0, List = 1, Integer = 2, Decimal = 3, Boolean = 4, Datetime = 5, Files = 6 }
     BroadcastState { Running = 0, Finished = 1 }

@@ -2,6 +2,7 @@
 
 use crate::domain::contact::Contact;
 use crate::domain::contact::ContactRole;
+use crate::domain::id::TagId;
 use crate::http::api::wire::Wire;
 use crate::http::api::wire::seconds;
 use crate::http::api::wire::value;
@@ -74,7 +75,7 @@ fn further(contact: &Contact) -> Value {
         json!({"type": "list", "data": [], "url": url, "total_count": 0, "has_more": false})
     };
     json!({
-        "tags": listed("tags"),
+        "tags": tags(contact),
         "notes": listed("notes"),
         "companies": listed("companies"),
         "location": {"type": "location", "country": null, "region": null, "city": null},
@@ -88,6 +89,14 @@ fn further(contact: &Contact) -> Value {
             "updated_at_ms": contact.updated_at.0,
         },
     })
+}
+
+/// References to its tags; their names are at `url`.
+fn tags(contact: &Contact) -> Value {
+    let tag = |id: &TagId| json!({"type": "tag", "id": id.to_string(), "url": format!("/tags/{id}")});
+    let data: Vec<Value> = contact.tags.iter().map(tag).collect();
+    let url = format!("/contacts/{}/tags", contact.id);
+    json!({"type": "list", "total_count": data.len(), "data": data, "url": url, "has_more": false})
 }
 
 /// The compatible shape knows users and leads; a visitor is a lead that has not written yet.

@@ -4,10 +4,12 @@ use crate::desk::views::LinkedObject;
 use crate::desk::views::ThreadView;
 use crate::domain::channel_kind::ChannelKind;
 use crate::domain::id::Millis;
+use crate::domain::id::TagId;
 use crate::domain::link::LISTED_MAX;
 use crate::domain::part::AddressField;
 use crate::domain::part::EmailFacts;
 use crate::domain::part::Part;
+use crate::domain::tag::Tag;
 use crate::domain::thread::Participant;
 use crate::domain::thread::Priority;
 use crate::domain::thread::Thread;
@@ -54,7 +56,7 @@ impl Wire {
         });
         let further = json!({
             "company": null,
-            "tags": {"type": "tag.list", "tags": []},
+            "tags": {"type": "tag.list", "tags": tags(&view.tags, &thread.tags)},
             "conversation_rating": null,
             "custom_attributes": {},
             "first_contact_reply": first_contact_reply(view),
@@ -78,7 +80,11 @@ impl Wire {
     /// The parts behind the source, which is never repeated among them (OBJ-33).
     fn conversation_parts(&self, view: &ThreadView) -> Value {
         let parts = view.parts.iter().filter(|part| part.seq > 1);
-        let parts = parts.map(|part| self.conversation_part(part, &view.deliveries)).collect();
+        let form = |part: &Part| {
+            let form = self.conversation_part(part, &view.deliveries);
+            beside(form, "tags", Value::Array(tags(&view.tags, &part.tags)))
+        };
+        let parts = parts.map(form).collect();
         let list = listed("conversation_part.list", "conversation_parts", parts);
         with(list, json!({"total_count": view.thread.last_seq.saturating_sub(1)}))
     }
@@ -109,6 +115,12 @@ impl Wire {
         }
         form
     }
+}
+
+/// Tags by their ids, with their names.
+fn tags(known: &[Tag], ids: &[TagId]) -> Vec<Value> {
+    let carried = known.iter().filter(|tag| ids.contains(&tag.id));
+    carried.map(|tag| json!({"type": "tag", "id": tag.id.to_string(), "name": tag.name})).collect()
 }
 
 /// Until when it sleeps.

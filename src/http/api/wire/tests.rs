@@ -256,6 +256,7 @@ fn view(ticket: bool) -> ThreadView {
     let facts =
         || TicketView { ticket_type: billing(), state: state(32, StateCategory::InProgress), uploads: Vec::new() };
     ThreadView {
+        tags: Vec::new(),
         thread,
         contacts: vec![ana()],
         ticket: ticket.then(facts),
