@@ -75,7 +75,8 @@ async fn open(data_dir: &Path) -> Desk {
     std::fs::create_dir_all(data_dir).unwrap();
     let clock = Clock::default();
     let store = Store::open_or_create(&data_dir.join(STORE_FILE)).unwrap();
-    let main_address = SupportAddress { address: Address::parse(SUPPORT).unwrap(), name: "Support".to_owned() };
+    let main_address =
+        SupportAddress { address: Address::parse(SUPPORT).unwrap(), name: "Support".to_owned(), new_mail_as: None };
     let settings = Settings {
         workspace_name: "Example".to_owned(),
         default_locale: "en".to_owned(),

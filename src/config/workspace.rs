@@ -28,6 +28,8 @@ pub struct Support {
     pub address: Address,
     /// Shown beside it.
     pub name: String,
+    /// Id or name of the Customer ticket type that new mail to it becomes (TCK-10).
+    pub new_mail_as: Option<String>,
 }
 
 /// `[messenger]`.
@@ -77,6 +79,7 @@ pub(crate) fn support(reader: &Reader<'_>, workspace: &Workspace, relays: &[Rela
         let text = section.required("address", "where customers write to");
         let address = Address::parse(&text);
         let name = section.text("name").unwrap_or_else(|| workspace.name.clone());
+        let new_mail_as = section.text("new_mail_as").filter(|wanted| !wanted.trim().is_empty());
         check_relay(&section, relays);
         match address {
             _ if text.is_empty() => {}
@@ -87,7 +90,7 @@ pub(crate) fn support(reader: &Reader<'_>, workspace: &Workspace, relays: &[Rela
             Some(address) if support.iter().any(|other| other.address == address) => {
                 section.fault("address", format!("{address} is here twice"));
             }
-            Some(address) => support.push(Support { address, name }),
+            Some(address) => support.push(Support { address, name, new_mail_as }),
         }
         section.end();
     }
@@ -126,7 +129,7 @@ pub(crate) fn messenger(section: Section<'_>) -> Messenger {
 pub(crate) fn notify(section: Section<'_>) -> Notify {
     const DAY_S: u64 = 86_400;
     let unseen_delay = Duration::from_secs(section.number("unseen_delay_s", 0..=DAY_S, 120));
-    let state_mail_settle = Duration::from_secs(section.number("state_mail_settle_s", 0..=DAY_S, 60));
+    let state_mail_settle = Duration::from_secs(section.number("state_mail_settle_s", 0..=DAY_S, 10));
     section.end();
     Notify { unseen_delay, state_mail_settle }
 }

@@ -63,7 +63,11 @@ pub(crate) fn templates(config: &Config) -> Result<TemplateSet, Failure> {
 
 /// What of the configuration the desk needs.
 fn settings(config: &Config) -> Result<Settings, Failure> {
-    let address = |support: &Support| SupportAddress { address: support.address.clone(), name: support.name.clone() };
+    let address = |support: &Support| SupportAddress {
+        address: support.address.clone(),
+        name: support.name.clone(),
+        new_mail_as: support.new_mail_as.clone(),
+    };
     let main = config.support.first().ok_or_else(|| Failure::new(Exit::Config, "no support address"))?;
     Ok(Settings {
         workspace_name: config.workspace.name.clone(),

@@ -118,6 +118,8 @@ pub struct SupportAddress {
     pub address: Address,
     /// Shown beside it.
     pub name: String,
+    /// Id or name of the Customer type that new mail to it becomes a ticket of (TCK-10).
+    pub new_mail_as: Option<String>,
 }
 
 /// How a messenger proves who it is (MSG-10 to MSG-12).

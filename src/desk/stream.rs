@@ -18,7 +18,9 @@ use crate::domain::id::EventSeq;
 use crate::domain::id::PartId;
 use crate::domain::id::ThreadId;
 use crate::domain::part::Part;
+use crate::domain::part::PartKind;
 use crate::domain::thread::Thread;
+use crate::domain::ticket_type::TicketType;
 use crate::store;
 use crate::store::engine::ReadTx;
 
@@ -40,6 +42,8 @@ pub struct StreamEntry {
     pub part: Option<Part>,
     /// Type and state, if the thread is a ticket.
     pub ticket: Option<TicketView>,
+    /// The type that the part asks for, if it is the card of a form.
+    pub form: Option<TicketType>,
 }
 
 /// A conversation of the snapshot.
@@ -230,7 +234,9 @@ fn card(tx: &dyn ReadTx, thread: Thread, contact: ContactId) -> store::Result<Co
     let newest = store::parts::newest(tx, thread.id, 100)?;
     let visible = |part: &&Part| audience::may_read(&thread, part, contact);
     let seen = thread.participant(contact).map_or(0, |known| known.seen_seq);
-    let by_others = |part: &&Part| part.seq > seen && part.author.contact() != Some(contact);
+    // What was done silently makes no badge (NTF-12).
+    let by_others =
+        |part: &&Part| part.seq > seen && part.author.contact() != Some(contact) && !part.skip_notifications;
     let unread = newest.iter().filter(visible).filter(by_others).count() as u64;
     let last_part = newest.iter().rfind(visible).cloned();
     let ticket = ticket_view(tx, &thread)?;
@@ -258,5 +264,9 @@ fn seen_by(tx: &dyn ReadTx, entry: LogEntry, contact: ContactId) -> store::Resul
         Some(thread) => ticket_view(tx, thread)?,
         None => None,
     };
-    Ok(Some(StreamEntry { entry, thread, part, ticket }))
+    let form = match part.as_ref().map(|part| &part.kind) {
+        Some(PartKind::TicketFormSent(card)) => store::ticket_types::get(tx, card.ticket_type)?,
+        _ => None,
+    };
+    Ok(Some(StreamEntry { entry, thread, part, ticket, form }))
 }

@@ -102,6 +102,15 @@ impl Desk {
         Ok((upload.attachment(), self.inner.blobs.get_blocking(upload.blob)?))
     }
 
+    /// What a contact sent that nothing uses yet.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn own_upload(&self, contact: ContactId, id: AttachmentId) -> Result<Option<Upload>> {
+        let own = |upload: &Upload| upload.by == UploadedBy::Contact(contact) && upload.held_by.is_none();
+        Ok(self.inner.store.view(|tx| Ok(store::uploads::get(tx, id)?.filter(own)))?)
+    }
+
     /// Removes what nobody used within 24 h (FRM-8). For the daemon's worker.
     ///
     /// # Errors

@@ -10,6 +10,7 @@
 //! | `error` | from refusals to status and code, in one place |
 //! | `api` | one file per noun; `api::wire` holds the JSON forms |
 //! | `file_links`, `files` | attachments by signed, expiring link |
+//! | `forms`, `form_page` | forms by signed link, as a page without script |
 //! | [`messenger`] | from a page's request to a socket of [`crate::channel::messenger`] |
 //! | [`dev_mail`] | captured mail, in development |
 //! | `webhook_bodies` | what notifications hold, from the same forms |
@@ -25,6 +26,8 @@ mod error;
 mod fields;
 mod file_links;
 mod files;
+mod form_page;
+mod forms;
 mod frame;
 mod idempotency;
 mod input;
@@ -114,9 +117,13 @@ impl Api {
     }
 }
 
-/// Everything below `/api` and `/files`. Paths that are not listed there are left to whatever it is merged with.
+/// Everything below `/api`, `/files` and `/forms`. Paths that are not listed there are left to whatever it is merged with.
 pub fn router(api: Api) -> axum::Router {
-    axum::Router::new().nest("/api", api::routes(&api)).nest("/files", files::routes(&api)).with_state(api)
+    axum::Router::new()
+        .nest("/api", api::routes(&api))
+        .nest("/files", files::routes(&api))
+        .nest("/forms", forms::routes())
+        .with_state(api)
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 
 use crate::channel::messenger::close::Close;
 use crate::channel::messenger::close::End;
+use crate::channel::messenger::protocol::forms::Filled;
 use crate::channel::messenger::protocol::incoming::History;
 use crate::channel::messenger::protocol::incoming::Incoming;
 use crate::channel::messenger::protocol::incoming::Send as Post;
@@ -15,9 +16,12 @@ use crate::channel::messenger::session::Live;
 use crate::channel::messenger::session::REFUSALS_MAX;
 use crate::desk;
 use crate::desk::comments::Posted;
+use crate::desk::form_submission::Submission;
+use crate::desk::form_submission::Submitted;
 use crate::desk::message::Body;
 use crate::desk::message::NewMessage;
 use crate::desk::stream::HISTORY_MAX;
+use crate::domain::attribute::Value;
 use crate::domain::channel_kind::ChannelKind;
 use crate::domain::refusal::Refusal;
 use std::sync::atomic::Ordering;
@@ -44,10 +48,11 @@ where
             }
             Incoming::History(asked) => self.history(asked).await,
             Incoming::Ping { n } => self.write([outgoing::pong(n)]).await,
-            Incoming::Form { client_id } => {
-                let fault = Fault::new("not_supported", "forms are not taken by this server");
-                self.fail(fault.about(Some(client_id))).await
-            }
+            Incoming::Form(filled) => self.form(filled).await,
+            Incoming::Forms => match self.hub.desk().offered_forms(self.contact) {
+                Ok(types) => self.write([outgoing::forms(&types)]).await,
+                Err(error) => self.fail(Fault::of(&error)).await,
+            },
             Incoming::Hello(_) => self.fail(Fault::new("bad_frame", "hello comes once")).await,
         }
     }
@@ -82,6 +87,41 @@ where
         }
     }
 
+    /// A filled form: like a message, it is answered once and its repeat with the same answer (FRM-6).
+    async fn form(&mut self, filled: Filled) -> Result<(), End> {
+        let client_id = filled.client_id.clone();
+        let known = self.hub.desk().posted_before(self.contact, &client_id);
+        let is_new = matches!(known, Ok(None));
+        if let (true, Err(wait_ms)) = (is_new, self.hub.may_submit(self.contact)) {
+            self.intake.refusals += 1;
+            self.fail(Fault::too_often(wait_ms).about(Some(client_id))).await?;
+            return if self.intake.refusals < REFUSALS_MAX { Ok(()) } else { Err(Close::TooMany.into()) };
+        }
+        match self.submit(filled, is_new).await {
+            Ok(submitted) => {
+                self.hub.tally().acknowledged.fetch_add(1, Ordering::Relaxed);
+                self.catch_up().await?;
+                self.write([outgoing::ack_form(&client_id, &submitted)]).await
+            }
+            Err(error) => self.fail(Fault::of(&error).about(Some(client_id))).await,
+        }
+    }
+
+    async fn submit(&mut self, filled: Filled, is_new: bool) -> desk::Result<Submitted> {
+        let Filled { client_id, form, mut values, files } = filled;
+        let desk = self.hub.desk();
+        // A repeat is answered from its key; its files are there already.
+        for (name, file) in files.into_iter().filter(|_| is_new) {
+            let id = desk.upload_by_contact(self.contact, file).await?.id.to_string();
+            match values.iter_mut().find(|(known, _)| *known == name) {
+                Some((_, Some(Value::Files(ids)))) => ids.push(id),
+                _ => values.push((name, Some(Value::Files(vec![id])))),
+            }
+        }
+        let submission = Submission { form, values, client_id: Some(client_id), channel: ChannelKind::Messenger };
+        desk.submit_form(self.contact, submission).await
+    }
+
     async fn acknowledge(&mut self, client_id: &str, posted: &Posted) -> Result<(), End> {
         self.hub.contact_typed(posted.thread, self.contact);
         self.hub.tally().acknowledged.fetch_add(1, Ordering::Relaxed);
@@ -100,7 +140,8 @@ where
                 None => None,
             };
             let parts = desk.history(contact, asked.thread, before, limit)?;
-            let reader = For { contact, file_link: file_link.as_deref() };
+            let forms: Vec<_> = desk.form_types(parts.iter())?.into_values().collect();
+            let reader = For { contact, file_link: file_link.as_deref(), forms: &forms };
             Ok(outgoing::history(asked.thread, &parts, parts.len() >= limit, reader))
         });
         match read.await.map_err(|_| Close::Resume)? {

@@ -79,6 +79,7 @@ struct Shared {
     typing: Mutex<Typing>,
     messages: Mutex<Paces<ContactId>>,
     conversations: Mutex<Paces<ContactId>>,
+    forms: Mutex<Paces<ContactId>>,
     connects: Mutex<Paces<IpAddr>>,
     tasks: TaskTracker,
     tally: Tally,
@@ -131,6 +132,7 @@ impl Hub {
         let shared = Shared {
             messages: pace(options.messages_per_minute, MINUTE_MS),
             conversations: pace(options.conversations_per_hour, HOUR_MS),
+            forms: pace(options.forms_per_hour, HOUR_MS),
             connects: Mutex::new(Paces::new(Pace::new(options.connects_per_minute, MINUTE_MS))),
             desk,
             options,
@@ -330,6 +332,14 @@ impl Hub {
             lock(&self.shared.conversations).take(contact, now_ms)?;
         }
         Ok(())
+    }
+
+    /// Whether the contact may submit a form now (MSG-61).
+    ///
+    /// # Errors
+    /// Milliseconds to wait.
+    pub(crate) fn may_submit(&self, contact: ContactId) -> Result<(), u64> {
+        lock(&self.shared.forms).take(contact, self.now_ms())
     }
 
     pub(crate) fn contact_types(&self, thread: ThreadId, contact: ContactId) {

@@ -24,6 +24,8 @@ pub struct Options {
     pub messages_per_minute: u32,
     /// New conversations of one contact in an hour (MSG-61).
     pub conversations_per_hour: u32,
+    /// Forms of one contact in an hour (MSG-61).
+    pub forms_per_hour: u32,
     /// Connects from one address in a minute (MSG-61).
     pub connects_per_minute: u32,
     /// Makes links to the files of parts.
@@ -41,6 +43,7 @@ impl Default for Options {
             sockets_per_contact_max: 10,
             messages_per_minute: 20,
             conversations_per_hour: 5,
+            forms_per_hour: 10,
             connects_per_minute: 60,
             file_link: None,
         }

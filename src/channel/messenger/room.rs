@@ -104,7 +104,7 @@ impl Room {
         cursor: EventSeq,
         file_link: Option<&FileLink>,
     ) -> desk::Result<Option<Batch>> {
-        let reader = For { contact: self.contact, file_link };
+        let reader = For { contact: self.contact, file_link, forms: &[] };
         if self.seats().len() < 2 {
             return Ok(next_entries(desk, cursor, reader)?.map(Entries::batch));
         }

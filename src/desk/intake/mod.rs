@@ -10,6 +10,7 @@
 //! **Invariant:** everything that arrives ends as a part, as a journal row that says why not, or in quarantine; nothing is
 //! acknowledged before that is committed (EML-1, P3).
 
+mod as_ticket;
 mod place;
 mod reading;
 mod write;

@@ -146,7 +146,13 @@ impl Inner {
             ..NewPart::event(PartKind::AutomaticEmail, Author::Bot, None)
         };
         let part = match sender.filter(|_| class == DeliveryClass::Human) {
-            Some(contact) => self.human(tx, &mut draft, new, &contact, reading, &mut change)?,
+            Some(contact) => {
+                let part = self.human(tx, &mut draft, new, &contact, reading, &mut change)?;
+                if new_thread {
+                    self.mail_as_ticket(tx, &mut draft, &part, &reading.support, reading.may_answer, &change)?;
+                }
+                part
+            }
             None => silent(tx, &mut draft, new, reading, self, at, &mut change)?,
         };
         if let Some(delivery) = bounced {

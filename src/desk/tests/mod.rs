@@ -72,7 +72,11 @@ impl Story {
         let dir = tempfile::tempdir().unwrap();
         let clock = Clock::standing_at(NOW);
         let files = Files::open(dir.path(), clock.clone()).unwrap();
-        let main_address = SupportAddress { address: address(SUPPORT), name: "Desk Support".to_owned() };
+        let main_address = SupportAddress {
+            address: address(SUPPORT),
+            name: "Desk Support".to_owned(),
+            new_mail_as: Some("Inbox".to_owned()),
+        };
         let settings = Settings {
             workspace_name: "Desk".to_owned(),
             default_locale: "en".to_owned(),

@@ -240,3 +240,75 @@ async fn tst_29_nothing_of_notes_trackers_and_back_office_tickets_reaches_the_cu
     assert!(story.send_due().await.is_empty());
     story.end();
 }
+
+#[tokio::test]
+async fn tck_10_new_mail_to_an_address_that_makes_tickets_is_a_ticket() {
+    let story = Story::begin().await;
+    let inbox = story.ticket_type("Inbox", Category::Customer).await;
+    let thread = thread_of(&story.mail(HELLO, "Where is my invoice?").await);
+    let expected = ["comment", "converted_to_ticket", "ticket_state_updated_by_admin"];
+    assert_eq!(story.words(thread), expected);
+    let view = story.desk.thread_view(&story.agent, thread, false).unwrap();
+    let ticket = view.thread.ticket.unwrap();
+    assert_eq!((ticket.type_id, ticket.created_via), (inbox, crate::domain::ticket::CreatedVia::Email));
+    let values: Vec<&Value> = ticket.attributes.values().collect();
+    assert_eq!(values[0], &Value::Text("Invoice".to_owned()));
+    assert_eq!(story.send_due().await.len(), 1, "NTF-1");
+    let more = "From: ana@example.com\nMessage-ID: <2@example.com>\nReferences: <1@example.com>";
+    assert_eq!(thread_of(&story.mail(more, "And now?").await), thread);
+    let automatic = "From: cron@example.com\nMessage-ID: <3@example.com>\nAuto-Submitted: auto-generated";
+    let report = thread_of(&story.mail(automatic, "Backup done").await);
+    assert_eq!(story.desk.thread_view(&story.agent, report, false).unwrap().thread.ticket, None, "people's mail only");
+    let archived = crate::desk::ticket_types::TicketTypeChange { archived: Some(true), ..Default::default() };
+    story.desk.update_ticket_type(&story.agent, inbox, archived).await.unwrap();
+    let other = thread_of(&story.mail("From: ben@example.com\nMessage-ID: <4@example.com>", "Hello").await);
+    assert_eq!(story.desk.thread_view(&story.agent, other, false).unwrap().thread.ticket, None);
+    story.end();
+}
+
+#[tokio::test]
+async fn ntf_3_10_the_type_decides_when_its_contacts_are_mailed() {
+    use crate::desk::type_settings::SettingsChange;
+    use crate::domain::broadcast::EmailPolicy;
+    use crate::domain::type_settings::MailEvent;
+    let story = Story::begin().await;
+    let thread = converted(&story).await;
+    story.send_due().await;
+    let type_id = story.desk.thread_view(&story.agent, thread, false).unwrap().thread.ticket.unwrap().type_id;
+    let new = crate::desk::ticket_states::NewTicketState {
+        category: StateCategory::Submitted,
+        internal_label: "Triage".to_owned(),
+        external_label: None,
+        types: vec![type_id],
+    };
+    let triage = story.desk.create_ticket_state(&story.agent, new).await.unwrap().id;
+    let move_to = |state| story.desk.update_ticket(&story.agent, thread, set(state));
+    let policy = |settings| {
+        let change = crate::desk::ticket_types::TicketTypeChange { settings, ..Default::default() };
+        story.desk.update_ticket_type(&story.agent, type_id, change)
+    };
+    let settled = || async {
+        story.wait(Duration::from_secs(11));
+        story.send_due().await.len()
+    };
+    move_to(triage).await.unwrap();
+    assert_eq!(settled().await, 0, "TST-36: within a category");
+    policy(SettingsChange { same_category: Some(true), ..Default::default() }).await.unwrap();
+    move_to(story.state(StateCategory::Submitted)).await.unwrap();
+    assert_eq!(settled().await, 1, "same_category");
+    let never = vec![(MailEvent::StateChanged, EmailPolicy::Never), (MailEvent::Reply, EmailPolicy::Never)];
+    policy(SettingsChange { notify: never, ..Default::default() }).await.unwrap();
+    move_to(story.state(StateCategory::InProgress)).await.unwrap();
+    story.desk.agent_comment(&story.agent, thread, text("We look into it")).await.unwrap();
+    assert_eq!(settled().await, 0, "never");
+    let unseen = vec![(MailEvent::StateChanged, EmailPolicy::WhenUnseen)];
+    policy(SettingsChange { notify: unseen, ..Default::default() }).await.unwrap();
+    move_to(triage).await.unwrap();
+    let contact = story.desk.thread_view(&story.agent, thread, false).unwrap().thread.primary_contact().unwrap();
+    let last = story.parts(thread).pop().unwrap();
+    story.desk.mark_seen(contact, thread, last.id).await.unwrap();
+    assert_eq!(settled().await, 0, "seen");
+    move_to(story.state(StateCategory::Resolved)).await.unwrap();
+    assert_eq!(settled().await, 1, "not seen");
+    story.end();
+}

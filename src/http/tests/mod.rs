@@ -3,6 +3,7 @@
 mod broadcasts;
 mod contacts;
 mod conversations;
+mod forms;
 mod frame;
 mod idempotency;
 mod operators;
@@ -103,7 +104,8 @@ fn address(text: &str) -> Address {
 }
 
 fn settings() -> Settings {
-    let support = SupportAddress { address: address("support@example.com"), name: "Support".to_owned() };
+    let support =
+        SupportAddress { address: address("support@example.com"), name: "Support".to_owned(), new_mail_as: None };
     Settings {
         workspace_name: "Example".to_owned(),
         default_locale: "en".to_owned(),

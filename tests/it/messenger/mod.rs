@@ -3,6 +3,7 @@
 mod bench;
 pub(crate) mod client;
 mod daemon;
+mod forms;
 mod handshake;
 mod limits;
 mod resume;

@@ -253,7 +253,7 @@ async fn what_cannot_be_taken_is_answered_with_its_client_id() {
     let bench = Bench::new().await;
     let (mut client, _) = bench.visitor().await;
     let cases = [
-        (json!({"type": "form", "client_id": "f", "ticket_type_id": "1", "attributes": {}}), "not_supported"),
+        (json!({"type": "form", "client_id": "f", "ticket_type_id": "1", "attributes": {}}), "ticket_type_not_found"),
         (json!({"type": "send", "client_id": "f", "body": ""}), "parameter_invalid"),
         (json!({"type": "send", "client_id": "f", "body": "x".repeat(10_001)}), "parameter_invalid"),
         (json!({"type": "send", "client_id": "f", "body": 1}), "bad_frame"),

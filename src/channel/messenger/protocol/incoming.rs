@@ -1,5 +1,7 @@
 //! What clients send.
 
+use crate::channel::messenger::protocol::forms::Filled;
+use crate::channel::messenger::protocol::forms::filled;
 use crate::desk::identity::Claim;
 use crate::desk::message::NewAttachment;
 use crate::domain::id::EventSeq;
@@ -25,10 +27,9 @@ pub enum Incoming {
     /// A message.
     Send(Send),
     /// A filled form.
-    Form {
-        /// Key of the repeatable post.
-        client_id: String,
-    },
+    Form(Filled),
+    /// Which forms may be opened?
+    Forms,
     /// The part was in view (MSG-44).
     Seen {
         /// In this conversation.
@@ -109,9 +110,8 @@ pub fn read(text: &str) -> Result<Incoming, BadFrame> {
     let read = match envelope.r#type.as_str() {
         "hello" => body(text).and_then(hello),
         "send" => body(text).and_then(send),
-        "form" => body(text)
-            .and_then(|frame: FormFrame| client_id(frame.client_id))
-            .map(|id| Incoming::Form { client_id: id }),
+        "form" => body(text).and_then(filled).map(Incoming::Form),
+        "forms" => Ok(Incoming::Forms),
         "seen" => body(text).and_then(seen),
         "typing" => {
             body(text).and_then(|frame: TypingFrame| Ok(Incoming::Typing { thread: frame.conversation_id.id()? }))
@@ -157,14 +157,15 @@ struct SendFrame {
 }
 
 #[derive(Deserialize)]
-struct FileFrame {
+pub(crate) struct FileFrame {
     name: String,
     content_type: String,
     data: String,
 }
 
+/// What every post has, to answer one that cannot be read.
 #[derive(Deserialize)]
-struct FormFrame {
+struct PostFrame {
     client_id: String,
 }
 
@@ -195,7 +196,7 @@ struct PingFrame {
 /// An id as text or as a number.
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Id {
+pub(crate) enum Id {
     Text(String),
     Number(u64),
 }
@@ -208,7 +209,7 @@ impl Id {
         }
     }
 
-    fn id<T: FromStr>(self) -> Result<T, String> {
+    pub(crate) fn id<T: FromStr>(self) -> Result<T, String> {
         self.text().parse().map_err(|_| "an id is a decimal number".to_owned())
     }
 }
@@ -218,11 +219,11 @@ fn body<T: DeserializeOwned>(text: &str) -> Result<T, String> {
 }
 
 fn shape(message: String, text: &str) -> BadFrame {
-    let of_post: Option<FormFrame> = serde_json::from_str(text).ok();
+    let of_post: Option<PostFrame> = serde_json::from_str(text).ok();
     BadFrame::Shape { message, client_id: of_post.and_then(|frame| client_id(frame.client_id).ok()) }
 }
 
-fn client_id(id: String) -> Result<String, String> {
+pub(crate) fn client_id(id: String) -> Result<String, String> {
     let fits = (1..=CLIENT_ID_BYTES_MAX).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic());
     if fits { Ok(id) } else { Err(format!("client_id is 1 to {CLIENT_ID_BYTES_MAX} visible ASCII characters")) }
 }
@@ -256,7 +257,7 @@ fn send(frame: SendFrame) -> Result<Incoming, String> {
     Ok(Incoming::Send(Send { client_id, thread, body: frame.body, attachments }))
 }
 
-fn file(frame: FileFrame) -> Result<NewAttachment, String> {
+pub(crate) fn file(frame: FileFrame) -> Result<NewAttachment, String> {
     let bytes = BASE64.decode(frame.data.as_bytes()).map_err(|_| "data of an attachment is base64".to_owned())?;
     Ok(NewAttachment { name: frame.name, content_type: frame.content_type, bytes })
 }

@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** no internal label, assignee, note, snooze or agent's address has a field here.
 
+use crate::channel::messenger::protocol::forms::FormObject;
 use crate::desk::stream::ConversationCard;
 use crate::desk::views::TicketView;
 use crate::domain::attribute::Attribute;
@@ -15,6 +16,8 @@ use crate::domain::part::Part;
 use crate::domain::part::PartKind;
 use crate::domain::thread::Thread;
 use crate::domain::thread::ThreadState;
+use crate::domain::ticket_type::TicketType;
+use crate::domain::upload::Upload;
 use serde::Serialize;
 
 /// Largest body of a part in a frame, in bytes; of a longer one the text is cut and marked.
@@ -34,6 +37,8 @@ pub struct For<'a> {
     pub contact: ContactId,
     /// Links to files, if this process serves them.
     pub file_link: Option<&'a FileLink>,
+    /// The types that cards of forms ask for, as they are now.
+    pub forms: &'a [TicketType],
 }
 
 impl std::fmt::Debug for For<'_> {
@@ -136,6 +141,7 @@ enum ValueObject<'a> {
     Text(&'a str),
     Integer(i64),
     Boolean(bool),
+    Files(Vec<&'a str>),
 }
 
 impl<'a> TicketObject<'a> {
@@ -143,7 +149,7 @@ impl<'a> TicketObject<'a> {
         let ticket = thread.ticket.as_ref()?;
         let shown = |attribute: &'a Attribute| {
             let value = ticket.attributes.get(&attribute.id).filter(|_| attribute.visible_to_contacts)?;
-            Some(AttributeObject { name: &attribute.name, value: value_object(attribute, value)? })
+            Some(AttributeObject { name: &attribute.name, value: value_object(attribute, value, &view.uploads) })
         };
         Some(Self {
             id: thread.id.to_string(),
@@ -157,17 +163,20 @@ impl<'a> TicketObject<'a> {
     }
 }
 
-fn value_object<'a>(attribute: &'a Attribute, value: &'a Value) -> Option<ValueObject<'a>> {
+/// Files are shown by their names (ATT-3).
+fn value_object<'a>(attribute: &'a Attribute, value: &'a Value, uploads: &'a [Upload]) -> ValueObject<'a> {
     match value {
         Value::Text(text) => {
             let option = attribute.options.iter().find(|option| option.id == *text);
-            Some(ValueObject::Text(option.map_or(text.as_str(), |option| &option.label)))
+            ValueObject::Text(option.map_or(text.as_str(), |option| &option.label))
         }
-        Value::Integer(number) => Some(ValueObject::Integer(*number)),
-        Value::Decimal(number) => Some(ValueObject::Text(number)),
-        Value::Boolean(yes) => Some(ValueObject::Boolean(*yes)),
-        // Uploads are reached by the parts that carry them.
-        Value::Files(_) => None,
+        Value::Integer(number) => ValueObject::Integer(*number),
+        Value::Decimal(number) => ValueObject::Text(number),
+        Value::Boolean(yes) => ValueObject::Boolean(*yes),
+        Value::Files(ids) => {
+            let named = uploads.iter().filter(|upload| ids.contains(&upload.id.to_string()));
+            ValueObject::Files(named.map(|upload| upload.name.as_str()).collect())
+        }
     }
 }
 
@@ -192,6 +201,8 @@ pub(crate) struct PartObject<'a> {
     /// The shared ticket it is about (SHR-4).
     #[serde(skip_serializing_if = "Option::is_none")]
     shared_ticket: Option<SharedTicketObject<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    form: Option<FormObject<'a>>,
     /// Of one's own posts, to find the one that waits for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     client_id: Option<&'a str>,
@@ -236,7 +247,7 @@ fn is_false(flag: &bool) -> bool {
 }
 
 impl<'a> PartObject<'a> {
-    pub(crate) fn of(part: &'a Part, reader: For<'_>) -> Self {
+    pub(crate) fn of(part: &'a Part, reader: For<'a>) -> Self {
         let fits = part.body_html.len() <= BODY_BYTES_MAX;
         let text = cut_bytes(&part.body_text, BODY_BYTES_MAX);
         let file = |attachment: &'a crate::domain::attachment::Attachment| FileObject {
@@ -258,6 +269,7 @@ impl<'a> PartObject<'a> {
             created_at: part.created_at.seconds(),
             state: state(part),
             shared_ticket: shared_ticket(part),
+            form: form(part, reader.forms),
             client_id: part.client_id.as_deref().filter(|_| own),
             redacted: part.redacted,
         }
@@ -326,6 +338,11 @@ fn state(part: &Part) -> Option<StateObject<'_>> {
         }
         _ => None,
     }
+}
+
+fn form<'a>(part: &'a Part, types: &'a [TicketType]) -> Option<FormObject<'a>> {
+    let PartKind::TicketFormSent(card) = &part.kind else { return None };
+    Some(FormObject::of_card(card, types.iter().find(|known| known.id == card.ticket_type)))
 }
 
 fn author(author: &Author) -> AuthorObject<'_> {

@@ -3,6 +3,8 @@
 use crate::channel::messenger::FRAME_BYTES_MAX;
 use crate::channel::messenger::presence::AgentFace;
 use crate::channel::messenger::presence::AgentState;
+use crate::channel::messenger::protocol::forms::FormObject;
+use crate::channel::messenger::protocol::forms::TicketRef;
 use crate::channel::messenger::protocol::objects::ContactObject;
 use crate::channel::messenger::protocol::objects::ConversationObject;
 use crate::channel::messenger::protocol::objects::For;
@@ -11,6 +13,7 @@ use crate::channel::messenger::protocol::objects::TicketObject;
 use crate::desk;
 use crate::desk::Settings;
 use crate::desk::comments::Posted;
+use crate::desk::form_submission::Submitted;
 use crate::desk::identity::Session;
 use crate::desk::stream::Snapshot;
 use crate::desk::stream::StreamEntry;
@@ -22,6 +25,7 @@ use crate::domain::part::ATTACHMENTS_MAX;
 use crate::domain::part::Part;
 use crate::domain::part::TEXT_CHARS_MAX;
 use crate::domain::refusal::Refusal;
+use crate::domain::ticket_type::TicketType;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
@@ -112,6 +116,7 @@ struct EventFrame<'a> {
 /// `event` for an entry of the reader's stream. `contact` is the reader's own record, for `contact.updated`.
 #[must_use]
 pub fn event(entry: &StreamEntry, reader: For<'_>, contact: Option<&Contact>) -> Utf8Bytes {
+    let reader = For { forms: entry.form.as_slice(), ..reader };
     let kind = &entry.entry.event.kind;
     let thread = entry.thread.as_ref();
     let about_part = kind.part().is_some();
@@ -163,6 +168,14 @@ struct AckFrame<'a> {
     seq: u64,
     conversation_id: String,
     part_id: String,
+    /// Of a form: the number of the ticket it made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ticket_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ticket: Option<TicketRef>,
+    /// What the ticket type says after submission.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<&'a str>,
 }
 
 /// `ack` of a post that is committed.
@@ -174,7 +187,38 @@ pub fn ack(client_id: &str, posted: &Posted) -> Utf8Bytes {
         seq: posted.seq.0,
         conversation_id: posted.thread.to_string(),
         part_id: posted.part.to_string(),
+        ticket_id: None,
+        ticket: None,
+        message: None,
     })
+}
+
+/// `ack` of a form that is committed, with the ticket it made.
+#[must_use]
+pub fn ack_form(client_id: &str, submitted: &Submitted) -> Utf8Bytes {
+    let number = submitted.number.to_string();
+    encode(&AckFrame {
+        r#type: "ack",
+        client_id,
+        seq: submitted.seq.0,
+        conversation_id: submitted.thread.to_string(),
+        part_id: submitted.part.to_string(),
+        ticket_id: Some(number.clone()),
+        ticket: Some(TicketRef { id: submitted.ticket.to_string(), ticket_id: number }),
+        message: Some(submitted.message.as_str()).filter(|message| !message.is_empty()),
+    })
+}
+
+#[derive(Serialize)]
+struct FormsFrame<'a> {
+    r#type: &'static str,
+    forms: Vec<FormObject<'a>>,
+}
+
+/// `forms`: what the contact may open by themselves (FRM-2).
+#[must_use]
+pub fn forms(types: &[TicketType]) -> Utf8Bytes {
+    encode(&FormsFrame { r#type: "forms", forms: types.iter().map(FormObject::offered).collect() })
 }
 
 #[derive(Serialize)]
