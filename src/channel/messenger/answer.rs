@@ -92,7 +92,7 @@ where
         let client_id = filled.client_id.clone();
         let known = self.hub.desk().posted_before(self.contact, &client_id);
         let is_new = matches!(known, Ok(None));
-        if let (true, Err(wait_ms)) = (is_new, self.hub.may_submit(self.contact)) {
+        if let Some(wait_ms) = is_new.then(|| self.hub.may_submit(self.contact).err()).flatten() {
             self.intake.refusals += 1;
             self.fail(Fault::too_often(wait_ms).about(Some(client_id))).await?;
             return if self.intake.refusals < REFUSALS_MAX { Ok(()) } else { Err(Close::TooMany.into()) };
