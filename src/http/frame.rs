@@ -5,6 +5,7 @@
 //! list. Tokens come in the header field only and are never logged.
 
 use crate::http::Api;
+use crate::http::description;
 use crate::http::error::ApiError;
 use crate::http::rate::Account;
 use crate::http::rate::Allowance;
@@ -42,6 +43,7 @@ pub(crate) async fn around_api(State(api): State<Api>, mut request: Request, nex
     let allowance = api.shared.rates.take(account, api.desk.clock().now());
     let answer = match (allowance.admitted, caller, shape.clone()) {
         (false, ..) => ApiError::too_many(allowance.retry_after_s).into_response(),
+        (true, Err(_), Ok(_)) if request.uri().path() == description::PATH => next.run(request).await,
         (_, Err(error), _) | (_, _, Err(error)) => error.into_response(),
         (true, Ok(caller), Ok(shape)) => {
             request.extensions_mut().insert(caller);

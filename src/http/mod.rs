@@ -5,6 +5,7 @@
 //! |---|---|
 //! | [`serve`] | the accept loop: deadlines, limits, drain |
 //! | `frame` | around every API answer: who calls, which shape, how much is left, one form of error |
+//! | `description` | `/api/openapi.json` |
 //! | `call`, `input`, `fields`, `multipart`, `paging` | reading a request: path and query, body, its fields, pages |
 //! | `idempotency` | a POST with a key is carried out once |
 //! | `error` | from refusals to status and code, in one place |
@@ -21,6 +22,7 @@
 
 mod api;
 mod call;
+mod description;
 pub mod dev_mail;
 mod error;
 mod fields;

@@ -15,6 +15,7 @@
     reason = "tests may fail loudly, and share this crate alone"
 )]
 
+mod api_description;
 mod bad_input;
 mod cli;
 mod config_sample;

@@ -27,12 +27,14 @@ mod webhook_subscriptions;
 pub(crate) mod wire;
 
 use crate::http::Api;
+use crate::http::description;
 use crate::http::frame;
 use crate::http::idempotency;
 use axum::Router;
 use axum::http::StatusCode;
 use axum::middleware;
 use axum::response::Json;
+use axum::routing::get;
 use serde_json::Value;
 use std::time::Duration;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -66,6 +68,7 @@ pub(crate) fn routes(api: &Api) -> Router<Api> {
         .merge(tickets::routes())
         .merge(uploads::routes())
         .merge(webhook_subscriptions::routes())
+        .route(description::PATH, get(description::answer))
         .fallback(|| async { StatusCode::NOT_FOUND })
         .layer(middleware::from_fn_with_state(api.clone(), idempotency::around_posts))
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_WITHIN))

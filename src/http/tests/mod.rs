@@ -155,6 +155,8 @@ impl House {
         if let Ok(body) = serde_json::from_slice(&reply.bytes) {
             let faults = shapes::faults(&method, &path, reply.header("intercom-version"), reply.status, &body);
             assert!(faults.is_empty(), "{method} {path}: {faults:#?} in {body}");
+            let faults = shapes::own_faults(&method, &path, reply.status, &body);
+            assert!(faults.is_empty(), "{method} {path}, as described: {faults:#?} in {body}");
         }
         reply
     }

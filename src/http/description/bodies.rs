@@ -1,0 +1,275 @@
+//! What operations take in their bodies. Unknown keys are ignored, so none is forbidden.
+
+use serde_json::Value;
+use serde_json::json;
+
+/// Ids come as strings or numbers (OBJ-1).
+fn id() -> Value {
+    json!({"type": ["string", "integer"]})
+}
+
+fn moment() -> Value {
+    json!({"type": ["integer", "string", "null"], "description": "Unix seconds or ISO 8601"})
+}
+
+fn text() -> Value {
+    json!({"type": ["string", "null"]})
+}
+
+fn flag() -> Value {
+    json!({"type": ["boolean", "null"]})
+}
+
+fn attributes() -> Value {
+    json!({"type": "object", "additionalProperties": {"type": ["string", "number", "boolean", "array", "null"]}})
+}
+
+fn object(required: &[&str], fields: &[(&str, Value)]) -> Value {
+    let properties: serde_json::Map<String, Value> =
+        fields.iter().map(|(name, schema)| ((*name).to_owned(), schema.clone())).collect();
+    json!({"type": "object", "required": required, "properties": properties})
+}
+
+fn files() -> Value {
+    let file = object(
+        &["name", "data"],
+        &[("name", text()), ("data", json!({"type": "string", "contentEncoding": "base64"})), ("content_type", text())],
+    );
+    json!({"type": "array", "maxItems": 10, "items": file})
+}
+
+pub(super) fn contact() -> Value {
+    object(
+        &[],
+        &[
+            ("role", json!({"enum": ["user", "lead"]})),
+            ("external_id", text()),
+            ("email", text()),
+            ("name", text()),
+            ("phone", text()),
+            ("avatar", text()),
+            ("unsubscribed_from_emails", flag()),
+            ("language_override", text()),
+            ("custom_attributes", attributes()),
+        ],
+    )
+}
+
+/// Conditions nest two levels deep.
+pub(super) fn search() -> Value {
+    let scalar = json!({"type": ["string", "number", "boolean", "null"]});
+    let operator = json!({"enum": ["=", "!=", "IN", "NIN", ">", "<", ">=", "<=", "~", "!~", "^", "$"]});
+    let value = json!({"anyOf": [scalar, {"type": "array", "items": scalar}]});
+    let condition = object(
+        &["field", "operator", "value"],
+        &[("field", json!({"type": "string"})), ("operator", operator), ("value", value)],
+    );
+    let group = |of: Value| {
+        let value = json!({"type": "array", "minItems": 1, "maxItems": 15, "items": of});
+        object(&["operator", "value"], &[("operator", json!({"enum": ["AND", "OR"]})), ("value", value)])
+    };
+    let inner = json!({"anyOf": [condition, group(condition.clone())]});
+    let query = json!({"anyOf": [condition, group(inner)]});
+    let per_page = json!({"type": "integer", "minimum": 1, "maximum": 150});
+    let pagination = object(&[], &[("per_page", per_page), ("starting_after", text())]);
+    let sort = object(
+        &[],
+        &[
+            ("field", json!({"enum": ["updated_at", "created_at", "id"]})),
+            ("order", json!({"enum": ["ascending", "descending"]})),
+        ],
+    );
+    let precision = json!({"enum": ["day", "exact"]});
+    object(&["query"], &[("query", query), ("pagination", pagination), ("sort", sort), ("precision", precision)])
+}
+
+pub(super) fn conversation() -> Value {
+    let from = object(
+        &["type", "id"],
+        &[("type", json!({"enum": ["user", "lead", "contact"]})), ("id", json!({"type": "string"}))],
+    );
+    let fields =
+        [("from", from), ("body", json!({"type": "string"})), ("subject", text()), ("attachment_files", files())];
+    object(&["from", "body"], &fields)
+}
+
+pub(super) fn conversation_change() -> Value {
+    object(&[], &[("title", text()), ("read", json!({"enum": [true, null]}))])
+}
+
+pub(super) fn reply() -> Value {
+    object(
+        &["message_type", "type"],
+        &[
+            ("message_type", json!({"enum": ["comment", "note"]})),
+            ("type", json!({"enum": ["admin", "user"]})),
+            ("admin_id", id()),
+            ("intercom_user_id", json!({"type": "string"})),
+            ("user_id", json!({"type": "string"})),
+            ("email", json!({"type": "string"})),
+            ("body", text()),
+            ("attachment_files", files()),
+            ("cross_post", flag()),
+            ("skip_notifications", flag()),
+            ("skip_unsnooze", flag()),
+        ],
+    )
+}
+
+pub(super) fn part() -> Value {
+    object(
+        &["message_type"],
+        &[
+            ("message_type", json!({"enum": ["open", "close", "snoozed", "assignment"]})),
+            ("type", json!({"enum": ["admin", "team"]})),
+            ("admin_id", id()),
+            ("assignee_id", id()),
+            ("snoozed_until", moment()),
+            ("body", text()),
+        ],
+    )
+}
+
+pub(super) fn convert() -> Value {
+    object(
+        &["ticket_type_id"],
+        &[
+            ("ticket_type_id", id()),
+            ("ticket_state_id", id()),
+            ("attributes", attributes()),
+            ("skip_notifications", flag()),
+        ],
+    )
+}
+
+pub(super) fn form() -> Value {
+    object(&["ticket_type_id"], &[("ticket_type_id", id())])
+}
+
+pub(super) fn form_values() -> Value {
+    object(&[], &[("attributes", attributes())])
+}
+
+pub(super) fn ticket() -> Value {
+    let contact = object(
+        &[],
+        &[
+            ("id", json!({"type": "string"})),
+            ("external_id", json!({"type": "string"})),
+            ("email", json!({"type": "string"})),
+        ],
+    );
+    let assignment = object(&[], &[("admin_assignee_id", id()), ("team_assignee_id", id())]);
+    object(
+        &["ticket_type_id", "contacts"],
+        &[
+            ("ticket_type_id", id()),
+            ("contacts", json!({"type": "array", "items": contact})),
+            ("ticket_attributes", attributes()),
+            ("ticket_state_id", id()),
+            ("conversation_to_link_id", id()),
+            ("assignment", assignment),
+            ("is_shared", flag()),
+            ("skip_notifications", flag()),
+        ],
+    )
+}
+
+pub(super) fn ticket_change() -> Value {
+    object(
+        &[],
+        &[
+            ("ticket_attributes", attributes()),
+            ("ticket_state_id", id()),
+            ("open", flag()),
+            ("is_shared", flag()),
+            ("snoozed_until", moment()),
+            ("admin_id", id()),
+            ("assignee_id", id()),
+            ("skip_notifications", flag()),
+        ],
+    )
+}
+
+pub(super) fn change_type() -> Value {
+    object(
+        &["ticket_type_id", "ticket_state_id"],
+        &[("ticket_type_id", id()), ("ticket_state_id", id()), ("ticket_attributes", attributes())],
+    )
+}
+
+pub(super) fn link_conversation() -> Value {
+    object(&["conversation_id"], &[("conversation_id", id())])
+}
+
+pub(super) fn link() -> Value {
+    object(&[], &[("thread_id", id()), ("thread_ids", json!({"type": "array", "maxItems": 1000, "items": id()}))])
+}
+
+pub(super) fn broadcast() -> Value {
+    object(
+        &["body"],
+        &[
+            ("tracker_id", id()),
+            ("subject", text()),
+            ("body", json!({"type": "string"})),
+            ("email", json!({"enum": ["when_unseen", "always", "never"]})),
+        ],
+    )
+}
+
+pub(super) fn ticket_type() -> Value {
+    object(
+        &[],
+        &[
+            ("name", json!({"type": "string"})),
+            ("description", text()),
+            ("category", json!({"enum": ["Customer", "Back-office", "Tracker"]})),
+            ("icon", text()),
+            ("is_internal", flag()),
+            ("archived", flag()),
+        ],
+    )
+}
+
+pub(super) fn order() -> Value {
+    object(&["order"], &[("order", json!({"type": "array", "items": id()}))])
+}
+
+pub(super) fn attribute() -> Value {
+    let types = json!({"enum": ["string", "list", "integer", "decimal", "boolean", "datetime", "files"]});
+    object(
+        &[],
+        &[
+            ("name", json!({"type": "string"})),
+            ("description", text()),
+            ("data_type", types),
+            ("list_items", text()),
+            ("multiline", flag()),
+            ("allow_multiple_values", flag()),
+            ("required_to_create", flag()),
+            ("required_to_create_for_contacts", flag()),
+            ("required_to_close", flag()),
+            ("visible_on_create", flag()),
+            ("visible_to_contacts", flag()),
+            ("archived", flag()),
+        ],
+    )
+}
+
+pub(super) fn ticket_state() -> Value {
+    let categories = json!({"enum": ["submitted", "in_progress", "waiting_on_customer", "resolved"]});
+    object(
+        &[],
+        &[
+            ("category", categories),
+            ("internal_label", json!({"type": "string"})),
+            ("external_label", json!({"type": "string"})),
+            ("archived", flag()),
+        ],
+    )
+}
+
+pub(super) fn upload() -> Value {
+    object(&["file"], &[("file", json!({"type": "string", "contentMediaType": "application/octet-stream"}))])
+}

@@ -1,0 +1,154 @@
+//! Every operation of the API: path, what it is for, what it takes and gives.
+
+use crate::http::description::bodies;
+use serde_json::Value;
+
+/// What an operation takes in its body.
+#[derive(Clone, Copy)]
+pub(crate) enum Body {
+    None,
+    Json(fn() -> Value),
+    File,
+}
+
+/// One method of one path.
+pub(crate) struct Operation {
+    pub(crate) method: &'static str,
+    pub(crate) path: &'static str,
+    pub(crate) summary: &'static str,
+    pub(crate) query: &'static [&'static str],
+    pub(crate) body: Body,
+    /// Name of the answer's schema; empty for files.
+    pub(crate) answer: &'static str,
+}
+
+impl Operation {
+    /// A name of its own: method and path in words.
+    pub(crate) fn id(&self) -> String {
+        let path = self.path.trim_start_matches('/').replace(['/', '{', '}', '.'], "_");
+        format!("{}_{path}", self.method)
+    }
+}
+
+const fn get(
+    path: &'static str,
+    summary: &'static str,
+    query: &'static [&'static str],
+    answer: &'static str,
+) -> Operation {
+    Operation { method: "get", path, summary, query, body: Body::None, answer }
+}
+
+const fn post(path: &'static str, summary: &'static str, body: fn() -> Value, answer: &'static str) -> Operation {
+    Operation { method: "post", path, summary, query: &[], body: Body::Json(body), answer }
+}
+
+const fn put(path: &'static str, summary: &'static str, body: fn() -> Value, answer: &'static str) -> Operation {
+    Operation { method: "put", path, summary, query: &[], body: Body::Json(body), answer }
+}
+
+const fn act(method: &'static str, path: &'static str, summary: &'static str, answer: &'static str) -> Operation {
+    Operation { method, path, summary, query: &[], body: Body::None, answer }
+}
+
+const PAGE: &[&str] = &["per_page", "starting_after"];
+const LIMIT: &[&str] = &["per_page"];
+const PARTS: &[&str] = &["parts", "display_as"];
+const TICKET_FILTERS: &[&str] = &[
+    "per_page",
+    "starting_after",
+    "category",
+    "ticket_type_id",
+    "ticket_state_id",
+    "state",
+    "admin_assignee_id",
+    "team_assignee_id",
+    "contact_id",
+    "open",
+    "is_shared",
+    "linked_to",
+    "created_after",
+    "created_before",
+    "updated_after",
+    "updated_before",
+    "snoozed_before",
+    "sort",
+    "order",
+];
+
+/// All of them, by path.
+pub(crate) const OPERATIONS: &[Operation] = &[
+    get("/openapi.json", "this description", &[], "description"),
+    get("/me", "the agent the token acts for", &[], "admin"),
+    get("/admins", "agents", &[], "admin_list"),
+    get("/admins/{id}", "an agent", &[], "admin"),
+    get("/contacts", "contacts, newest first", PAGE, "contact_list"),
+    post("/contacts", "make a contact", bodies::contact, "contact"),
+    post("/contacts/search", "search contacts", bodies::search, "contact_list"),
+    get("/contacts/find_by_external_id/{external_id}", "the contact with that key", &[], "contact"),
+    get("/contacts/{id}", "a contact", &[], "contact"),
+    put("/contacts/{id}", "change a contact", bodies::contact, "contact"),
+    get("/conversations", "conversations, latest change first", PAGE, "conversation_list"),
+    post("/conversations", "begin a conversation for a contact", bodies::conversation, "message"),
+    post("/conversations/search", "search conversations", bodies::search, "conversation_list"),
+    get("/conversations/{id}", "a conversation with its newest parts", PARTS, "conversation"),
+    put("/conversations/{id}", "name a conversation, mark it as read", bodies::conversation_change, "conversation"),
+    post("/conversations/{id}/reply", "say something", bodies::reply, "conversation"),
+    post("/conversations/{id}/parts", "open, close, snooze, assign", bodies::part, "conversation"),
+    post("/conversations/{id}/convert", "make it a Customer ticket", bodies::convert, "ticket"),
+    get("/conversations/{id}/forms", "forms that can be sent", &[], "list"),
+    post("/conversations/{id}/forms", "send a form", bodies::form, "object"),
+    post("/forms/{id}/submit", "fill a form in for the contact", bodies::form_values, "object"),
+    act("post", "/forms/{id}/withdraw", "withdraw a form", "object"),
+    get("/tickets", "tickets by filters", TICKET_FILTERS, "ticket_list"),
+    post("/tickets", "make a ticket", bodies::ticket, "ticket"),
+    post("/tickets/search", "search tickets", bodies::search, "ticket_list"),
+    get("/tickets/{id}", "a ticket with its newest parts", PARTS, "ticket"),
+    put("/tickets/{id}", "change a ticket", bodies::ticket_change, "ticket"),
+    post("/tickets/{id}/reply", "say something", bodies::reply, "ticket_part"),
+    post("/tickets/{id}/change_type", "give a ticket another type", bodies::change_type, "ticket"),
+    post(
+        "/tickets/{id}/linked_conversations",
+        "link a conversation to a Tracker",
+        bodies::link_conversation,
+        "conversation",
+    ),
+    act("delete", "/tickets/{id}/linked_conversations/{thread_id}", "unlink it", "conversation"),
+    post("/tickets/{id}/links", "link one thread or many", bodies::link, "ticket_or_list"),
+    act("delete", "/tickets/{id}/links/{thread_id}", "unlink a thread", "ticket"),
+    get("/tickets/{id}/broadcasts", "broadcasts of a Tracker", &[], "list"),
+    post("/tickets/{id}/broadcasts", "broadcast from a Tracker", bodies::broadcast, "broadcast"),
+    post("/broadcasts", "broadcast from a Tracker", bodies::broadcast, "broadcast"),
+    get("/broadcasts/{id}", "a broadcast with its counts", &[], "broadcast"),
+    get("/broadcasts/{id}/ledger", "what became of each recipient", PAGE, "list"),
+    get("/ticket_types", "ticket types", &[], "list"),
+    post("/ticket_types", "make a ticket type", bodies::ticket_type, "ticket_type"),
+    get("/ticket_types/{id}", "a ticket type", &[], "ticket_type"),
+    put("/ticket_types/{id}", "change a ticket type", bodies::ticket_type, "ticket_type"),
+    put("/ticket_types/{id}/states", "put its states in order", bodies::order, "ticket_type"),
+    post("/ticket_types/{id}/attributes", "add an attribute", bodies::attribute, "ticket_type_attribute"),
+    put(
+        "/ticket_types/{id}/attributes/{attribute_id}",
+        "change an attribute",
+        bodies::attribute,
+        "ticket_type_attribute",
+    ),
+    get("/ticket_states", "ticket states", &[], "list"),
+    post("/ticket_states", "make a ticket state", bodies::ticket_state, "ticket_state"),
+    put("/ticket_states/{id}", "change a ticket state", bodies::ticket_state, "ticket_state"),
+    Operation {
+        method: "post",
+        path: "/uploads",
+        summary: "send a file ahead",
+        query: &[],
+        body: Body::File,
+        answer: "object",
+    },
+    get("/deliveries", "what is owed and what became of it", &["per_page", "state"], "list"),
+    get("/deliveries/{id}", "a delivery", &[], "object"),
+    act("post", "/deliveries/{id}/retry", "try a delivery again", "object"),
+    get("/quarantine", "mail that could not be taken in", LIMIT, "list"),
+    act("post", "/quarantine/{id}/retry", "take a mail in again", "object"),
+    get("/parts/{id}/source", "the raw mail of a part", &[], ""),
+    get("/events_log", "everything that happened, in order", &["per_page", "after"], "event_list"),
+];
