@@ -21,6 +21,7 @@
 //! | [`journal`] | trace, status, quarantine |
 //! | [`requests`] | requests that come twice |
 //! | [`search`] | tickets, conversations and contacts by their fields |
+//! | [`thread_history`] | all parts of a thread, its statistics |
 //! | [`views`] | what readers get to see |
 //! | [`webhooks`] | who is told of what happens, what is owed to them and what became of it |
 //! | [`workspace`] | its id and the key of its file links |
@@ -59,6 +60,7 @@ pub mod search;
 mod sharing;
 pub mod stream;
 pub mod tags;
+pub mod thread_history;
 mod ticket_state;
 pub mod ticket_states;
 pub mod ticket_types;

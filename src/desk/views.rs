@@ -5,6 +5,7 @@ use crate::desk::Result;
 use crate::desk::access::require;
 use crate::desk::draft::missing;
 use crate::desk::tags::named;
+use crate::desk::thread_history;
 use crate::desk::uploads;
 use crate::domain::agent::Caller;
 use crate::domain::agent::Scope;
@@ -19,6 +20,7 @@ use crate::domain::link::LISTED_MAX;
 use crate::domain::part::Part;
 use crate::domain::refusal::Refusal;
 use crate::domain::state::TicketState;
+use crate::domain::statistics::Tally;
 use crate::domain::tag::Tag;
 use crate::domain::thread::Thread;
 use crate::domain::ticket_type::Category;
@@ -91,6 +93,8 @@ pub struct ThreadView {
     pub deliveries: Vec<Delivery>,
     /// The tags of the thread and of its parts.
     pub tags: Vec<Tag>,
+    /// Its parts, counted; read with them.
+    pub tally: Option<Tally>,
 }
 
 impl Desk {
@@ -163,6 +167,7 @@ pub(crate) fn view(tx: &dyn ReadTx, thread: Thread, with_parts: bool) -> store::
     }
     let parts = if with_parts { store::parts::newest(tx, thread.id, PARTS_MAX)? } else { Vec::new() };
     let deliveries = if with_parts { store::outbox::of_thread(tx, thread.id, DELIVERIES_MAX)? } else { Vec::new() };
+    let tally = if with_parts { Some(thread_history::tally(tx, &thread, &parts)?) } else { None };
     let linked = linked(tx, &thread)?;
     let linked_total = match thread.ticket.as_ref().filter(|_| linked.len() >= LISTED_MAX) {
         Some(ticket) => ticket.customer_reports.max(linked.len() as u64),
@@ -180,6 +185,7 @@ pub(crate) fn view(tx: &dyn ReadTx, thread: Thread, with_parts: bool) -> store::
         linked,
         linked_total,
         deliveries,
+        tally,
         thread,
     })
 }

@@ -24,6 +24,7 @@ pub mod propagation;
 pub mod refusal;
 pub mod search;
 pub mod state;
+pub mod statistics;
 pub mod tag;
 pub mod team;
 pub mod thread;

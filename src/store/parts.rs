@@ -42,6 +42,14 @@ pub fn of_thread(
     record::list(tx.scan(tables::PARTS, &from, &key::two(thread.0, to_seq_exclusive), limit)?)
 }
 
+/// Parts with `seq < before_seq`, descending.
+///
+/// # Errors
+/// `Corrupt`.
+pub fn before(tx: &dyn ReadTx, thread: ThreadId, before_seq: u64, limit: usize) -> Result<Vec<Part>> {
+    record::list(tx.scan_back(tables::PARTS, &key::one(thread.0), &key::two(thread.0, before_seq), limit)?)
+}
+
 /// The newest parts, ascending.
 ///
 /// # Errors

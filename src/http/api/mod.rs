@@ -12,6 +12,7 @@ mod forms;
 mod linked;
 mod merging;
 mod message;
+mod part_list;
 mod propagation;
 mod quarantine;
 mod search;
@@ -60,6 +61,7 @@ pub(crate) fn routes(api: &Api) -> Router<Api> {
         .merge(merging::routes())
         .merge(propagation::routes())
         .merge(tags::routes())
+        .merge(part_list::routes())
         .merge(quarantine::routes())
         .merge(search::routes())
         .merge(ticket_links::routes())

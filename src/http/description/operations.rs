@@ -53,6 +53,7 @@ const fn act(method: &'static str, path: &'static str, summary: &'static str, an
 
 const PAGE: &[&str] = &["per_page", "starting_after"];
 const LIMIT: &[&str] = &["per_page"];
+const PART_PAGE: &[&str] = &["per_page", "starting_after", "after_seq", "order", "display_as"];
 const PARTS: &[&str] = &["parts", "display_as"];
 const TICKET_FILTERS: &[&str] = &[
     "per_page",
@@ -95,6 +96,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
     put("/conversations/{id}", "name a conversation, mark it as read", bodies::conversation_change, "conversation"),
     post("/conversations/{id}/reply", "say something", bodies::reply, "conversation"),
     post("/conversations/{id}/parts", "open, close, snooze, assign", bodies::part, "conversation"),
+    get("/conversations/{id}/parts", "all parts, in pages", PART_PAGE, "part_list"),
     post("/conversations/{id}/convert", "make it a Customer ticket", bodies::convert, "ticket"),
     get("/conversations/{id}/forms", "forms that can be sent", &[], "list"),
     post("/conversations/{id}/forms", "send a form", bodies::form, "object"),
@@ -106,6 +108,8 @@ pub(crate) const OPERATIONS: &[Operation] = &[
     get("/tickets/{id}", "a ticket with its newest parts", PARTS, "ticket"),
     put("/tickets/{id}", "change a ticket", bodies::ticket_change, "ticket"),
     post("/tickets/{id}/reply", "say something", bodies::reply, "ticket_part"),
+    get("/tickets/{id}/parts", "all parts, in pages", PART_PAGE, "part_list"),
+    get("/tickets/{id}/statistics", "times and counts", &[], "object"),
     post("/tickets/{id}/change_type", "give a ticket another type", bodies::change_type, "ticket"),
     post(
         "/tickets/{id}/linked_conversations",

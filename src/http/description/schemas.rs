@@ -139,6 +139,10 @@ fn lists() -> Value {
     };
     json!({
         "list": object("list", json!({"data": {"type": "array", "items": any_object()}})),
+        "part_list": object("list", json!({
+            "data": {"type": "array", "items": {"anyOf": [of("conversation_part"), of("ticket_part")]}},
+            "total_count": {"type": "integer"}, "pages": of("pages"),
+        })),
         "admin_list": listed("admin.list", "admins", "admin"),
         "contact_list": paged("list", "data", "contact"),
         "conversation_list": paged("conversation.list", "conversations", "conversation"),

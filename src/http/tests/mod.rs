@@ -5,6 +5,7 @@ mod contacts;
 mod conversations;
 mod forms;
 mod frame;
+mod history;
 mod idempotency;
 mod operators;
 mod search;

@@ -61,7 +61,7 @@ impl Wire {
             "custom_attributes": {},
             "first_contact_reply": first_contact_reply(view),
             "sla_applied": null,
-            "statistics": statistics(thread),
+            "statistics": self.statistics(view),
             "linked_objects": linked_objects(&view.linked, view.linked_total),
             "deskgate": additions(view),
         });
@@ -221,31 +221,5 @@ fn first_contact_reply(view: &ThreadView) -> Value {
     first_contact_part(view).map_or(Value::Null, |part| {
         let kind = if part.channel == ChannelKind::Email { "email" } else { "conversation" };
         json!({"created_at": part.created_at.seconds(), "type": kind, "url": null})
-    })
-}
-
-/// The times a thread carries. Durations and counts that need its whole history are null.
-fn statistics(thread: &Thread) -> Value {
-    let since_start = |at: Option<Millis>| at.map(|at| at.since(thread.created_at).as_secs());
-    json!({
-        "type": "conversation_statistics",
-        "time_to_assignment": null,
-        "time_to_admin_reply": since_start(thread.first_admin_reply_at),
-        "time_to_first_close": null,
-        "time_to_last_close": since_start(thread.last_close_at),
-        "median_time_to_reply": null,
-        "first_contact_reply_at": null,
-        "first_assignment_at": null,
-        "first_admin_reply_at": seconds(thread.first_admin_reply_at),
-        "first_close_at": null,
-        "last_assignment_at": null,
-        "last_assignment_admin_reply_at": null,
-        "last_contact_reply_at": seconds(thread.last_contact_reply_at),
-        "last_admin_reply_at": seconds(thread.last_admin_reply_at),
-        "last_close_at": seconds(thread.last_close_at),
-        "last_closed_by_id": null,
-        "count_reopens": null,
-        "count_assignments": null,
-        "count_conversation_parts": thread.last_seq,
     })
 }

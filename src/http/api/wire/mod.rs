@@ -11,6 +11,7 @@ pub(crate) mod event;
 pub(crate) mod intake;
 pub(crate) mod part;
 pub(crate) mod people;
+pub(crate) mod statistics;
 pub(crate) mod ticket;
 pub(crate) mod ticket_type;
 pub(crate) mod webhook;

@@ -264,6 +264,7 @@ fn view(ticket: bool) -> ThreadView {
         parts: vec![mail(), reply()],
         linked: vec![LinkedObject { thread: ThreadId(80_590), category: Some(Category::Tracker) }],
         linked_total: 1,
+        tally: None,
         deliveries: vec![owed()],
     }
 }

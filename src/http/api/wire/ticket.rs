@@ -47,7 +47,7 @@ impl Wire {
             "snoozed_until": seconds(snoozed_until(thread)),
             "linked_objects": linked_objects(&view.linked, view.linked_total),
             "is_shared": ticket.is_shared,
-            "deskgate": additions(view, ticket),
+            "deskgate": beside(additions(view, ticket), "statistics", self.ticket_statistics(view)),
         });
         let form = with(common, self.assignees(view, ticket));
         if !with_parts {

@@ -1,0 +1,71 @@
+//! All parts of a thread in pages, and its statistics (API-42, API-44, REP-10).
+
+use crate::desk::Desk;
+use crate::desk::Result;
+use crate::desk::access::require;
+use crate::desk::draft::missing;
+use crate::desk::views::ThreadView;
+use crate::desk::views::may_read;
+use crate::desk::views::view;
+use crate::domain::agent::Caller;
+use crate::domain::agent::Scope;
+use crate::domain::id::ThreadId;
+use crate::domain::part::Part;
+use crate::domain::statistics::Tally;
+use crate::domain::thread::Thread;
+use crate::store;
+use crate::store::engine::ReadTx;
+
+/// Parts counted for statistics; what a longer thread says later is left out.
+const COUNTED_MAX: u64 = 20_000;
+/// Parts read at once.
+const BATCH: usize = 500;
+
+/// Parts of a thread in the order of their `seq`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PartsAsked {
+    /// Behind this `seq` in the order asked for.
+    pub after_seq: Option<u64>,
+    /// Newest first.
+    pub descending: bool,
+    /// At most so many.
+    pub limit: usize,
+}
+
+impl Desk {
+    /// Parts of any thread, with the thread they are of. Scope as for reading it (API-10).
+    ///
+    /// # Errors
+    /// `NotFound`, `Forbidden`.
+    pub fn parts_of(&self, caller: &Caller, id: ThreadId, asked: PartsAsked) -> Result<(ThreadView, Vec<Part>)> {
+        require(caller, &[Scope::ReadConversations, Scope::ReadTickets])?;
+        Ok(self.inner.store.view(|tx| {
+            let thread = store::threads::get(tx, id)?.filter(|thread| may_read(caller, thread));
+            let thread = thread.ok_or_else(|| missing("conversation"))?;
+            let parts = if asked.descending {
+                store::parts::before(tx, id, asked.after_seq.unwrap_or(u64::MAX), asked.limit)?
+            } else {
+                let from = asked.after_seq.unwrap_or(0).saturating_add(1);
+                store::parts::of_thread(tx, id, from, u64::MAX, asked.limit)?
+            };
+            Ok((view(tx, thread, false)?, parts))
+        })?)
+    }
+}
+
+/// A thread's parts, counted; `newest` are those that were read anyway.
+pub(crate) fn tally(tx: &dyn ReadTx, thread: &Thread, newest: &[Part]) -> store::Result<Tally> {
+    let mut tally = Tally::new(thread.created_at);
+    if newest.first().is_some_and(|part| part.seq == 1) {
+        newest.iter().for_each(|part| tally.add(part));
+        return Ok(tally);
+    }
+    let mut from = 1;
+    while from <= COUNTED_MAX {
+        let parts = store::parts::of_thread(tx, thread.id, from, COUNTED_MAX + 1, BATCH)?;
+        let Some(last) = parts.last() else { break };
+        from = last.seq + 1;
+        parts.iter().for_each(|part| tally.add(part));
+    }
+    Ok(tally)
+}
