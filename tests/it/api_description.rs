@@ -103,6 +103,8 @@ fn generated_requests_find_no_fault() {
     schemathesis.args(["--checks", CHECKS]);
     schemathesis.args(["--seed", &seed, "--phases", "examples,coverage,fuzzing", "--no-color"]);
     schemathesis.args(["--suppress-health-check", "all", "--generation-database", "none"]);
+    // These call the address they are given.
+    schemathesis.args(["--exclude-path", "/webhook_subscriptions", "--exclude-path", "/webhook_subscriptions/{id}"]);
     schemathesis.current_dir(gateway.dir());
     let done = schemathesis.output().unwrap();
     let said = String::from_utf8_lossy(&done.stdout);

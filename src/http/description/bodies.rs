@@ -270,6 +270,25 @@ pub(super) fn ticket_state() -> Value {
     )
 }
 
+pub(super) fn webhook() -> Value {
+    let topics = json!({"type": "array", "items": {"type": "string"}});
+    object(
+        &[],
+        &[
+            ("url", json!({"type": "string"})),
+            ("topics", topics),
+            ("secret", text()),
+            ("html", flag()),
+            ("retry", json!({"enum": ["compat", "durable"]})),
+            ("state", json!({"enum": ["active", "disabled"]})),
+        ],
+    )
+}
+
+pub(super) fn replay() -> Value {
+    object(&[], &[("delivery_ids", json!({"type": "array", "items": id()})), ("since", moment()), ("all", flag())])
+}
+
 pub(super) fn upload() -> Value {
     object(&["file"], &[("file", json!({"type": "string", "contentMediaType": "application/octet-stream"}))])
 }

@@ -154,5 +154,13 @@ pub(crate) const OPERATIONS: &[Operation] = &[
     get("/quarantine", "mail that could not be taken in", LIMIT, "list"),
     act("post", "/quarantine/{id}/retry", "take a mail in again", "object"),
     get("/parts/{id}/source", "the raw mail of a part", &[], ""),
+    get("/webhook_subscriptions", "who is told of what happens", &[], "list"),
+    post("/webhook_subscriptions", "tell an address what happens", bodies::webhook, "object"),
+    get("/webhook_subscriptions/{id}", "a subscription", &[], "object"),
+    put("/webhook_subscriptions/{id}", "change a subscription", bodies::webhook, "object"),
+    act("delete", "/webhook_subscriptions/{id}", "end a subscription", "object"),
+    act("post", "/webhook_subscriptions/{id}/ping", "send a ping", "object"),
+    get("/webhook_subscriptions/{id}/deliveries", "what was sent", &["per_page", "before", "state"], "list"),
+    post("/webhook_subscriptions/{id}/replay", "send again", bodies::replay, "object"),
     get("/events_log", "everything that happened, in order", &["per_page", "after"], "event_list"),
 ];
