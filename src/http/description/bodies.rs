@@ -289,6 +289,38 @@ pub(super) fn replay() -> Value {
     object(&[], &[("delivery_ids", json!({"type": "array", "items": id()})), ("since", moment()), ("all", flag())])
 }
 
+pub(super) fn tag() -> Value {
+    object(&["name"], &[("id", id()), ("name", json!({"type": "string"}))])
+}
+
+pub(super) fn tagging() -> Value {
+    object(&["id"], &[("id", id()), ("admin_id", id())])
+}
+
+pub(super) fn customer() -> Value {
+    let customer = object(
+        &[],
+        &[("intercom_user_id", json!({"type": "string"})), ("user_id", json!({"type": "string"})), ("email", text())],
+    );
+    object(&[], &[("customer", customer), ("admin_id", id()), ("from_now_on", flag())])
+}
+
+pub(super) fn merge() -> Value {
+    object(&["merge_into_conversation_id"], &[("merge_into_conversation_id", id()), ("admin_id", id())])
+}
+
+pub(super) fn redact() -> Value {
+    let types = json!({"enum": ["conversation_part", "source"]});
+    let fields = [("type", types), ("conversation_id", id()), ("conversation_part_id", id()), ("source_id", id())];
+    object(&["type", "conversation_id"], &fields)
+}
+
+pub(super) fn propagate() -> Value {
+    let flags = ["include_resolved", "skip_notifications", "dry_run"].map(|name| (name, flag()));
+    let fields: Vec<_> = [("ticket_state_id", id()), ("admin_id", id())].into_iter().chain(flags).collect();
+    object(&["ticket_state_id"], &fields)
+}
+
 pub(super) fn upload() -> Value {
     object(&["file"], &[("file", json!({"type": "string", "contentMediaType": "application/octet-stream"}))])
 }

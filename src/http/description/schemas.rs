@@ -184,6 +184,15 @@ fn operators() -> Value {
             "created_at_ms": {"type": "integer"}, "state": text_if_any(), "ticket_state": text_if_any(),
             "cause": text_if_any(),
         })),
+        "tag": object("tag", json!({"id": text(), "name": text()})),
+        "deleted": {
+            "type": "object", "required": ["id", "object", "deleted"],
+            "properties": {"id": text(), "object": text(), "deleted": {"const": true}},
+        },
+        "customers": {
+            "type": "object", "required": ["customers"],
+            "properties": {"customers": {"type": "array", "items": any_object()}},
+        },
         "object": {"type": "object", "required": ["type"], "properties": {"type": text()}},
         "description": {"type": "object", "required": ["openapi", "paths"]},
     })
