@@ -111,10 +111,9 @@ impl Tally {
         let at = part.created_at;
         self.pass_until(at);
         self.known.count_parts += 1;
-        if let Author::Agent { id, .. } = part.author {
-            if self.assignee == Some(id) || matches!(part.kind, PartKind::Assignment { .. }) {
-                self.last_act_at = at;
-            }
+        let by_assignee = part.author.agent().is_some_and(|agent| self.assignee == Some(agent));
+        if by_assignee || matches!(part.kind, PartKind::Assignment { .. }) {
+            self.last_act_at = at;
         }
         match &part.kind {
             PartKind::Comment => self.said(part),
