@@ -24,6 +24,7 @@
 //! | [`store`] | ordered tables, one writer, log, outbox, blobs | domain |
 //! | [`desk`] | what can be done: one function, one operation, one transaction | all above |
 //! | [`channel`] | the seams to the world: SMTP, LMTP, IMAP, the messenger, the relay | domain, mail, template, desk |
+//! | [`search`] | full-text index as a reader of the log | domain, mail, template, desk |
 //! | [`http`] | the API and the pages | domain, desk, channel |
 //! | [`daemon`], [`cli`] | what runs, and what people type | everything |
 //!
@@ -68,5 +69,6 @@ pub mod desk;
 pub mod domain;
 pub mod http;
 pub mod mail;
+pub mod search;
 pub mod store;
 pub mod template;

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `store.redb` | the store |
 //! | `blobs/` | raw mails and attachments |
+//! | `search/` | the index of words; made anew when it is missing |
 //! | `reading.marks` | which mails are being read, for the one that takes the process down |
 //! | `lock` | locked while a process uses the directory |
 //! | `run/` | `control.sock` and `addresses.json` of the running daemon |

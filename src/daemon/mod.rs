@@ -139,7 +139,7 @@ async fn start(config: &Config, health: Health) -> Result<Running, Failure> {
     check(config)?;
     let house = open::open(config).await?;
     house.desk.probe_write().await?;
-    let site = site::site(config, &house.desk).await?;
+    let site = site::site(config, &house).await?;
     let listeners = Listeners::bind(config)?;
     let run_dir = house.data_dir.run_dir()?;
     let socket_path = data_dir::control_socket(house.data_dir.path());

@@ -6,13 +6,18 @@ use crate::channel::webhook_out::Bodies;
 use crate::channel::webhook_out::Targets;
 use crate::config::Config;
 use crate::daemon::exit::Failure;
-use crate::desk::Desk;
+use crate::daemon::open::House;
 use crate::http;
 use crate::http::Api;
 use crate::http::RateLimits;
 use crate::http::messenger::AllowedOrigins;
+use crate::search::TextIndex;
 use axum::Router;
+use std::path::Path;
 use std::sync::Arc;
+
+/// Below the data directory.
+const SEARCH_DIR: &str = "search";
 
 /// The hub with the router that leads to it.
 #[derive(Clone, Debug)]
@@ -21,19 +26,26 @@ pub(super) struct Site {
     pub(super) router: Router,
     pub(super) targets: Targets,
     pub(super) bodies: Arc<dyn Bodies>,
+    /// Full-text search; `None` where its directory cannot be used.
+    pub(super) words: Option<TextIndex>,
 }
 
 /// Puts the site together.
 ///
 /// # Errors
 /// When the store cannot be read.
-pub(super) async fn site(config: &Config, desk: &Desk) -> Result<Site, Failure> {
+pub(super) async fn site(config: &Config, house: &House) -> Result<Site, Failure> {
+    let desk = &house.desk;
     let rates = RateLimits {
         per_token_per_minute: config.limits.api_per_token_per_minute,
         per_workspace_per_minute: config.limits.api_per_workspace_per_minute,
     };
     let targets = Targets::new(config.webhooks.allow_private);
-    let api = Api::open(desk.clone(), rates).await?.with_webhook_targets(targets.clone());
+    let mut api = Api::open(desk.clone(), rates).await?.with_webhook_targets(targets.clone());
+    let words = words(&house.data_dir.path().join(SEARCH_DIR)).await;
+    if let Some(words) = &words {
+        api = api.with_words(Arc::new(words.clone()));
+    }
     let bodies: Arc<dyn Bodies> = Arc::new(api.clone());
     let links = api.clone();
     let options = Options {
@@ -50,5 +62,13 @@ pub(super) async fn site(config: &Config, desk: &Desk) -> Result<Site, Failure> 
     if config.is_development() {
         router = router.merge(http::dev_mail::routes(desk.clone()));
     }
-    Ok(Site { hub, router, targets, bodies })
+    Ok(Site { hub, router, targets, bodies, words })
+}
+
+/// The index of words. The desk works without it, so what is wrong with it is said and no more.
+async fn words(dir: &Path) -> Option<TextIndex> {
+    let dir = dir.to_owned();
+    let opened = tokio::task::spawn_blocking(move || TextIndex::open(&dir)).await;
+    let opened = opened.unwrap_or_else(|error| Err(error.to_string()));
+    opened.inspect_err(|fault| tracing::error!(%fault, "there is no full-text search: its index cannot be opened")).ok()
 }

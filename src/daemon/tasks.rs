@@ -31,6 +31,7 @@ use crate::http;
 use crate::http::ops;
 use crate::http::ops::Ops;
 use crate::http::ops::health::Health;
+use crate::search;
 use axum::Router;
 use std::io;
 use std::os::unix::net::UnixListener;
@@ -65,6 +66,7 @@ pub(super) fn start(parts: &Parts<'_>, site: &Site, listeners: Listeners) -> Res
     mailboxes(parts);
     messenger(parts, site);
     webhooks(parts, site);
+    words(parts, site);
     if let Some(bound) = listeners.http {
         web(parts, "http", bound, site.router.clone());
     }
@@ -171,6 +173,12 @@ fn webhooks(parts: &Parts<'_>, site: &Site) {
     parts.supervisor.keep("webhooks", move || {
         webhook_out::run(desk.clone(), targets.clone(), Arc::clone(&bodies), tally.clone(), drain.clone())
     });
+}
+
+fn words(parts: &Parts<'_>, site: &Site) {
+    let Some(index) = site.words.clone() else { return };
+    let (desk, drain) = (parts.house.desk.clone(), parts.drain.clone());
+    parts.supervisor.keep("search index", move || search::run(desk.clone(), index.clone(), drain.clone()));
 }
 
 fn web(parts: &Parts<'_>, name: &'static str, bound: Bound, router: Router) {

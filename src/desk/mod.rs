@@ -24,6 +24,7 @@
 //! | [`thread_history`] | all parts of a thread, its statistics |
 //! | [`views`] | what readers get to see |
 //! | [`webhooks`] | who is told of what happens, what is owed to them and what became of it |
+//! | [`words`] | what full-text search knows, and what it may answer |
 //! | [`workspace`] | its id and the key of its file links |
 
 pub mod access;
@@ -70,6 +71,7 @@ pub mod type_settings;
 pub mod uploads;
 pub mod views;
 pub mod webhooks;
+pub mod words;
 pub mod workspace;
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use crate::channel::webhook_out::Targets;
 use crate::desk::Desk;
 use crate::desk::Result as DeskResult;
+use crate::desk::words::WordIndex;
 use crate::domain::agent::Caller;
 use crate::domain::agent::Scope;
 use crate::domain::id::AgentId;
@@ -17,6 +18,7 @@ use axum::extract::Query;
 use axum::extract::RawPathParams;
 use axum::http::request::Parts;
 use std::str::FromStr;
+use std::sync::Arc;
 
 /// A request that was let in.
 #[derive(Debug)]
@@ -44,6 +46,11 @@ impl Call {
     /// The desk, for operations that write.
     pub(crate) fn desk(&self) -> &Desk {
         &self.api.desk
+    }
+
+    /// The index of words.
+    pub(crate) fn words(&self) -> Option<Arc<dyn WordIndex>> {
+        self.api.words.clone()
     }
 
     /// Where webhooks may go.

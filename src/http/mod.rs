@@ -47,6 +47,7 @@ pub use serve::serve;
 
 use crate::channel::webhook_out::Targets;
 use crate::desk::Desk;
+use crate::desk::words::WordIndex;
 use crate::desk::workspace::Workspace;
 use crate::domain::id::AttachmentId;
 use crate::domain::id::PartId;
@@ -65,6 +66,7 @@ pub struct Api {
     desk: Desk,
     shared: Arc<Shared>,
     webhook_targets: Targets,
+    words: Option<Arc<dyn WordIndex>>,
 }
 
 #[derive(Debug)]
@@ -93,7 +95,14 @@ impl Api {
             random: SystemRandom::new(),
             workspace_id: id,
         };
-        Ok(Self { desk, shared: Arc::new(shared), webhook_targets: Targets::default() })
+        Ok(Self { desk, shared: Arc::new(shared), webhook_targets: Targets::default(), words: None })
+    }
+
+    /// Answers searches by words from this index; without one there are none.
+    #[must_use]
+    pub fn with_words(mut self, index: Arc<dyn WordIndex>) -> Self {
+        self.words = Some(index);
+        self
     }
 
     /// Looks at new addresses of webhooks with these targets; without them nothing but public machines is let in.

@@ -33,6 +33,7 @@ mod messenger;
 mod outbound_smtp;
 mod restart;
 mod sdk;
+mod search;
 mod sources;
 mod supervision;
 mod support;

@@ -26,6 +26,7 @@ mod type_settings;
 mod uploads;
 mod webhook_subscriptions;
 pub(crate) mod wire;
+mod word_search;
 
 use crate::http::Api;
 use crate::http::description;
@@ -70,6 +71,7 @@ pub(crate) fn routes(api: &Api) -> Router<Api> {
         .merge(tickets::routes())
         .merge(uploads::routes())
         .merge(webhook_subscriptions::routes())
+        .merge(word_search::routes())
         .route(description::PATH, get(description::answer))
         .fallback(|| async { StatusCode::NOT_FOUND })
         .layer(middleware::from_fn_with_state(api.clone(), idempotency::around_posts))

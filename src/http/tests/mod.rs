@@ -16,6 +16,7 @@ mod ticket_types;
 mod tickets;
 mod uploads;
 mod webhooks;
+mod words;
 
 use crate::clock::Clock;
 use crate::desk::Desk;

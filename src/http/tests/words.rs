@@ -1,0 +1,173 @@
+//! Search by words, with the index's worker driven by hand (DSK-8).
+
+use super::*;
+use crate::desk::words::Of;
+use crate::desk::words::TextChange;
+use crate::desk::words::Wanted;
+use crate::desk::words::WordIndex;
+use crate::domain::id::ContactId;
+use crate::domain::id::EventSeq;
+use crate::domain::id::PartId;
+use crate::domain::id::ThreadId;
+use crate::search::Cursor;
+use crate::search::TextIndex;
+use crate::search::Worker;
+use std::path::Path;
+use std::slice::from_ref;
+use std::sync::Arc;
+
+/// A house with an index beside it.
+struct Searched {
+    house: House,
+    index: TextIndex,
+    worker: Worker,
+    dir: TempDir,
+}
+
+impl Searched {
+    async fn new() -> Self {
+        let house = House::new().await;
+        let dir = tempfile::tempdir().unwrap();
+        let (house, index, worker) = open(house, dir.path()).await;
+        Self { house, index, worker, dir }
+    }
+
+    /// Opens the index again, as after a restart.
+    async fn again(self) -> Self {
+        let Self { house, index, worker, dir } = self;
+        drop((index, worker));
+        let (house, index, worker) = open(house, dir.path()).await;
+        Self { house, index, worker, dir }
+    }
+
+    fn catch_up(&mut self) {
+        while self.worker.step().unwrap() {}
+        assert_eq!(self.index.read_to(), Some(self.house.desk.log_seq().unwrap()));
+    }
+
+    async fn ask(&self, question: &str) -> Value {
+        let escaped: String = question.bytes().map(|byte| format!("%{byte:02X}")).collect();
+        self.house.get(&format!("/api/search?q={escaped}")).await.ok()
+    }
+
+    /// Ids of the objects found.
+    async fn found(&self, question: &str) -> Vec<String> {
+        self.ask(question).await["data"].as_array().unwrap().iter().map(|hit| id(&hit["object"])).collect()
+    }
+}
+
+async fn open(mut house: House, dir: &Path) -> (House, TextIndex, Worker) {
+    let index = TextIndex::open(&dir.join("search")).unwrap();
+    let api = Api::open(house.desk.clone(), RateLimits::default()).await.unwrap();
+    house.router = router(api.with_words(Arc::new(index.clone())));
+    let worker = Worker::new(house.desk.clone(), index.clone());
+    (house, index, worker)
+}
+
+#[tokio::test]
+async fn dsk_8_titles_messages_notes_and_contacts_are_found_by_words() {
+    let mut here = Searched::new().await;
+    here.catch_up();
+    let ana = here.house.contact("ana.lopez@example.com").await;
+    let first = here.house.conversation(&ana, "The crème brûlée arrived cold").await;
+    let second = here.house.conversation(&ana, "The invoice arrived late").await;
+    let note = json!({"message_type": "note", "type": "admin", "body": "<p>Ask the <b>courier</b> about it</p>"});
+    here.house.post(&format!("/api/conversations/{second}/reply"), note).await.ok();
+    let billing = here.house.ticket_type("Customer").await;
+    let title = json!({"_default_title_": "Wrong VAT number"});
+    let new = json!({"ticket_type_id": id(&billing), "contacts": [{"id": ana}], "ticket_attributes": title});
+    let ticket = id(&here.house.post("/api/tickets", new).await.ok());
+    assert_eq!(
+        here.ask("invoice").await["index"]["lag"],
+        json!(here.house.desk.log_seq().unwrap().0),
+        "says that it lags"
+    );
+    here.catch_up();
+    assert_eq!(here.ask("invoice").await["index"], json!({"complete": true, "lag": 0}));
+    assert_eq!(here.found("CREME brulee").await, from_ref(&first), "without case and accents");
+    assert_eq!(here.found("arrived").await, [second.clone(), first.clone()], "latest first");
+    assert_eq!(here.found("arrived late").await, from_ref(&second), "all words together");
+    assert_eq!(here.found("\"arrived cold\"").await, from_ref(&first));
+    assert!(here.found("\"cold arrived\"").await.is_empty());
+    assert_eq!(here.found("courier").await, from_ref(&second));
+    assert_eq!(here.found("vat").await, from_ref(&ticket));
+    assert_eq!(here.found("ana.lopez@example.com").await, from_ref(&ana));
+    assert_eq!(here.found("lopez type:contact").await, from_ref(&ana));
+    assert!(here.found("lopez type:ticket").await.is_empty());
+    assert_eq!(here.found("arrived type:conversation").await.len(), 2);
+    assert_eq!(here.found("vat category:Customer state:submitted is:open").await, from_ref(&ticket));
+    assert!(here.found("vat is:closed").await.is_empty() && here.found("vat before:2026-01-01").await.is_empty());
+    assert_eq!(here.found("#1").await, from_ref(&ticket));
+    let hit = &here.ask("courier").await["data"][0];
+    assert_eq!((&hit["type"], hit["part_id"].is_string()), (&json!("search_result"), true));
+    assert_eq!(here.house.get("/api/search?q=").await.error().2.as_deref(), Some("q"));
+    let path = format!("/api/tickets/{ticket}");
+    here.house.put(&path, json!({"ticket_attributes": {"_default_title_": "Right number"}})).await.ok();
+    here.catch_up();
+    assert!(here.found("vat").await.is_empty());
+    assert_eq!(here.found("right").await, [ticket]);
+}
+
+#[tokio::test]
+async fn dsk_8_nobody_finds_what_they_may_not_read() {
+    let mut here = Searched::new().await;
+    let ana = here.house.contact("ana@example.com").await;
+    let conversation = here.house.conversation(&ana, "About the zebra").await;
+    let billing = here.house.ticket_type("Back-office").await;
+    let title = json!({"_default_title_": "The zebra too"});
+    let new = json!({"ticket_type_id": id(&billing), "contacts": [], "ticket_attributes": title});
+    let ticket = id(&here.house.post("/api/tickets", new).await.ok());
+    here.house.post("/api/contacts", json!({"name": "Zebra", "email": "z@example.com"})).await.ok();
+    here.catch_up();
+    assert_eq!(here.found("zebra").await.len(), 3);
+    for (scope, expected) in [(Scope::ReadConversations, conversation), (Scope::ReadTickets, ticket)] {
+        here.house.token = here.house.token_for(&[scope]).await;
+        assert_eq!(here.found("zebra").await, [expected], "{scope:?}");
+    }
+    here.house.token = here.house.token_for(&[Scope::Settings]).await;
+    assert_eq!(here.house.get("/api/search?q=zebra").await.error().0, 403);
+}
+
+#[tokio::test]
+async fn obj_47_texts_that_are_gone_leave_the_index() {
+    let here = Searched::new().await;
+    let (thread, other) = (ThreadId(7), ThreadId(8));
+    let put = |of, text: &str| TextChange::Put { of, at: START, text: text.to_owned() };
+    let mut writing = here.index.write().unwrap();
+    let mut commit = |changes: &[TextChange]| {
+        let cursor = here.index.cursor().unwrap_or_else(|| Cursor::beginning(EventSeq(0)));
+        here.index.commit(&mut writing, changes, cursor).unwrap();
+        let mut found = here.index.look(&Wanted { phrases: vec!["zebra".to_owned()] }, 0, 9).unwrap();
+        found.sort_unstable();
+        found
+    };
+    let (first, second) = (Of::Part(thread, PartId(1)), Of::Part(other, PartId(2)));
+    let (title, contact) = (Of::Thread(thread), Of::Contact(ContactId(9)));
+    let all = [put(first, "zebra"), put(second, "a zebra"), put(title, "Zebra!"), put(contact, "Zebra Z")];
+    assert_eq!(commit(&all), [title, first, second, contact]);
+    assert_eq!(commit(&all), [title, first, second, contact], "read again, and nothing is there twice");
+    assert_eq!(commit(&[TextChange::Drop(contact), put(second, "a horse")]), [title, first]);
+    assert_eq!(commit(&[TextChange::DropThread(thread)]), []);
+}
+
+#[tokio::test]
+async fn an_index_goes_on_after_a_restart_and_is_made_anew_when_it_is_lost() {
+    let mut here = Searched::new().await;
+    let ana = here.house.contact("ana@example.com").await;
+    let first = here.house.conversation(&ana, "The first zebra").await;
+    here.catch_up();
+    let mut here = here.again().await;
+    assert_eq!(here.found("zebra").await, from_ref(&first), "without reading anything");
+    let second = here.house.conversation(&ana, "The second zebra").await;
+    here.catch_up();
+    assert_eq!(here.found("zebra").await, [second.clone(), first.clone()]);
+    let here = here.again().await;
+    let files = here.dir.path().join("search");
+    std::fs::write(files.join("meta.json"), "no index").unwrap();
+    let mut here = here.again().await;
+    assert!(here.found("zebra").await.is_empty());
+    assert_eq!(here.ask("zebra").await["index"], json!({"complete": false, "lag": null}));
+    here.catch_up();
+    assert_eq!(here.found("zebra").await, [second, first]);
+    assert_eq!(here.found("ana").await, [ana], "contacts too");
+}
