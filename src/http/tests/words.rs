@@ -40,6 +40,10 @@ impl Searched {
         Self { house, index, worker, dir }
     }
 
+    fn later(&self) {
+        self.house.clock.set(self.house.clock.now().plus(Duration::from_secs(1)));
+    }
+
     fn catch_up(&mut self) {
         while self.worker.step().unwrap() {}
         assert_eq!(self.index.read_to(), Some(self.house.desk.log_seq().unwrap()));
@@ -70,6 +74,7 @@ async fn dsk_8_titles_messages_notes_and_contacts_are_found_by_words() {
     here.catch_up();
     let ana = here.house.contact("ana.lopez@example.com").await;
     let first = here.house.conversation(&ana, "The crème brûlée arrived cold").await;
+    here.later();
     let second = here.house.conversation(&ana, "The invoice arrived late").await;
     let note = json!({"message_type": "note", "type": "admin", "body": "<p>Ask the <b>courier</b> about it</p>"});
     here.house.post(&format!("/api/conversations/{second}/reply"), note).await.ok();
@@ -158,6 +163,7 @@ async fn an_index_goes_on_after_a_restart_and_is_made_anew_when_it_is_lost() {
     here.catch_up();
     let mut here = here.again().await;
     assert_eq!(here.found("zebra").await, from_ref(&first), "without reading anything");
+    here.later();
     let second = here.house.conversation(&ana, "The second zebra").await;
     here.catch_up();
     assert_eq!(here.found("zebra").await, [second.clone(), first.clone()]);
