@@ -88,6 +88,7 @@ async fn open(data_dir: &Path) -> Desk {
         state_mail_settle: Duration::from_secs(10),
         identity: IdentitySettings { enforced: false, secret: None },
         disk_reserve_bytes: 0,
+        broadcasts: deskgate::desk::broadcasts::BroadcastSettings::default(),
         tickets: Default::default(),
     };
     let files = Files::open(data_dir, clock.clone()).unwrap();

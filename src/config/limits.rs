@@ -23,6 +23,10 @@ pub struct Limits {
     pub api_per_token_per_minute: u32,
     /// With all tokens together.
     pub api_per_workspace_per_minute: u32,
+    /// A broadcast to more contacts than this needs its number typed (BRC-15).
+    pub broadcast_confirm_over: u64,
+    /// Posts of broadcasts into threads in a second (BRC-31).
+    pub broadcast_posts_per_s: u64,
 }
 
 /// How log lines are written.
@@ -57,6 +61,8 @@ pub(crate) fn limits(section: Section<'_>) -> Limits {
         disk_reserve_bytes: section.number("disk_reserve_bytes", 0..=1024 * 1024 * MIB, 64 * MIB),
         api_per_token_per_minute: per_minute("api_per_token_per_minute", 10_000),
         api_per_workspace_per_minute: per_minute("api_per_workspace_per_minute", 25_000),
+        broadcast_confirm_over: section.number("broadcast_confirm_over", 0..=1_000_000, 500),
+        broadcast_posts_per_s: section.number("broadcast_posts_per_s", 1..=100_000, 5_000),
     };
     if limits.inflight_bytes_max < limits.message_bytes_max {
         section.fault("inflight_bytes_max", "is smaller than message_bytes_max: no such mail could ever come in");

@@ -11,6 +11,7 @@ use crate::desk::Files;
 use crate::desk::IdentitySettings;
 use crate::desk::Settings;
 use crate::desk::SupportAddress;
+use crate::desk::broadcasts::BroadcastSettings;
 use crate::store::Store;
 use crate::store::attempts::Attempts;
 use crate::store::backup::STORE_FILE;
@@ -78,6 +79,10 @@ fn settings(config: &Config) -> Result<Settings, Failure> {
         support: config.support.iter().map(address).collect(),
         unseen_delay: config.notify.unseen_delay,
         state_mail_settle: config.notify.state_mail_settle,
+        broadcasts: BroadcastSettings {
+            confirm_over: config.limits.broadcast_confirm_over,
+            posts_per_s: config.limits.broadcast_posts_per_s,
+        },
         identity: IdentitySettings {
             enforced: config.messenger.identity_enforced,
             secret: config.messenger.secret.as_ref().map(|secret| secret.reveal().to_vec()),

@@ -5,8 +5,10 @@
 
 use crate::desk;
 use crate::desk::Desk;
+use crate::desk::broadcasts::serving::POSTED;
 use crate::http::ops::health::Health;
 use std::time::Duration;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// Longest rest of a worker; also how often it shows the watchdog that it lives.
@@ -28,33 +30,44 @@ pub(crate) struct Work {
 
 /// Tells broadcasts, batch by batch (DESIGN §5).
 pub(crate) async fn broadcasts(work: Work) {
-    in_batches(work, "broadcasts", async |desk: &Desk| desk.broadcast_batch().await).await;
+    let posts_per_s = u32::try_from(work.desk.settings().broadcasts.posts_per_s).unwrap_or(u32::MAX).max(1);
+    let posts = u32::try_from(POSTED).unwrap_or(u32::MAX);
+    let batch_takes = Duration::from_secs(1).saturating_mul(posts) / posts_per_s;
+    in_batches(work, "broadcasts", batch_takes, async |desk: &Desk| desk.broadcast_batch().await).await;
 }
 
 /// Tells changes of tickets in linked threads, batch by batch (BKO-20, TRK-3).
 pub(crate) async fn cross_posts(work: Work) {
-    in_batches(work, "cross-posts", async |desk: &Desk| desk.cross_post_batch().await).await;
+    in_batches(work, "cross-posts", Duration::ZERO, async |desk: &Desk| desk.cross_post_batch().await).await;
 }
 
 /// Finishes what was begun: copies to redact, deleted threads to empty, states to propagate.
 pub(crate) async fn chores(work: Work) {
-    in_batches(work, "chores", async |desk: &Desk| {
+    in_batches(work, "chores", Duration::ZERO, async |desk: &Desk| {
         let (redacted, purged) = (desk.redaction_batch().await?, desk.purge_batch().await?);
         Ok(desk.propagation_batch().await? || redacted || purged)
     })
     .await;
 }
 
-/// Runs batches as long as there are any; then rests until something was committed.
-async fn in_batches(work: Work, name: &'static str, batch: impl AsyncFn(&Desk) -> desk::Result<bool>) {
+/// Runs batches as long as there are any, each for at least `batch_takes`, so that others write meanwhile (BRC-31); then
+/// rests until something was committed.
+async fn in_batches(
+    work: Work,
+    name: &'static str,
+    batch_takes: Duration,
+    batch: impl AsyncFn(&Desk) -> desk::Result<bool>,
+) {
     let mut committed = work.desk.committed();
     let mut faults = Faults::new(name);
     while !work.drain.is_cancelled() {
         work.health.beat(name);
         committed.mark_unchanged();
+        let began = Instant::now();
         let rest = match batch(&work.desk).await {
             Ok(true) => {
                 faults.over();
+                rest_for(batch_takes.saturating_sub(began.elapsed()), &work.drain).await;
                 continue;
             }
             Ok(false) => {

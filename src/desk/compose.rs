@@ -17,6 +17,7 @@ use crate::domain::attachment::AttachmentSource;
 use crate::domain::attribute::DESCRIPTION;
 use crate::domain::attribute::Value;
 use crate::domain::broadcast::Broadcast;
+use crate::domain::broadcast::BroadcastState;
 use crate::domain::broadcast::EmailPolicy;
 use crate::domain::channel_kind::ChannelKind;
 use crate::domain::contact::Contact;
@@ -33,6 +34,7 @@ use crate::domain::part::SharedCard;
 use crate::domain::thread::Thread;
 use crate::mail;
 use crate::mail::compose::Automatic;
+use crate::mail::compose::ListUnsubscribe;
 use crate::mail::compose::Outgoing;
 use crate::mail::compose::OutgoingFile;
 use crate::mail::message::NamedAddress;
@@ -40,6 +42,7 @@ use crate::mail::message::attachment_bytes;
 use crate::mail::message::msg_id::MsgId;
 use crate::mail::message_id::Principal;
 use crate::mail::message_id::ReplyClaims;
+use crate::mail::message_id::StopClaims;
 use crate::store;
 use crate::store::engine::ReadTx;
 use crate::template::view;
@@ -51,19 +54,19 @@ const PARTS_FOR_REFERENCES: usize = 60;
 const FILES_BYTES_MAX: u64 = 10 * 1_024 * 1_024;
 
 /// Everything a mail is made of, read in one snapshot.
-struct Material {
-    thread: Thread,
+pub(crate) struct Material {
+    pub(crate) thread: Thread,
     /// The ticket that is shared in the thread, if that is no ticket itself.
-    shared: Option<Thread>,
-    contact: Contact,
-    ticket: Option<TicketView>,
-    agent_name: Option<String>,
+    pub(crate) shared: Option<Thread>,
+    pub(crate) contact: Contact,
+    pub(crate) ticket: Option<TicketView>,
+    pub(crate) agent_name: Option<String>,
     /// The parts the mail is about, oldest first.
-    parts: Vec<Part>,
+    pub(crate) parts: Vec<Part>,
     /// Ids of the thread, oldest first.
-    references: Vec<MsgId>,
-    in_reply_to: Option<MsgId>,
-    broadcast: Option<Broadcast>,
+    pub(crate) references: Vec<MsgId>,
+    pub(crate) in_reply_to: Option<MsgId>,
+    pub(crate) broadcast: Option<Broadcast>,
 }
 
 impl Material {
@@ -80,6 +83,12 @@ impl Desk {
     /// # Errors
     /// When store or blobs cannot be read. What cannot be rendered or composed is a verdict, not an error.
     pub fn prepare(&self, delivery: &Delivery) -> Result<Prepared> {
+        if let DeliveryKind::BroadcastTest { broadcast } = &delivery.kind {
+            return self.inner.prepare_test(delivery, *broadcast);
+        }
+        if let Some(verdict) = self.inner.store.view(|tx| held(tx, delivery))? {
+            return Ok(Prepared::Settle(verdict));
+        }
         let found = self.inner.store.view(|tx| material(tx, delivery))?;
         let material = match found {
             Ok(material) => material,
@@ -103,6 +112,19 @@ impl Inner {
         material: &Material,
         recipient: &Address,
     ) -> Result<std::result::Result<OutgoingMail, String>> {
+        Ok(match self.outgoing(delivery, material, recipient)? {
+            Ok(outgoing) => self.written(delivery, material, recipient, &outgoing),
+            Err(reason) => Err(reason),
+        })
+    }
+
+    /// The mail before it is written down.
+    pub(crate) fn outgoing(
+        &self,
+        delivery: &Delivery,
+        material: &Material,
+        recipient: &Address,
+    ) -> Result<std::result::Result<Outgoing, String>> {
         let support = self.support_address(&material.thread);
         let notice = self.notice(delivery, material);
         let rendered = match self.templates.current().email(&notice) {
@@ -133,22 +155,43 @@ impl Inner {
             text: rendered.text,
             html: Some(rendered.html),
             automatic: if delivery.kind.is_automatic() { Automatic::Generated } else { Automatic::No },
-            list_unsubscribe: None,
+            list_unsubscribe: self.list_unsubscribe(material),
             marker: self.keys.marker(delivery.id),
             files: self.files(&material.parts)?,
         };
-        let bytes = match mail::compose::compose(&outgoing) {
-            Ok(bytes) => bytes,
-            Err(error) => return Ok(Err(format!("cannot be composed: {error}"))),
-        };
+        Ok(Ok(outgoing))
+    }
+
+    /// The mail as bytes, with its envelope.
+    pub(crate) fn written(
+        &self,
+        delivery: &Delivery,
+        material: &Material,
+        recipient: &Address,
+        outgoing: &Outgoing,
+    ) -> std::result::Result<OutgoingMail, String> {
+        let support = self.support_address(&material.thread);
+        let bytes = mail::compose::compose(outgoing).map_err(|error| format!("cannot be composed: {error}"))?;
         let bounces = self.keys.bounce_address(&support.address, delivery.id);
-        Ok(Ok(OutgoingMail {
+        Ok(OutgoingMail {
             delivery: delivery.id,
             reverse_path: bounces.unwrap_or_else(|| support.address.clone()),
             recipient: recipient.clone(),
             message_id: delivery.message_id.clone(),
             bytes,
-        }))
+        })
+    }
+
+    /// The ways to stop mail about an issue, on a broadcast's mail (BRC-50, EML-80). RFC 8058 asks for https: without it the
+    /// mail says only how to stop by mail.
+    fn list_unsubscribe(&self, material: &Material) -> Option<ListUnsubscribe> {
+        let broadcast = material.broadcast.as_ref()?;
+        let (contact, tracker) = (material.contact.id, broadcast.tracker);
+        let support = self.support_address(&material.thread);
+        let mailto = self.keys.stop_address(&support.address, StopClaims { contact, tracker });
+        let url = Some(self.stop_url(contact, tracker)).filter(|url| url.starts_with("https://"));
+        let ways = ListUnsubscribe { url, mailto: mailto.map(|address| address.to_string()) };
+        (ways.url.is_some() || ways.mailto.is_some()).then_some(ways)
     }
 
     fn notice(&self, delivery: &Delivery, material: &Material) -> Notice {
@@ -175,7 +218,7 @@ impl Inner {
                 email_thread,
                 form_name: form_name(material),
             }),
-            DeliveryKind::Broadcast { .. } => {
+            DeliveryKind::Broadcast { .. } | DeliveryKind::BroadcastTest { .. } => {
                 let part = material.parts.first();
                 Notice::TrackerBroadcast(view::TrackerBroadcast {
                     about,
@@ -211,7 +254,10 @@ impl Inner {
                 type_name: Some(kinds.ticket_type.name.clone()),
             }),
             url: None,
-            stop_url: None,
+            stop_url: material
+                .broadcast
+                .as_ref()
+                .and_then(|broadcast| view::WebUrl::parse(&self.stop_url(material.contact.id, broadcast.tracker))),
         }
     }
 
@@ -241,6 +287,18 @@ impl Inner {
     }
 }
 
+/// What is said of a broadcast's mail whose broadcast does not run (BRC-32, BRC-26).
+fn held(tx: &dyn ReadTx, delivery: &Delivery) -> store::Result<Option<Verdict>> {
+    let Some(broadcast) = delivery.kind.lane() else { return Ok(None) };
+    let broadcast = store::broadcasts::get(tx, broadcast)?.ok_or_else(|| missing("broadcast"))?;
+    Ok(match broadcast.state {
+        _ if broadcast.may_mail() => None,
+        _ if broadcast.redacted_at.is_some() => Some(Verdict::Skipped(SkipReason::Redacted)),
+        BroadcastState::Cancelled => Some(Verdict::Skipped(SkipReason::Cancelled)),
+        _ => Some(Verdict::Held),
+    })
+}
+
 /// What the mail is made of, or why it is not wanted any more.
 fn material(tx: &dyn ReadTx, delivery: &Delivery) -> store::Result<std::result::Result<Material, SkipReason>> {
     // Deleted meanwhile: nobody wants it any more (TCK-15).
@@ -264,10 +322,16 @@ fn material(tx: &dyn ReadTx, delivery: &Delivery) -> store::Result<std::result::
         DeliveryKind::Reply { .. }
         | DeliveryKind::TicketSubmitted
         | DeliveryKind::TicketStateChanged { .. }
-        | DeliveryKind::FormSent { .. } => None,
+        | DeliveryKind::FormSent { .. }
+        | DeliveryKind::BroadcastTest { .. } => None,
     };
-    if broadcast.is_some() && contact.unsubscribed_from_emails {
-        return Ok(Err(SkipReason::Unsubscribed));
+    if let Some(broadcast) = &broadcast {
+        if contact.unsubscribed_from_emails || contact.marked_email_as_spam {
+            return Ok(Err(SkipReason::Unsubscribed));
+        }
+        if store::broadcasts::stopped_at(tx, broadcast.tracker, contact.id)?.is_some() {
+            return Ok(Err(SkipReason::Stopped));
+        }
     }
     let (references, in_reply_to) = references(tx, delivery)?;
     let shared = shared_in(tx, thread.id)?;
@@ -291,7 +355,13 @@ fn parts_of(
     };
     match &delivery.kind {
         DeliveryKind::Reply { parts } => Ok(unseen(load(parts)?, seen_seq)),
-        DeliveryKind::Broadcast { part, .. } => Ok(unseen(load(&[*part])?, seen_seq)),
+        DeliveryKind::Broadcast { broadcast, part } => {
+            let policy = store::broadcasts::get(tx, *broadcast)?.map(|broadcast| broadcast.options.email);
+            // BRC-21: `always` means at once, whoever is looking.
+            let seen_seq = if policy == Some(EmailPolicy::Always) { 0 } else { seen_seq };
+            Ok(unseen(load(&[*part])?, seen_seq))
+        }
+        DeliveryKind::BroadcastTest { .. } => Ok(Ok(Vec::new())),
         DeliveryKind::TicketSubmitted => {
             let shared = shared_in(tx, thread.id)?;
             let waits = policy(tx, shared.as_ref().unwrap_or(thread))?.submitted == EmailPolicy::WhenUnseen;
@@ -385,7 +455,7 @@ fn unseen(parts: Vec<Part>, seen_seq: u64) -> std::result::Result<Vec<Part>, Ski
 
 /// The Message-IDs of the thread in order of time, and the one that is answered: the newest mail that came in, else our
 /// newest to the same contact (EML-61).
-fn references(tx: &dyn ReadTx, delivery: &Delivery) -> store::Result<(Vec<MsgId>, Option<MsgId>)> {
+pub(crate) fn references(tx: &dyn ReadTx, delivery: &Delivery) -> store::Result<(Vec<MsgId>, Option<MsgId>)> {
     let mut dated: Vec<(u64, MsgId)> = Vec::new();
     let first = store::parts::get(tx, delivery.thread, 1)?;
     let newest = store::parts::newest(tx, delivery.thread, PARTS_FOR_REFERENCES)?;

@@ -1,6 +1,7 @@
 //! What follows from a contact's human comment, by whatever channel it came (LIF-1, LIF-2, STA-8).
 
 use crate::desk::Inner;
+use crate::desk::broadcasts::settling;
 use crate::desk::draft::Draft;
 use crate::desk::draft::NewPart;
 use crate::domain::contact::Contact;
@@ -44,6 +45,7 @@ impl Inner {
         if let Some(author) = author {
             author.seen_seq = part.seq;
         }
+        settling::answered(tx, draft.thread.id, comment.contact.id, &draft.at)?;
         if draft.thread.state != ThreadState::Closed || self.settings.tickets.reopen_on_reply {
             draft.move_to(ThreadState::Open, &Author::Bot, Some(Cause::CustomerReply));
         }

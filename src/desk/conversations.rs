@@ -4,6 +4,7 @@ use crate::desk::Desk;
 use crate::desk::Result;
 use crate::desk::access::author;
 use crate::desk::access::require;
+use crate::desk::broadcasts::settling;
 use crate::desk::comments::refuse_when_stale;
 use crate::desk::comments::takes_part;
 use crate::desk::comments::worded;
@@ -139,6 +140,7 @@ impl Desk {
             if let Some(primary) = draft.thread.primary_contact() {
                 let up_to = draft.thread.last_visible_seq;
                 see(&mut draft, primary, up_to);
+                settling::seen(tx, draft.thread.id, primary, up_to, &at)?;
             }
             finish_silently(tx, draft)
         });
@@ -160,6 +162,7 @@ impl Desk {
             let seen = seen.filter(|part| audience::may_read(&draft.thread, part, contact));
             let up_to = seen.ok_or_else(|| missing("part"))?.seq;
             see(&mut draft, contact, up_to);
+            settling::seen(tx, draft.thread.id, contact, up_to, &at)?;
             finish_silently(tx, draft)
         });
         Ok(done.await?)

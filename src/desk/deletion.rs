@@ -101,13 +101,13 @@ fn require_deletion(caller: &Caller, thread: &Thread) -> store::Result<()> {
 }
 
 fn refuse_while_broadcast(tx: &dyn ReadTx, thread: ThreadId) -> store::Result<()> {
-    for id in store::broadcasts::running(tx)? {
-        if store::broadcasts::get(tx, id)?.is_some_and(|running| running.tracker == thread) {
+    match store::broadcasts::under_way(tx, thread)? {
+        Some(id) => {
             let message = format!("broadcast {id} of this Tracker is still running");
-            return Err(store::Error::Refused(Refusal::Conflict { message }));
+            Err(store::Error::Refused(Refusal::Conflict { message }))
         }
+        None => Ok(()),
     }
-    Ok(())
 }
 
 /// Threads that were merged into it stand for themselves again.

@@ -117,7 +117,8 @@ impl Draft {
         draft
     }
 
-    fn of(thread: Thread, at: &At) -> Self {
+    /// A thread as it was read.
+    pub(crate) fn of(thread: Thread, at: &At) -> Self {
         Self {
             thread,
             at: at.clone(),

@@ -108,16 +108,17 @@ impl Desk {
     pub fn status(&self) -> Result<Status> {
         let stats = self.inner.store.stats();
         let webhooks = self.webhook_figures()?;
+        let now = self.inner.clock.now();
         Ok(self.inner.store.view(|tx| {
             Ok(Status {
                 deliveries: store::outbox::counts(tx)?,
-                oldest_due: store::outbox::next_due(tx)?,
+                oldest_due: store::outbox::next_due(tx)?.into_iter().chain(store::lanes::next_due(tx, now)?).min(),
                 quarantined: store::intake::quarantined(tx, None, QUARANTINE_COUNTED_MAX)?.len() as u64,
                 log_seq: store::events::last_seq(tx)?.0,
                 store_bytes: stats.engine.file_bytes,
                 last_commit: Some(stats.engine.last_commit),
                 commits: stats.engine.commits,
-                broadcasts_running: store::broadcasts::running(tx)?.len() as u64,
+                broadcasts_running: store::broadcasts::with_work(tx)?.len() as u64,
                 webhooks: webhooks.clone(),
             })
         })?)
@@ -262,6 +263,9 @@ fn trace_arrivals(steps: &mut Vec<TraceStep>, rows: Vec<IntakeRow>) {
                 format!("part {part} of conversation {thread}, placed by {}", placed_by.as_str())
             }
             IntakeResult::Duplicate { of, thread } => format!("duplicate of arrival {of} in conversation {thread}"),
+            IntakeResult::Unsubscribed { contact, tracker } => {
+                format!("contact {contact} wants no more mail about ticket {tracker}")
+            }
             IntakeResult::Own => "our own mail, kept out of conversations".to_owned(),
             IntakeResult::Quarantined { error } => format!("quarantined: {error}"),
         };

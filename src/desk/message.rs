@@ -114,7 +114,7 @@ impl Desk {
         })
     }
 
-    async fn keep_file(&self, file: NewAttachment) -> Result<Attachment> {
+    pub(crate) async fn keep_file(&self, file: NewAttachment) -> Result<Attachment> {
         let size = file.bytes.len() as u64;
         let hash = self.inner.blobs.put(file.bytes).await?;
         Ok(Attachment {
@@ -128,7 +128,7 @@ impl Desk {
     }
 }
 
-fn check_files(files: &[NewAttachment], uploads: usize) -> std::result::Result<(), Refusal> {
+pub(crate) fn check_files(files: &[NewAttachment], uploads: usize) -> std::result::Result<(), Refusal> {
     if files.len().saturating_add(uploads) > ATTACHMENTS_MAX {
         return Err(Refusal::invalid("attachments", format!("at most {ATTACHMENTS_MAX} files with one message")));
     }

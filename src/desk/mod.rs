@@ -14,7 +14,7 @@
 //! | [`uploads`] | files sent ahead of what they belong to |
 //! | [`forms`], [`form_submission`] | a form sent, and what it becomes |
 //! | [`links`] | link and unlink |
-//! | [`broadcasts`] | a Tracker's broadcast, batch by batch |
+//! | [`broadcasts`] | a Tracker's broadcast: written, run batch by batch, accounted for, unsubscribed from |
 //! | [`arrival`], [`intake`] | mail in |
 //! | [`identity`], [`stream`] | who a messenger is, and what it has missed |
 //! | [`outbox`] | what is owed: lease, prepare, settle |
@@ -160,6 +160,8 @@ pub struct Settings {
     pub disk_reserve_bytes: u64,
     /// What the house decides for all threads and tickets.
     pub tickets: TicketRules,
+    /// How broadcasts are bounded.
+    pub broadcasts: broadcasts::BroadcastSettings,
 }
 
 /// What the desk keeps beside the store.

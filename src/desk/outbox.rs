@@ -13,13 +13,16 @@
 use crate::desk::Desk;
 use crate::desk::Error;
 use crate::desk::Result;
+use crate::desk::broadcasts::running::hold;
+use crate::desk::draft::At;
 use crate::desk::draft::missing;
 use crate::desk::random_bytes;
 use crate::domain::address::Address;
+use crate::domain::broadcast::BroadcastState;
+use crate::domain::broadcast::PauseCause;
 use crate::domain::delivery::ATTEMPTS_KEPT_MAX;
 use crate::domain::delivery::Attempt;
 use crate::domain::delivery::Delivery;
-use crate::domain::delivery::DeliveryKind;
 use crate::domain::delivery::DeliveryState;
 use crate::domain::delivery::SkipReason;
 use crate::domain::delivery::Stage;
@@ -28,10 +31,12 @@ use crate::domain::delivery::Verdict;
 use crate::domain::delivery::next_attempt;
 use crate::domain::event::Event;
 use crate::domain::event::EventKind;
+use crate::domain::id::BroadcastId;
 use crate::domain::id::DeliveryId;
 use crate::domain::id::Millis;
 use crate::domain::refusal::Refusal;
 use crate::store;
+use crate::store::engine::ReadTx;
 use crate::store::engine::WriteTx;
 use crate::store::save::Change;
 use crate::store::save::save;
@@ -65,36 +70,65 @@ pub enum Prepared {
 }
 
 impl Desk {
-    /// Leases due deliveries, one-to-one mail first, at most `limit`; a lease that ends by itself makes the delivery due
-    /// again. One whose lease ended past the dot becomes *uncertain* here instead (BRC-43).
+    /// Leases due deliveries, at most `limit`: one-to-one mail, and broadcasts' mail only where that leaves room (BRC-31).
+    /// A lease that ends by itself makes the delivery due again. One whose lease ended past the dot becomes *uncertain*
+    /// here instead (BRC-43).
     ///
     /// # Errors
     /// When the store cannot be read or written.
     pub async fn lease_due(&self, limit: usize, lease: Duration) -> Result<Vec<Delivery>> {
+        let mut leased = self.lease_one_to_one(limit, lease).await?;
+        leased.extend(self.lease_broadcasts(limit.saturating_sub(leased.len()), lease).await?);
+        Ok(leased)
+    }
+
+    /// [`Desk::lease_due`] of one-to-one mail alone.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn lease_one_to_one(&self, limit: usize, lease: Duration) -> Result<Vec<Delivery>> {
         let now = self.inner.clock.now();
         let limit = limit.min(LEASED_MAX);
-        if self.inner.store.view(|tx| store::outbox::due(tx, now, 1))?.is_empty() {
+        if limit == 0 || self.inner.store.view(|tx| store::outbox::due(tx, now, 1))?.is_empty() {
             return Ok(Vec::new());
         }
+        let at = At::of(&self.inner.clock);
         let leased = self.inner.store.update(move |tx| {
+            let due = store::outbox::due(&*tx, now, limit)?;
+            lease_all(tx, due, lease, &at)
+        });
+        Ok(leased.await?)
+    }
+
+    /// [`Desk::lease_due`] of broadcasts' mail alone: an equal share for each broadcast whose mails may go out, within its
+    /// rate.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn lease_broadcasts(&self, limit: usize, lease: Duration) -> Result<Vec<Delivery>> {
+        let now = self.inner.clock.now();
+        let limit = limit.min(LEASED_MAX);
+        let next = self.inner.store.view(|tx| store::lanes::next_due(tx, now))?;
+        if limit == 0 || next.is_none_or(|next| next > now) {
+            return Ok(Vec::new());
+        }
+        let at = At::of(&self.inner.clock);
+        let leased = self.inner.store.update(move |tx| {
+            let lanes = store::lanes::open(&*tx)?;
+            let share = limit.div_ceil(lanes.len().max(1));
             let mut leased = Vec::new();
-            for id in store::outbox::due(tx, now, limit)? {
-                let Some(mut delivery) = store::outbox::get(tx, id)? else { continue };
-                if delivery.past_dot && delivery.state != DeliveryState::Uncertain {
-                    settle_in(tx, delivery, &ended_past_dot(), now, 0)?;
-                    continue;
+            for (broadcast, _) in lanes {
+                let rate = broadcast.options.rate_per_minute;
+                let mut lane = store::lanes::get(&*tx, broadcast.id)?;
+                let room = share.min(limit.saturating_sub(leased.len())).min(lane.allowed(rate, now));
+                let due = store::lanes::due(&*tx, broadcast.id, now, room)?;
+                let taken = lease_all(tx, due, lease, &at)?;
+                if !taken.is_empty() {
+                    lane.take(taken.len(), rate, now);
+                    store::lanes::put(tx, &lane)?;
                 }
-                if delivery.state == DeliveryState::Uncertain {
-                    delivery.uncertain_retried = true;
-                    delivery.state = DeliveryState::Queued;
-                }
-                store::outbox::end_pending(tx, &delivery)?;
-                delivery.past_dot = false;
-                delivery.leased_until = Some(now.plus(lease));
-                store::outbox::put(tx, &delivery)?;
-                leased.push(delivery);
+                leased.extend(taken);
             }
-            leased.sort_by_key(|delivery| matches!(delivery.kind, DeliveryKind::Broadcast { .. }));
             Ok(leased)
         });
         Ok(leased.await?)
@@ -107,17 +141,31 @@ impl Desk {
     /// When the store cannot be read or written.
     pub async fn end_leases(&self) -> Result<usize> {
         let now = self.inner.clock.now();
+        let mut ended = self.end_leases_of(now, |tx, after| store::outbox::open(tx, LEASED_MAX, after)).await?;
+        for (broadcast, _) in self.inner.store.view(store::lanes::all)? {
+            let page = move |tx: &dyn ReadTx, after| store::lanes::waiting(tx, broadcast, after, LEASED_MAX);
+            ended += self.end_leases_of(now, page).await?;
+        }
+        Ok(ended)
+    }
+
+    async fn end_leases_of(
+        &self,
+        now: Millis,
+        page: impl Fn(&dyn ReadTx, Option<(Millis, DeliveryId)>) -> store::Result<Vec<Delivery>>,
+    ) -> Result<usize> {
         // A lease stands in the due index at its end; those that ended already are due anyway.
         let mut after = Some((now, DeliveryId(0)));
         let mut ended = 0;
         loop {
-            let page = self.inner.store.view(|tx| store::outbox::open(tx, LEASED_MAX, after))?;
+            let page = self.inner.store.view(|tx| page(tx, after))?;
             let Some(last) = page.last() else { return Ok(ended) };
             after = last.wakes_at().map(|at| (at, last.id));
             let leased = page.iter().filter(|delivery| delivery.leased_until.is_some());
             let leased: Vec<DeliveryId> = leased.map(|delivery| delivery.id).collect();
             if !leased.is_empty() {
-                ended += self.inner.store.update(move |tx| end_leases_in(tx, &leased, now)).await?;
+                let at = At::of(&self.inner.clock);
+                ended += self.inner.store.update(move |tx| end_leases_in(tx, &leased, &at)).await?;
             }
             if after.is_none() {
                 return Ok(ended);
@@ -128,12 +176,13 @@ impl Desk {
     /// Notes durably that the final dot is about to be sent; the channel sends it only after `Ok` (BRC-43).
     ///
     /// # Errors
-    /// `Conflict` when a delivery is no longer leased (cancelled meanwhile): then nothing may be sent.
+    /// `Conflict` when a delivery is no longer leased (cancelled meanwhile) or its broadcast is held: then nothing may be
+    /// sent.
     pub async fn mark_past_dot(&self, ids: Vec<DeliveryId>) -> Result<()> {
         let marked = self.inner.store.update(move |tx| {
             for id in &ids {
                 let mut delivery = store::outbox::get(tx, *id)?.ok_or_else(|| missing("delivery"))?;
-                if delivery.leased_until.is_none() {
+                if delivery.leased_until.is_none() || is_held(tx, &delivery)? {
                     let message = format!("delivery {id} is no longer leased");
                     return Err(store::Error::Refused(Refusal::Conflict { message }));
                 }
@@ -151,10 +200,10 @@ impl Desk {
     /// `NotFound`; when the store cannot be written.
     pub async fn settle(&self, id: DeliveryId, verdict: Verdict) -> Result<()> {
         let jitter = u64::from_be_bytes(random_bytes::<8>()?);
-        let now = self.inner.clock.now();
+        let at = At::of(&self.inner.clock);
         let settled = self.inner.store.update(move |tx| {
             let delivery = store::outbox::get(tx, id)?.ok_or_else(|| missing("delivery"))?;
-            settle_in(tx, delivery, &verdict, now, jitter)
+            settle_in(tx, delivery, &verdict, &at, jitter)
         });
         Ok(settled.await?)
     }
@@ -165,23 +214,32 @@ impl Desk {
     /// When blob or commit cannot be written.
     pub async fn capture(&self, mail: OutgoingMail) -> Result<()> {
         let hash = self.inner.blobs.put(mail.bytes).await?;
-        let now = self.inner.clock.now();
+        let at = At::of(&self.inner.clock);
         let id = mail.delivery;
         let captured = self.inner.store.update(move |tx| {
             let delivery = store::outbox::get(tx, id)?.ok_or_else(|| missing("delivery"))?;
             store::captured::put(tx, id, hash)?;
             let answer = "captured: no relay is configured".to_owned();
-            settle_in(tx, delivery, &Verdict::Delivered { answer }, now, 0)
+            settle_in(tx, delivery, &Verdict::Delivered { answer }, &at, 0)
         });
         Ok(captured.await?)
     }
 
-    /// When the next delivery is due; may be in the past.
+    /// When the next one-to-one delivery is due; may be in the past.
     ///
     /// # Errors
     /// When the store cannot be read.
     pub fn next_due(&self) -> Result<Option<Millis>> {
         Ok(self.inner.store.view(store::outbox::next_due)?)
+    }
+
+    /// When the next mail of a broadcast may go out; may be in the past.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn next_broadcast_due(&self) -> Result<Option<Millis>> {
+        let now = self.inner.clock.now();
+        Ok(self.inner.store.view(|tx| store::lanes::next_due(tx, now))?)
     }
 
     /// One delivery.
@@ -192,13 +250,15 @@ impl Desk {
         Ok(self.inner.store.view(|tx| store::outbox::get(tx, id)?.ok_or_else(|| missing("delivery")))?)
     }
 
-    /// Deliveries that something still happens to, soonest first, then failed and uncertain ones, newest first.
+    /// Deliveries that something still happens to, soonest first, broadcasts' mails behind the others, then failed and
+    /// uncertain ones, newest first.
     ///
     /// # Errors
     /// When the store cannot be read.
     pub fn deliveries(&self, limit: usize) -> Result<Vec<Delivery>> {
         Ok(self.inner.store.view(|tx| {
             let mut found = store::outbox::open(tx, limit, None)?;
+            found.extend(store::lanes::all_waiting(tx, limit.saturating_sub(found.len()))?);
             let attention = store::outbox::attention(tx, limit.saturating_sub(found.len()))?;
             let known: Vec<DeliveryId> = found.iter().map(|delivery| delivery.id).collect();
             found.extend(attention.into_iter().filter(|delivery| !known.contains(&delivery.id)));
@@ -303,13 +363,41 @@ impl Desk {
     }
 }
 
+/// Leases deliveries that are due.
+fn lease_all(tx: &mut dyn WriteTx, due: Vec<DeliveryId>, lease: Duration, at: &At) -> store::Result<Vec<Delivery>> {
+    let mut leased = Vec::with_capacity(due.len());
+    for id in due {
+        let Some(mut delivery) = store::outbox::get(&*tx, id)? else { continue };
+        if delivery.past_dot && delivery.state != DeliveryState::Uncertain {
+            settle_in(tx, delivery, &ended_past_dot(), at, 0)?;
+            continue;
+        }
+        if delivery.state == DeliveryState::Uncertain {
+            delivery.uncertain_retried = true;
+            delivery.state = DeliveryState::Queued;
+        }
+        store::outbox::end_pending(tx, &delivery)?;
+        delivery.past_dot = false;
+        delivery.leased_until = Some(at.now.plus(lease));
+        store::outbox::put(tx, &delivery)?;
+        leased.push(delivery);
+    }
+    Ok(leased)
+}
+
+/// Whether it is a broadcast's mail that may not go out now (BRC-32).
+fn is_held(tx: &dyn ReadTx, delivery: &Delivery) -> store::Result<bool> {
+    let Some(broadcast) = delivery.kind.lane() else { return Ok(false) };
+    Ok(store::broadcasts::get(tx, broadcast)?.is_none_or(|broadcast| !broadcast.may_mail()))
+}
+
 /// The verdict on a lease that ended past the dot.
 fn ended_past_dot() -> Verdict {
     let reason = "the process ended between handing the message over and the relay's answer";
     Verdict::Uncertain { reason: reason.to_owned() }
 }
 
-fn end_leases_in(tx: &mut dyn WriteTx, ids: &[DeliveryId], now: Millis) -> store::Result<usize> {
+fn end_leases_in(tx: &mut dyn WriteTx, ids: &[DeliveryId], at: &At) -> store::Result<usize> {
     let mut ended = 0;
     for id in ids {
         let Some(mut delivery) = store::outbox::get(tx, *id)? else { continue };
@@ -318,7 +406,7 @@ fn end_leases_in(tx: &mut dyn WriteTx, ids: &[DeliveryId], now: Millis) -> store
         }
         ended += 1;
         if delivery.past_dot {
-            settle_in(tx, delivery, &ended_past_dot(), now, 0)?;
+            settle_in(tx, delivery, &ended_past_dot(), at, 0)?;
         } else {
             delivery.leased_until = None;
             store::outbox::put(tx, &delivery)?;
@@ -332,36 +420,70 @@ pub(crate) fn settle_in(
     tx: &mut dyn WriteTx,
     mut delivery: Delivery,
     verdict: &Verdict,
-    now: Millis,
+    at: &At,
     jitter: u64,
 ) -> store::Result<()> {
     let was_settled = delivery.state.is_settled() && delivery.leased_until.is_none();
-    note_attempt(&mut delivery, verdict, now);
+    note_attempt(&mut delivery, verdict, at.now);
     if !was_settled {
-        apply(&mut delivery, verdict, now, jitter);
+        apply(&mut delivery, verdict, at.now, jitter);
     }
     delivery.leased_until = None;
     store::outbox::end_pending(tx, &delivery)?;
     let ended = delivery.state.is_settled();
-    let (id, thread) = (delivery.id, delivery.thread);
+    let (id, thread, lane) = (delivery.id, delivery.thread, delivery.kind.lane());
     let mut change = Change { owed: vec![delivery], ..Change::default() };
     if ended && !was_settled {
         change.events.push(Event {
             kind: EventKind::DeliverySettled(id),
             thread: Some(thread),
-            at: now,
+            at: at.now,
             thread_state: None,
             ticket_state: None,
             cause: None,
         });
     }
     save(tx, &change)?;
+    lane.map_or(Ok(()), |broadcast| note_in_lane(tx, broadcast, verdict, at))
+}
+
+/// What a verdict says about the lane of its broadcast: a mail that was not needed costs nothing of its rate (BRC-31), and a
+/// relay that refuses too many holds it (BRC-33).
+fn note_in_lane(tx: &mut dyn WriteTx, broadcast: BroadcastId, verdict: &Verdict, at: &At) -> store::Result<()> {
+    let Some(broadcast) = store::broadcasts::get(&*tx, broadcast)? else { return Ok(()) };
+    let rate = broadcast.options.rate_per_minute;
+    let mut lane = store::lanes::get(&*tx, broadcast.id)?;
+    let before = lane;
+    let too_many = match verdict {
+        Verdict::Skipped(_) | Verdict::Held => {
+            lane.give_back(rate);
+            false
+        }
+        Verdict::Delivered { .. } => lane.note(false),
+        Verdict::Failed { .. } => lane.note(true),
+        // A connection that could not be made is no refusal; the relay's own words begin with a code, or name the step first.
+        Verdict::Deferred { reason, .. } if is_refusal(reason) => lane.note(true),
+        Verdict::Deferred { .. } | Verdict::Uncertain { .. } => false,
+    };
+    if lane != before {
+        store::lanes::put(tx, &lane)?;
+    }
+    if too_many && broadcast.state == BroadcastState::Running {
+        return hold(tx, broadcast, PauseCause::RelayRefuses, at);
+    }
     Ok(())
+}
+
+/// Whether a transient failure is the relay's own answer to this mail (RFC 5321 §4.2.1: 4yz).
+fn is_refusal(reason: &str) -> bool {
+    let is_code = |word: &str| word.len() == 3 && word.starts_with('4') && word.bytes().all(|b| b.is_ascii_digit());
+    reason.split([' ', ':', '-']).any(is_code)
 }
 
 fn apply(delivery: &mut Delivery, verdict: &Verdict, now: Millis, jitter: u64) {
     delivery.past_dot = false;
     match verdict {
+        Verdict::Held => {}
         Verdict::Delivered { .. } => delivery.state = DeliveryState::Sent,
         Verdict::Failed { reason } => delivery.state = DeliveryState::Failed(reason.clone()),
         Verdict::Skipped(reason) => delivery.state = DeliveryState::Skipped(*reason),
@@ -387,7 +509,7 @@ fn note_attempt(delivery: &mut Delivery, verdict: &Verdict, now: Millis) {
         Verdict::Failed { reason } => (Stage::Answered, reason.clone()),
         Verdict::Deferred { reason, .. } => (Stage::BeforeDot, reason.clone()),
         Verdict::Uncertain { reason } => (Stage::AfterDot, reason.clone()),
-        Verdict::Skipped(_) => return,
+        Verdict::Skipped(_) | Verdict::Held => return,
     };
     delivery.attempt_count = delivery.attempt_count.saturating_add(1);
     if delivery.attempts.len() >= ATTEMPTS_KEPT_MAX {

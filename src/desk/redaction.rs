@@ -146,7 +146,7 @@ pub(crate) fn forget_raw(tx: &mut dyn WriteTx, part: &Part) -> store::Result<()>
     let is_its = |row: &IntakeRow| match row.result {
         IntakeResult::Part { part: of, .. } => of == part.id,
         IntakeResult::Duplicate { of, .. } => Some(of) == first,
-        IntakeResult::Own | IntakeResult::Quarantined { .. } => false,
+        IntakeResult::Own | IntakeResult::Quarantined { .. } | IntakeResult::Unsubscribed { .. } => false,
     };
     for row in rows.into_iter().filter(is_its) {
         store::intake::put(tx, &IntakeRow { raw: None, ..row })?;

@@ -63,6 +63,11 @@ pub enum DeliveryKind {
         /// The part in this thread.
         part: PartId,
     },
+    /// A broadcast as one recipient would get it, to the agent who writes it (BRC-7).
+    BroadcastTest {
+        /// Which.
+        broadcast: BroadcastId,
+    },
 }
 
 impl DeliveryKind {
@@ -74,6 +79,20 @@ impl DeliveryKind {
             Self::TicketSubmitted | Self::TicketStateChanged { .. } => "status",
             Self::FormSent { .. } => "form",
             Self::Broadcast { .. } => "broadcast",
+            Self::BroadcastTest { .. } => "broadcast_test",
+        }
+    }
+
+    /// The broadcast whose lane it goes out by; one-to-one mail has none and always goes first (BRC-31).
+    #[must_use]
+    pub fn lane(&self) -> Option<BroadcastId> {
+        match self {
+            Self::Broadcast { broadcast, .. } => Some(*broadcast),
+            Self::Reply { .. }
+            | Self::TicketSubmitted
+            | Self::TicketStateChanged { .. }
+            | Self::FormSent { .. }
+            | Self::BroadcastTest { .. } => None,
         }
     }
 
@@ -81,7 +100,7 @@ impl DeliveryKind {
     #[must_use]
     pub fn is_automatic(&self) -> bool {
         match self {
-            Self::Reply { .. } | Self::Broadcast { .. } => false,
+            Self::Reply { .. } | Self::Broadcast { .. } | Self::BroadcastTest { .. } => false,
             Self::TicketSubmitted | Self::TicketStateChanged { .. } | Self::FormSent { .. } => true,
         }
     }
@@ -116,6 +135,22 @@ pub enum SkipReason {
     PolicyNever,
     /// Too many automatic mails in too short a time (EML-86, EML-87).
     RateLimited,
+    /// Wants no more about this issue (BRC-51).
+    Stopped,
+    /// No longer linked to the Tracker (BRC-14).
+    Unlinked,
+    /// Merged into a thread that is served itself (BRC-14).
+    Merged,
+    /// Erased (BRC-14).
+    Erased,
+    /// Not among the threads that are meant (BRC-8).
+    Filtered,
+    /// Excluded by name (BRC-8).
+    Excluded,
+    /// The ticket lacks what its resolution asks for (ATT-6).
+    RequiredToClose,
+    /// Nobody was ever in a messenger as this contact.
+    NoSession,
 }
 
 impl SkipReason {
@@ -136,6 +171,14 @@ impl SkipReason {
             Self::Redacted => "redacted",
             Self::PolicyNever => "policy_never",
             Self::RateLimited => "rate_limited",
+            Self::Stopped => "stopped",
+            Self::Unlinked => "unlinked",
+            Self::Merged => "merged",
+            Self::Erased => "erased",
+            Self::Filtered => "filtered",
+            Self::Excluded => "excluded",
+            Self::RequiredToClose => "required_to_close",
+            Self::NoSession => "no_session",
         }
     }
 }
@@ -296,6 +339,8 @@ pub enum Verdict {
     },
     /// Found unnecessary when its time came.
     Skipped(SkipReason),
+    /// Not now: its broadcast is held (BRC-32). No attempt; it waits as before.
+    Held,
 }
 
 /// When to try again after `tries` failed tries, or `None` to give up: one minute doubling to four hours for five days

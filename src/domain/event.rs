@@ -3,6 +3,7 @@
 //! **Invariant:** an event names the objects it is about and carries both axes; it is never edited once written. Bodies
 //! stay in their parts.
 
+use crate::domain::id::AgentId;
 use crate::domain::id::BroadcastId;
 use crate::domain::id::ContactId;
 use crate::domain::id::DeliveryId;
@@ -111,8 +112,14 @@ pub enum EventKind {
     Broadcast {
         /// Which.
         broadcast: BroadcastId,
-        /// `started` or `finished`.
+        /// What it did.
         step: BroadcastStep,
+        /// Who did it; nobody where the desk did.
+        by: Option<AgentId>,
+        /// Threads that have its part by then.
+        threads: u64,
+        /// Mails the relay has by then.
+        mails: u64,
     },
     /// A delivery came to an end.
     DeliverySettled(DeliveryId),
@@ -198,6 +205,18 @@ impl EventKind {
 pub enum BroadcastStep {
     /// It runs.
     Started,
-    /// Every thread has its part.
+    /// Every thread has its part and every mail was tried.
     Finished,
+    /// It waits for its time or its turn.
+    Scheduled,
+    /// It is held.
+    Paused,
+    /// It runs again.
+    Resumed,
+    /// It was called off.
+    Cancelled,
+    /// It goes on to later links.
+    Extended,
+    /// Its words were taken back.
+    Redacted,
 }

@@ -3,6 +3,7 @@
 use crate::domain::address::Address;
 use crate::domain::attachment::BlobHash;
 use crate::domain::delivery_class::DeliveryClass;
+use crate::domain::id::ContactId;
 use crate::domain::id::IntakeId;
 use crate::domain::id::Millis;
 use crate::domain::id::PartId;
@@ -34,6 +35,13 @@ pub enum IntakeResult {
     Quarantined {
         /// What went wrong.
         error: String,
+    },
+    /// Asked for no more mail about an issue (BRC-50).
+    Unsubscribed {
+        /// Who.
+        contact: ContactId,
+        /// About which Tracker.
+        tracker: ThreadId,
     },
 }
 

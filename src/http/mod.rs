@@ -12,6 +12,7 @@
 //! | `api` | one file per noun; `api::wire` holds the JSON forms |
 //! | `file_links`, `files` | attachments by signed, expiring link |
 //! | `forms`, `form_page` | forms by signed link, as a page without script |
+//! | `unsubscribe` | where a broadcast's mail says how to stop |
 //! | [`messenger`] | from a page's request to a socket of [`crate::channel::messenger`] |
 //! | [`dev_mail`] | captured mail, in development |
 //! | `webhook_bodies` | what notifications hold, from the same forms |
@@ -40,6 +41,7 @@ mod paging;
 mod rate;
 mod serve;
 mod shape;
+mod unsubscribe;
 mod webhook_bodies;
 
 pub use rate::RateLimits;
@@ -128,12 +130,14 @@ impl Api {
     }
 }
 
-/// Everything below `/api`, `/files` and `/forms`. Paths that are not listed there are left to whatever it is merged with.
+/// Everything below `/api`, `/files`, `/forms` and `/unsubscribe`. Paths that are not listed there are left to whatever it is
+/// merged with.
 pub fn router(api: Api) -> axum::Router {
     axum::Router::new()
         .nest("/api", api::routes(&api))
         .nest("/files", files::routes(&api))
         .nest("/forms", forms::routes())
+        .nest("/unsubscribe", unsubscribe::routes())
         .with_state(api)
 }
 

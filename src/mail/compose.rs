@@ -79,7 +79,7 @@ pub enum Automatic {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListUnsubscribe {
     /// An https address that takes a POST (RFC 8058).
-    pub url: String,
+    pub url: Option<String>,
     /// An address for mail (RFC 2369), without `mailto:`.
     pub mailto: Option<String>,
 }
@@ -189,11 +189,19 @@ fn fields(builder: MessageBuilder, mail: &Outgoing) -> Result<MessageBuilder, Co
 }
 
 fn unsubscribe(builder: MessageBuilder, ways: &ListUnsubscribe) -> Result<MessageBuilder, ComposeError> {
-    if !ways.url.starts_with("https://") {
+    if ways.url.as_ref().is_some_and(|url| !url.starts_with("https://")) {
         return Err(ComposeError::Refused { field: "List-Unsubscribe", why: "not https".to_owned() });
     }
-    let mailto = ways.mailto.as_ref().map(|address| format!(", <mailto:{address}>")).unwrap_or_default();
-    let builder = raw(builder, "List-Unsubscribe", &format!("<{}>{mailto}", ways.url))?;
+    let url = ways.url.as_ref().map(|url| format!("<{url}>"));
+    let mailto = ways.mailto.as_ref().map(|address| format!("<mailto:{address}>"));
+    let all: Vec<String> = url.into_iter().chain(mailto).collect();
+    if all.is_empty() {
+        return Ok(builder);
+    }
+    let builder = raw(builder, "List-Unsubscribe", &all.join(", "))?;
+    if ways.url.is_none() {
+        return Ok(builder);
+    }
     raw(builder, "List-Unsubscribe-Post", "List-Unsubscribe=One-Click")
 }
 
@@ -372,14 +380,19 @@ mod tests {
 
     #[test]
     fn eml_80_broadcasts_carry_one_click_unsubscribe() {
-        let ways = ListUnsubscribe { url: "https://d.example/u/1".to_owned(), mailto: Some("u@d.example".to_owned()) };
+        let url = Some("https://d.example/u/1".to_owned());
+        let ways = ListUnsubscribe { url, mailto: Some("u@d.example".to_owned()) };
         let message = read(&compose(&Outgoing { list_unsubscribe: Some(ways.clone()), ..mail() }).unwrap());
         assert_eq!(message.field("list-unsubscribe"), Some("<https://d.example/u/1>, <mailto:u@d.example>"));
         assert_eq!(message.field("list-unsubscribe-post"), Some("List-Unsubscribe=One-Click"));
         for url in ["http://d.example", "https://d.example/\r\nBcc: v@v"] {
-            let ways = ListUnsubscribe { url: url.to_owned(), ..ways.clone() };
+            let ways = ListUnsubscribe { url: Some(url.to_owned()), ..ways.clone() };
             assert!(compose(&Outgoing { list_unsubscribe: Some(ways), ..mail() }).is_err(), "{url}");
         }
+        let by_mail = ListUnsubscribe { url: None, ..ways };
+        let message = read(&compose(&Outgoing { list_unsubscribe: Some(by_mail), ..mail() }).unwrap());
+        assert_eq!(message.field("list-unsubscribe"), Some("<mailto:u@d.example>"));
+        assert_eq!(message.field("list-unsubscribe-post"), None, "one click needs https");
     }
 
     #[test]

@@ -62,6 +62,15 @@ pub struct MessageIdClaims {
     pub delivery: DeliveryId,
 }
 
+/// Who stops mail about what, as the link in a broadcast's mail says (BRC-50).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct StopClaims {
+    /// To whom the mail was written.
+    pub contact: ContactId,
+    /// The Tracker it was about.
+    pub tracker: ThreadId,
+}
+
 /// The key ring: one key signs, all verify. When an old key leaves the ring (after 400 days, EML-34) is the owner's care.
 #[derive(Clone)]
 pub struct Keys {
@@ -83,6 +92,7 @@ enum Context {
     MessageId,
     Bounce,
     Marker,
+    Stop,
 }
 
 impl Context {
@@ -92,6 +102,7 @@ impl Context {
             Self::MessageId => b"deskgate 1 message-id\0",
             Self::Bounce => b"deskgate 1 bounce\0",
             Self::Marker => b"deskgate 1 marker\0",
+            Self::Stop => b"deskgate 1 stop\0",
         }
     }
 }
@@ -178,6 +189,28 @@ impl Keys {
     #[must_use]
     pub fn read_marker(&self, value: &str) -> Option<DeliveryId> {
         self.open_delivery(Context::Marker, value.trim())
+    }
+
+    /// The token by which a contact stops mail about an issue: 50 characters. It never expires: an old mail's link must work.
+    #[must_use]
+    pub fn stop_token(&self, claims: StopClaims) -> String {
+        self.seal(Context::Stop, self.head(claims.tracker, Principal::Contact(claims.contact)).to_vec())
+    }
+
+    /// What a stop token says, if it is ours.
+    #[must_use]
+    pub fn read_stop_token(&self, token: &str) -> Option<StopClaims> {
+        let body = self.open(Context::Stop, token)?;
+        match read_head(&body)? {
+            (tracker, Principal::Contact(contact)) => Some(StopClaims { contact, tracker }),
+            (_, Principal::Anyone | Principal::Agent(_)) => None,
+        }
+    }
+
+    /// The support address with a stop token, for unsubscribing by mail; `None` when the local part would pass 64 octets.
+    #[must_use]
+    pub fn stop_address(&self, support: &Address, claims: StopClaims) -> Option<Address> {
+        fitting(support.with_tag(&self.stop_token(claims)))
     }
 
     fn seal_delivery(&self, context: Context, delivery: DeliveryId) -> String {

@@ -1,22 +1,19 @@
-//! Broadcasts and their ledgers: who was served, once (BRC-12, BRC-40).
+//! Broadcasts: which there are, which run, which start by themselves; and who wants no more of them. Their ledgers are in
+//! [`crate::store::ledger`], their mails in [`crate::store::lanes`].
 
-use crate::domain::address::Address;
 use crate::domain::broadcast::Broadcast;
-use crate::domain::broadcast::LedgerEntry;
-use crate::domain::broadcast::LedgerKey;
 use crate::domain::id::BroadcastId;
 use crate::domain::id::ContactId;
+use crate::domain::id::Millis;
 use crate::domain::id::ThreadId;
 use crate::store::engine::ReadTx;
 use crate::store::engine::WriteTx;
 use crate::store::error::Result;
 use crate::store::key;
 use crate::store::record;
-use crate::store::record::broadcast::LedgerRow;
-use crate::store::record::broadcast::ledger_key;
 use crate::store::tables;
 
-/// Most running broadcasts looked at in one turn.
+/// Most broadcasts with work looked at in one turn.
 pub const RUNNING_MAX: usize = 1_000;
 
 /// The broadcast of that id.
@@ -35,11 +32,19 @@ pub fn put(tx: &mut dyn WriteTx, broadcast: &Broadcast) -> Result<()> {
     record::put(tx, broadcast).map(drop)
 }
 
-/// Broadcasts that run, oldest first, at most [`RUNNING_MAX`].
+/// Takes a broadcast away that never ran: it has no ledger and no mails.
+///
+/// # Errors
+/// As the engine.
+pub fn delete(tx: &mut dyn WriteTx, broadcast: &Broadcast) -> Result<()> {
+    record::remove(tx, broadcast)
+}
+
+/// Broadcasts that a worker has something to do for, oldest first, at most [`RUNNING_MAX`].
 ///
 /// # Errors
 /// `Corrupt`.
-pub fn running(tx: &dyn ReadTx) -> Result<Vec<BroadcastId>> {
+pub fn with_work(tx: &dyn ReadTx) -> Result<Vec<BroadcastId>> {
     let table = tables::BROADCASTS_RUNNING;
     let id = |(row, _): (Vec<u8>, Vec<u8>)| {
         key::number(&row).map(BroadcastId).ok_or_else(|| record::corrupt(table, &row, "key is not a number"))
@@ -47,69 +52,77 @@ pub fn running(tx: &dyn ReadTx) -> Result<Vec<BroadcastId>> {
     tx.scan(table, &[], key::END, RUNNING_MAX)?.into_iter().map(id).collect()
 }
 
-/// Broadcasts of a Tracker, newest first.
+/// The broadcast of a Tracker that runs or is held (BRC-30).
 ///
 /// # Errors
 /// `Corrupt`.
-pub fn of_tracker(tx: &dyn ReadTx, tracker: ThreadId, limit: usize) -> Result<Vec<Broadcast>> {
+pub fn under_way(tx: &dyn ReadTx, tracker: ThreadId) -> Result<Option<BroadcastId>> {
+    let row = key::one(tracker.0);
+    let Some(value) = tx.get(tables::BROADCASTS_UNDER_WAY, &row)? else { return Ok(None) };
+    let id = key::number(&value);
+    id.map(|id| Some(BroadcastId(id))).ok_or_else(|| record::corrupt(tables::BROADCASTS_UNDER_WAY, &row, "names none"))
+}
+
+/// Broadcasts whose start has come, earliest first.
+///
+/// # Errors
+/// `Corrupt`.
+pub fn to_start(tx: &dyn ReadTx, now: Millis, limit: usize) -> Result<Vec<Broadcast>> {
+    let rows = tx.scan(tables::BROADCASTS_SCHEDULED, &[], &key::prefix_end(&key::one(now.0)), limit)?;
+    record::load(tx, tables::BROADCASTS_SCHEDULED, rows)
+}
+
+/// Broadcasts of a Tracker, newest first; `before` is the last one of the page before.
+///
+/// # Errors
+/// `Corrupt`.
+pub fn of_tracker(
+    tx: &dyn ReadTx,
+    tracker: ThreadId,
+    before: Option<BroadcastId>,
+    limit: usize,
+) -> Result<Vec<Broadcast>> {
     let prefix = key::one(tracker.0);
-    let rows = tx.scan_back(tables::BROADCASTS_BY_TRACKER, &prefix, &key::prefix_end(&prefix), limit)?;
+    let to = before.map_or_else(|| key::prefix_end(&prefix), |id| key::two(tracker.0, id.0));
+    let rows = tx.scan_back(tables::BROADCASTS_BY_TRACKER, &prefix, &to, limit)?;
     record::load(tx, tables::BROADCASTS_BY_TRACKER, rows)
 }
 
-/// What became of one thread, or of one contact by mail.
+/// When the contact asked for no more mail about that issue (BRC-51).
 ///
 /// # Errors
 /// `Corrupt`.
-pub fn ledger(tx: &dyn ReadTx, broadcast: BroadcastId, of: LedgerKey) -> Result<Option<LedgerEntry>> {
-    Ok(record::get(tx, &ledger_key(broadcast, of))?.map(|row: LedgerRow| row.entry))
+pub fn stopped_at(tx: &dyn ReadTx, tracker: ThreadId, contact: ContactId) -> Result<Option<Millis>> {
+    let row = key::two(tracker.0, contact.0);
+    let Some(value) = tx.get(tables::BROADCAST_STOPS, &row)? else { return Ok(None) };
+    let at = key::number(&value);
+    at.map(|at| Some(Millis(at))).ok_or_else(|| record::corrupt(tables::BROADCAST_STOPS, &row, "is no time"))
 }
 
-/// Writes what became of one thread, or of one contact by mail.
+/// Notes that the contact wants no more mail about that issue, or takes it back. Whether that is news.
 ///
 /// # Errors
 /// `Corrupt`.
-pub fn put_ledger(tx: &mut dyn WriteTx, broadcast: BroadcastId, of: LedgerKey, entry: &LedgerEntry) -> Result<()> {
-    record::put(tx, &LedgerRow { broadcast, key: of, entry: entry.clone() }).map(drop)
+pub fn set_stopped(tx: &mut dyn WriteTx, tracker: ThreadId, contact: ContactId, at: Option<Millis>) -> Result<bool> {
+    if stopped_at(&*tx, tracker, contact)?.is_some() == at.is_some() {
+        return Ok(false);
+    }
+    let row = key::two(tracker.0, contact.0);
+    match at {
+        Some(at) => tx.put(tables::BROADCAST_STOPS, &row, &key::one(at.0))?,
+        None => tx.delete(tables::BROADCAST_STOPS, &row)?,
+    }
+    Ok(true)
 }
 
-/// The ledger in the order of keys: threads, then contacts; `after` is the last key of the page before.
-///
-/// # Errors
-/// `Corrupt`.
-pub fn ledger_rows(
-    tx: &dyn ReadTx,
-    broadcast: BroadcastId,
-    after: Option<LedgerKey>,
-    limit: usize,
-) -> Result<Vec<(LedgerKey, LedgerEntry)>> {
-    let prefix = key::one(broadcast.0);
-    let from = after.map_or_else(|| prefix.clone(), |last| key::after(&ledger_key(broadcast, last)));
-    let pairs = tx.scan(tables::LEDGER, &from, &key::prefix_end(&prefix), limit)?;
-    Ok(record::list(pairs)?.into_iter().map(|row: LedgerRow| (row.key, row.entry)).collect())
-}
-
-/// The contact whose mail of this broadcast goes to that address (BRC-12).
-///
-/// # Errors
-/// `Corrupt`.
-pub fn email_claimed(tx: &dyn ReadTx, broadcast: BroadcastId, address: &Address) -> Result<Option<ContactId>> {
-    let row = email_row(broadcast, address);
-    let Some(contact) = tx.get(tables::LEDGER_EMAILS, &row)? else { return Ok(None) };
-    let contact = key::number(&contact).ok_or_else(|| record::corrupt(tables::LEDGER_EMAILS, &row, "names nobody"))?;
-    Ok(Some(ContactId(contact)))
-}
-
-/// Claims an address for a contact; the caller has asked [`email_claimed`] in the same transaction.
+/// How many contacts want no more mail about that issue, counted up to `up_to`.
 ///
 /// # Errors
 /// As the engine.
-pub fn claim_email(tx: &mut dyn WriteTx, broadcast: BroadcastId, address: &Address, contact: ContactId) -> Result<()> {
-    tx.put(tables::LEDGER_EMAILS, &email_row(broadcast, address), &key::one(contact.0))
-}
-
-fn email_row(broadcast: BroadcastId, address: &Address) -> Vec<u8> {
-    key::joined(&[&key::one(broadcast.0), address.to_string().as_bytes()])
+pub fn count_stopped(tx: &dyn ReadTx, tracker: ThreadId, up_to: usize) -> Result<u64> {
+    let prefix = key::one(tracker.0);
+    let rows = tx.scan(tables::BROADCAST_STOPS, &prefix, &key::prefix_end(&prefix), up_to)?;
+    Ok(u64::try_from(rows.len()).unwrap_or(u64::MAX))
 }
 
 #[cfg(test)]
@@ -119,38 +132,38 @@ mod tests {
     use crate::store::sample;
 
     #[test]
-    fn a_broadcast_that_finished_runs_no_more_and_stays_in_the_list() {
+    fn a_broadcast_that_finished_has_no_work_and_stays_in_the_list() {
         let store = sample::store();
-        assert_eq!(store.view(running), Ok(vec![sample::BROADCAST]));
+        assert_eq!(store.view(with_work), Ok(vec![sample::BROADCAST]));
+        assert_eq!(store.view(|tx| under_way(tx, sample::TRACKER)), Ok(Some(sample::BROADCAST)));
         let finished = || sample::broadcast(sample::BROADCAST, BroadcastState::Finished);
         store.update_blocking(move |tx| put(tx, &finished())).unwrap();
-        assert_eq!(store.view(running), Ok(Vec::new()));
-        let listed = store.view(|tx| of_tracker(tx, sample::TRACKER, 9)).unwrap();
-        assert_eq!(listed.iter().map(|broadcast| broadcast.id.0).collect::<Vec<_>>(), [52, 51]);
+        assert_eq!(store.view(with_work), Ok(Vec::new()));
+        assert_eq!(store.view(|tx| under_way(tx, sample::TRACKER)), Ok(None));
+        let page = |before| store.view(|tx| of_tracker(tx, sample::TRACKER, before, 2)).unwrap();
+        let ids = |page: Vec<Broadcast>| page.iter().map(|broadcast| broadcast.id.0).collect::<Vec<_>>();
+        assert_eq!(ids(page(None)), [53, 52]);
+        assert_eq!(ids(page(Some(BroadcastId(52)))), [51]);
     }
 
     #[test]
-    fn brc_40_the_ledger_is_read_in_pages_threads_first() {
+    fn brc_34_a_scheduled_broadcast_starts_at_its_time() {
         let store = sample::store();
-        let mut read = Vec::new();
-        let mut after = None;
-        loop {
-            let page = store.view(|tx| ledger_rows(tx, sample::BROADCAST, after, 1)).unwrap();
-            let Some((key, _)) = page.last() else { break };
-            after = Some(*key);
-            read.extend(page);
-        }
-        assert_eq!(read, sample::ledger());
-        assert_eq!(store.view(|tx| ledger(tx, sample::BROADCAST, read[1].0)), Ok(Some(read[1].1.clone())));
-        assert_eq!(store.view(|tx| ledger_rows(tx, BroadcastId(52), None, 9)), Ok(Vec::new()));
+        let scheduled = sample::broadcast(BroadcastId(53), BroadcastState::Scheduled);
+        let at = scheduled.options.scheduled_at.unwrap();
+        let due = |now| store.view(|tx| to_start(tx, Millis(now), 9)).unwrap();
+        assert_eq!((due(at.0 - 1), due(at.0)), (Vec::new(), vec![scheduled]));
     }
 
     #[test]
-    fn brc_12_an_address_is_claimed_per_broadcast() {
+    fn brc_51_a_stop_is_bound_to_tracker_and_contact_and_can_be_taken_back() {
         let store = sample::store();
-        let claimed = |id, text: &str| store.view(|tx| email_claimed(tx, id, &sample::address(text)));
-        assert_eq!(claimed(sample::BROADCAST, "Ana@example.com"), Ok(Some(sample::ANA)));
-        assert_eq!(claimed(sample::BROADCAST, "ben@example.com"), Ok(None));
-        assert_eq!(claimed(BroadcastId(52), "ana@example.com"), Ok(None));
+        let stopped = |tracker, contact| store.view(|tx| stopped_at(tx, tracker, contact)).unwrap().is_some();
+        assert!(stopped(sample::TRACKER, sample::BEN));
+        assert!(!stopped(sample::TRACKER, sample::ANA) && !stopped(sample::BACK_OFFICE, sample::BEN));
+        let set = |at| store.update_blocking(move |tx| set_stopped(tx, sample::TRACKER, sample::BEN, at)).unwrap();
+        assert_eq!((set(Some(Millis(1))), set(None), set(None)), (false, true, false));
+        assert!(!stopped(sample::TRACKER, sample::BEN));
+        assert_eq!(store.view(|tx| count_stopped(tx, sample::TRACKER, 9)), Ok(0));
     }
 }

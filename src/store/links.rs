@@ -29,6 +29,16 @@ pub fn of_ticket(tx: &dyn ReadTx, ticket: ThreadId, after: Option<ThreadId>, lim
     record::list(tx.scan(tables::LINKS, &from, &key::prefix_end(&prefix), limit)?)
 }
 
+/// The linked thread of a ticket with the greatest id below `thread`.
+///
+/// # Errors
+/// `Corrupt`.
+pub fn before(tx: &dyn ReadTx, ticket: ThreadId, thread: ThreadId) -> Result<Option<ThreadId>> {
+    let rows = tx.scan_back(tables::LINKS, &key::one(ticket.0), &key::two(ticket.0, thread.0), 1)?;
+    let links: Vec<Link> = record::list(rows)?;
+    Ok(links.first().map(|link| link.to_thread))
+}
+
 /// Links that point to a thread, by ascending ticket id.
 ///
 /// # Errors

@@ -34,6 +34,8 @@ pub mod events;
 pub mod facts;
 pub mod intake;
 mod key;
+pub mod lanes;
+pub mod ledger;
 pub mod links;
 pub mod memory;
 pub mod message_ids;

@@ -1,7 +1,8 @@
 //! What is owed: deliveries, when they wake, and which of them people should look at.
 //!
-//! **Invariant:** every delivery with a time of waking stands in the due index at exactly that time, and the counts by
-//! state are those of the records; [`put`] keeps both.
+//! **Invariant:** every delivery with a time of waking stands in the due index at exactly that time, or, a broadcast's mail,
+//! in its lane ([`crate::store::lanes`]); the counts by state are those of the records, and a broadcast's ledger says the
+//! same. [`put`] keeps all of them.
 
 use crate::domain::delivery::Delivery;
 use crate::domain::id::ContactId;
@@ -13,6 +14,7 @@ use crate::store::engine::Table;
 use crate::store::engine::WriteTx;
 use crate::store::error::Result;
 use crate::store::key;
+use crate::store::ledger;
 use crate::store::record;
 use crate::store::tables;
 use std::collections::BTreeMap;
@@ -36,6 +38,10 @@ pub fn get(tx: &dyn ReadTx, id: DeliveryId) -> Result<Option<Delivery>> {
 /// `Corrupt`.
 pub fn put(tx: &mut dyn WriteTx, delivery: &Delivery) -> Result<()> {
     let old = record::put(tx, delivery)?;
+    if delivery.kind.lane().is_some() {
+        let moved_at = delivery.attempts.last().map_or(delivery.created_at, |last| last.at);
+        ledger::follow(tx, delivery, moved_at)?;
+    }
     let (before, now) = (old.as_ref().map(|old| old.state.as_str()), delivery.state.as_str());
     if before == Some(now) {
         return Ok(());
@@ -48,7 +54,7 @@ pub fn put(tx: &mut dyn WriteTx, delivery: &Delivery) -> Result<()> {
     tx.put(tables::DELIVERY_COUNTS, now.as_bytes(), &key::one(more))
 }
 
-/// Deliveries that woke at or before `now`, longest waiting first.
+/// Deliveries that woke at or before `now`, broadcasts' mails not among them, longest waiting first.
 ///
 /// # Errors
 /// `Corrupt`.
@@ -263,7 +269,7 @@ mod tests {
         let states: Vec<_> = sample::deliveries().iter().map(|delivery| delivery.state.as_str()).collect();
         assert!(states.iter().all(|state| STATES.contains(state)));
         let counts = sample::store().view(counts).unwrap();
-        assert!(counts.iter().all(|(state, count)| *count == if *state == "queued" { 2 } else { 1 }), "{counts:?}");
+        assert!(counts.iter().all(|(state, count)| *count == if *state == "queued" { 3 } else { 1 }), "{counts:?}");
     }
 
     #[test]
@@ -286,7 +292,7 @@ mod tests {
         assert_eq!(store.view(|tx| by_message_id(tx, "d20@example.org")), Ok(None));
         assert_eq!(
             store.view(|tx| of_thread(tx, sample::CONVERSATION, 2)).map(|found| ids(&found)),
-            Ok(vec![207, 206])
+            Ok(vec![208, 207])
         );
         let pending = |kind| store.view(|tx| pending(tx, sample::CONVERSATION, sample::ANA, kind));
         assert_eq!((pending(Pending::Reply), pending(Pending::Status)), (Ok(Some(first)), Ok(None)));

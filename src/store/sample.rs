@@ -12,11 +12,15 @@ use crate::domain::attribute::Attribute;
 use crate::domain::attribute::DataType;
 use crate::domain::attribute::ListOption;
 use crate::domain::attribute::Value;
+use crate::domain::broadcast::After;
 use crate::domain::broadcast::Broadcast;
 use crate::domain::broadcast::BroadcastState;
 use crate::domain::broadcast::EmailPolicy;
-use crate::domain::broadcast::LedgerEntry;
 use crate::domain::broadcast::LedgerKey;
+use crate::domain::broadcast::Only;
+use crate::domain::broadcast::Options;
+use crate::domain::broadcast::PauseCause;
+use crate::domain::broadcast::Phase;
 use crate::domain::channel_kind::ChannelKind;
 use crate::domain::contact::Contact;
 use crate::domain::contact::ContactRole;
@@ -49,8 +53,11 @@ use crate::domain::id::TokenId;
 use crate::domain::id::WebhookId;
 use crate::domain::intake::IntakeResult;
 use crate::domain::intake::IntakeRow;
+use crate::domain::ledger::LedgerEntry;
+use crate::domain::ledger::LedgerState;
 use crate::domain::link::Link;
 use crate::domain::link::LinkKind;
+use crate::domain::mail_lane::MailLane;
 use crate::domain::mailbox_cursor::MailboxCursor;
 use crate::domain::part::PlacedBy;
 use crate::domain::propagation::Propagation;
@@ -96,6 +103,8 @@ use crate::store::cursors;
 use crate::store::engine::WriteTx;
 use crate::store::error::Result;
 use crate::store::intake;
+use crate::store::lanes;
+use crate::store::ledger as ledgers;
 use crate::store::links;
 use crate::store::message_ids;
 use crate::store::meta;
@@ -134,6 +143,8 @@ pub(crate) const FIRST_PART: u64 = 101;
 pub(crate) const FIRST_DELIVERY: u64 = 201;
 /// A queued status mail to Ben.
 pub(crate) const WAITING_STATUS: DeliveryId = DeliveryId(FIRST_DELIVERY + 6);
+/// A queued mail of another broadcast to Ana.
+pub(crate) const WAITING_IN_LANE: DeliveryId = DeliveryId(FIRST_DELIVERY + 7);
 pub(crate) const QUARANTINED: IntakeId = IntakeId(303);
 /// Contents of the blobs that are named.
 pub(crate) const RAW: &[u8] = b"Subject: hello\r\n\r\nhello\r\n";
@@ -406,20 +417,47 @@ pub(crate) fn broadcast(id: BroadcastId, state: BroadcastState) -> Broadcast {
         state,
         subject: "Fixed".to_owned(),
         body: "It **works**".to_owned(),
-        email: EmailPolicy::Always,
-        started_at: at(1),
-        finished_at: Some(at(2)),
+        attachments: Vec::new(),
+        options: Options {
+            set_customer_ticket_state: Some(StateId(34)),
+            tracker_state: Some(StateId(33)),
+            after: After::SnoozeUntil(at(90)),
+            only: Only::OpenThreads,
+            email: EmailPolicy::Always,
+            rate_per_minute: Some(600),
+            scheduled_at: Some(at(80)),
+            excluded_contacts: vec![ContactId(13)],
+            excluded_threads: vec![BACK_OFFICE],
+        },
+        created_at: at(1),
+        updated_at: at(2),
+        started_at: Some(at(3)),
+        finished_at: Some(at(4)),
+        set_until: Some(at(5)),
+        phase: Phase::Posting,
         cursor: Some(CONVERSATION),
-        threads_done: 1,
-        threads_total: 2,
+        pause_cause: Some(PauseCause::RelayDown),
+        paused_at: Some(at(6)),
+        paused_ms: 7,
+        late: false,
+        redacted_at: None,
+        sweep: None,
+        tested_at: vec![at(8)],
     }
 }
 
 pub(crate) fn ledger() -> Vec<(LedgerKey, LedgerEntry)> {
+    let row =
+        |state| LedgerEntry { part: Some(PartId(FIRST_PART + 3)), ..LedgerEntry::new(state, CONVERSATION, at(1)) };
+    let posted = LedgerEntry { state_skipped: Some(SkipReason::RequiredToClose), ..row(LedgerState::Sent) };
+    let owed = LedgerEntry { delivery: Some(DeliveryId(FIRST_DELIVERY + 3)), ..row(LedgerState::Uncertain) };
+    let seen = LedgerEntry { seen_at: Some(at(2)), replied_at: Some(at(3)), ..row(LedgerState::Seen) };
+    let skipped = LedgerEntry::new(LedgerState::Skipped(SkipReason::DuplicateAddress), CONVERSATION, at(1));
     vec![
-        (LedgerKey::Thread(CONVERSATION), LedgerEntry::Posted { part: PartId(FIRST_PART + 3) }),
-        (LedgerKey::Email(ANA), LedgerEntry::Owed { delivery: DeliveryId(FIRST_DELIVERY + 3), thread: CONVERSATION }),
-        (LedgerKey::Email(BEN), LedgerEntry::Skipped { thread: CONVERSATION, reason: SkipReason::DuplicateAddress }),
+        (LedgerKey::Thread(CONVERSATION), posted),
+        (LedgerKey::Email(ANA), owed),
+        (LedgerKey::Email(BEN), skipped),
+        (LedgerKey::Messenger(ANA), seen),
     ]
 }
 
@@ -430,6 +468,7 @@ pub(crate) fn intake_rows() -> Vec<IntakeRow> {
         IntakeResult::Duplicate { of: IntakeId(301), thread: CONVERSATION },
         IntakeResult::Quarantined { error: "panic while reading".to_owned() },
         IntakeResult::Own,
+        IntakeResult::Unsubscribed { contact: BEN, tracker: TRACKER },
     ];
     let row = |(id, result)| IntakeRow {
         id: IntakeId(id),
@@ -578,8 +617,13 @@ pub(crate) fn fill(tx: &mut dyn WriteTx) -> Result<()> {
     cursors::put(tx, "support", &cursor())?;
     broadcasts::put(tx, &broadcast(BROADCAST, BroadcastState::Running))?;
     broadcasts::put(tx, &broadcast(BroadcastId(52), BroadcastState::Finished))?;
-    ledger().iter().try_for_each(|(key, entry)| broadcasts::put_ledger(tx, BROADCAST, *key, entry))?;
-    broadcasts::claim_email(tx, BROADCAST, &address("ana@example.com"), ANA)?;
+    broadcasts::put(tx, &broadcast(BroadcastId(53), BroadcastState::Scheduled))?;
+    ledger().iter().try_for_each(|(key, entry)| ledgers::put(tx, BROADCAST, *key, entry))?;
+    ledgers::claim_email(tx, BROADCAST, &address("ana@example.com"), ANA)?;
+    let waits = DeliveryKind::Broadcast { broadcast: BroadcastId(52), part: PartId(FIRST_PART + 3) };
+    outbox::put(tx, &delivery(WAITING_IN_LANE.0, waits, DeliveryState::Queued))?;
+    lanes::put(tx, &MailLane { broadcast: BROADCAST, spent_until_us: 7, refused_bits: 5 })?;
+    broadcasts::set_stopped(tx, TRACKER, BEN, Some(at(9)))?;
     record::put(tx, &answered())?;
     client_ids::put(tx, ANA, "client-1", (CONVERSATION, PartId(FIRST_PART), EventSeq(1)), at(1))?;
     visitors::put(tx, &[9; 32], ContactId(13))?;

@@ -88,7 +88,7 @@ pub const CONTACT_STREAM: Table = Table("contact_stream");
 
 /// delivery → record: the outbox.
 pub const DELIVERIES: Table = Table("deliveries");
-/// time of waking ++ delivery: index of [`DELIVERIES`] that something still happens to.
+/// time of waking ++ delivery: index of [`DELIVERIES`] that something still happens to, but for broadcasts' mails.
 pub const DUE: Table = Table("due");
 /// delivery: index of [`DELIVERIES`] that people should look at.
 pub const ATTENTION: Table = Table("attention");
@@ -133,16 +133,33 @@ pub const PROPAGATIONS: Table = Table("propagations");
 /// job: index of the [`PROPAGATIONS`] that run.
 pub const PROPAGATIONS_RUNNING: Table = Table("propagations_running");
 
+/// broadcast ++ time of waking ++ delivery: index of the broadcasts' mails among [`DELIVERIES`], a lane for each broadcast,
+/// so that one-to-one mail is never behind them (BRC-31).
+pub const BROADCAST_DUE: Table = Table("broadcast_due");
+/// broadcast → record: rate and refusals of its lane.
+pub const BROADCAST_LANES: Table = Table("broadcast_lanes");
 /// broadcast → record.
 pub const BROADCASTS: Table = Table("broadcasts");
-/// broadcast: index of the [`BROADCASTS`] that run.
+/// broadcast: index of the [`BROADCASTS`] that a worker has something to do for.
 pub const BROADCASTS_RUNNING: Table = Table("broadcasts_running");
+/// time of the start ++ broadcast: index of the [`BROADCASTS`] that start by themselves; zero for those that wait for
+/// their turn only.
+pub const BROADCASTS_SCHEDULED: Table = Table("broadcasts_scheduled");
+/// tracker: index of the one of its [`BROADCASTS`] that is under way (BRC-30).
+pub const BROADCASTS_UNDER_WAY: Table = Table("broadcasts_under_way");
 /// tracker ++ broadcast: index of [`BROADCASTS`].
 pub const BROADCASTS_BY_TRACKER: Table = Table("broadcasts_by_tracker");
-/// broadcast ++ kind of key (0 thread, 1 email) ++ id → record (BRC-40).
+/// broadcast ++ kind of key (0 thread, 1 email, 2 messenger) ++ id → record (BRC-40).
 pub const LEDGER: Table = Table("ledger");
+/// thread ++ broadcast: index of the rows of [`LEDGER`] whose thread has its part.
+pub const LEDGER_BY_THREAD: Table = Table("ledger_by_thread");
+/// broadcast ++ kind of key ++ word of the state, and of its reason, or `replied` → number of rows of [`LEDGER`], eight
+/// bytes (BRC-35).
+pub const LEDGER_COUNTS: Table = Table("ledger_counts");
 /// broadcast ++ address → contact whose mail goes to that address (BRC-12).
 pub const LEDGER_EMAILS: Table = Table("ledger_emails");
+/// tracker ++ contact → time: contacts who want no more mail about an issue (BRC-51).
+pub const BROADCAST_STOPS: Table = Table("broadcast_stops");
 
 /// contact ++ client id → record (MSG-42).
 pub const CLIENT_IDS: Table = Table("client_ids");
@@ -232,11 +249,18 @@ pub const ALL: &[Table] = &[
     PURGES,
     PROPAGATIONS,
     PROPAGATIONS_RUNNING,
+    BROADCAST_DUE,
+    BROADCAST_LANES,
     BROADCASTS,
     BROADCASTS_RUNNING,
+    BROADCASTS_SCHEDULED,
+    BROADCASTS_UNDER_WAY,
     BROADCASTS_BY_TRACKER,
     LEDGER,
+    LEDGER_BY_THREAD,
+    LEDGER_COUNTS,
     LEDGER_EMAILS,
+    BROADCAST_STOPS,
     CLIENT_IDS,
     CLIENT_IDS_BY_AGE,
     UPLOADS,

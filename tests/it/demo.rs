@@ -79,7 +79,7 @@ fn the_demonstration_plays_stays_up_stops_and_leaves_a_sound_store() {
     assert_eq!(steps.len(), 13, "{steps:#?}");
     assert_eq!(facts(&steps, "mail in by LMTP")["mails"], 8);
     assert_eq!(facts(&steps, "a socket cut off")["resumed"], 2);
-    assert_eq!(facts(&steps, "broadcast")["ledger_rows"], 6);
+    assert_eq!(facts(&steps, "broadcast")["ledger_rows"], 9);
     let up = steps.last().unwrap();
     for (name, default) in [("lmtp", ":2424"), ("smtp", ":2525")] {
         assert!(!up[name].as_str().unwrap().ends_with(default), "{up}");

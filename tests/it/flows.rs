@@ -319,7 +319,7 @@ async fn a_broadcast_reaches_sockets_and_mailboxes_once_and_accounts_for_each() 
     threads.push(mailed(&mut gateway, "customer0@example.net", "Still down"));
     let linked = gateway.api("POST", &format!("/api/tickets/{tracker}/links"), Some(&json!({"thread_ids": threads})));
     assert!(linked.expect(200)["data"].as_array().unwrap().iter().all(|one| one["linked"] == true));
-    let new = json!({"subject": "All is well again", "body": "It works **again**.", "email": "always"});
+    let new = json!({"subject": "All is well again", "body": "It works **again**.", "email": "always", "send": true});
     let begun = gateway.api("POST", &format!("/api/tickets/{tracker}/broadcasts"), Some(&new)).expect(200);
     let told = sees(&mut open, "It works again.").await;
     assert_eq!(told["conversation_id"], chat.as_str());
@@ -341,7 +341,7 @@ async fn a_broadcast_reaches_sockets_and_mailboxes_once_and_accounts_for_each() 
     let ledger = gateway.api("GET", &format!("{path}/ledger?per_page=150"), None).expect(200);
     let rows = ledger["data"].as_array().unwrap();
     assert_eq!(rows.iter().filter(|row| row["kind"] == "thread" && row["state"] == "sent").count(), 7);
-    assert_eq!(rows.iter().filter(|row| row["kind"] == "contact" && row["state"] == "sent").count(), 6);
+    assert_eq!(rows.iter().filter(|row| row["channel"] == "email" && row["state"] == "sent").count(), 6);
     for thread in &threads {
         let there = parts(&mut gateway, thread);
         let told = there.iter().filter(|part| part["deskgate"]["broadcast_id"] == begun["id"]).count();

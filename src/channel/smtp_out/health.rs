@@ -90,6 +90,14 @@ impl Circuit {
         }
     }
 
+    /// Since when the relay takes nothing.
+    pub(crate) fn down_since(&self) -> Option<Millis> {
+        match &*self.health.borrow() {
+            RelayHealth::Down { since, .. } => Some(*since),
+            RelayHealth::Capturing | RelayHealth::Untried | RelayHealth::Up => None,
+        }
+    }
+
     /// An attempt reached the relay.
     pub(crate) fn reached(&mut self) {
         if self.pause.take().is_some() {

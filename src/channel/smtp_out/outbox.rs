@@ -12,13 +12,17 @@ use std::future::Future;
 use std::time::Duration;
 use tokio::sync::watch;
 
-/// The deliveries that are owed, as [`Desk`] keeps them; its functions say what each does.
+/// The deliveries that are owed, as [`Desk`] keeps them; its functions say what each does. `next_due` and `lease_due` are
+/// one-to-one mail's.
 pub(crate) trait Outbox: Clone + Send + Sync + 'static {
     fn now(&self) -> Millis;
     fn committed(&self) -> watch::Receiver<u64>;
     fn next_due(&self) -> Result<Option<Millis>>;
     fn end_leases(&self) -> impl Future<Output = Result<usize>> + Send;
     fn lease_due(&self, limit: usize, lease: Duration) -> impl Future<Output = Result<Vec<Delivery>>> + Send;
+    fn next_broadcast_due(&self) -> Result<Option<Millis>>;
+    fn lease_broadcasts(&self, limit: usize, lease: Duration) -> impl Future<Output = Result<Vec<Delivery>>> + Send;
+    fn relay_is_down(&self, since: Millis) -> impl Future<Output = Result<()>> + Send;
     fn prepare(&self, delivery: &Delivery) -> Result<Prepared>;
     fn mark_past_dot(&self, id: DeliveryId) -> impl Future<Output = Result<()>> + Send;
     fn capture(&self, mail: OutgoingMail) -> impl Future<Output = Result<()>> + Send;
@@ -43,7 +47,19 @@ impl Outbox for Desk {
     }
 
     async fn lease_due(&self, limit: usize, lease: Duration) -> Result<Vec<Delivery>> {
-        Self::lease_due(self, limit, lease).await
+        Self::lease_one_to_one(self, limit, lease).await
+    }
+
+    fn next_broadcast_due(&self) -> Result<Option<Millis>> {
+        Self::next_broadcast_due(self)
+    }
+
+    async fn lease_broadcasts(&self, limit: usize, lease: Duration) -> Result<Vec<Delivery>> {
+        Self::lease_broadcasts(self, limit, lease).await
+    }
+
+    async fn relay_is_down(&self, since: Millis) -> Result<()> {
+        Self::relay_is_down(self, since).await
     }
 
     fn prepare(&self, delivery: &Delivery) -> Result<Prepared> {

@@ -1,7 +1,7 @@
 //! The outbox worker: takes what is due, sends it over a few connections, writes what came of it.
 //!
 //! **Invariant:** it is woken by a commit *and* by a timer and reads everything it needs from the desk, so that restart,
-//! retry and the normal case are one path (DESIGN §2). In memory are at most [`QUEUE_MAX`] leased deliveries and one mail
+//! retry and the normal case are one path (DESIGN §2). In memory are at most twice [`QUEUE_MAX`] leased deliveries and one mail
 //! per connection. Killed anywhere, it leaves leases that end; the marker tells which of them the relay may have (BRC-43).
 
 use crate::channel::smtp_out::attempt::Attempt;
@@ -18,6 +18,7 @@ use crate::desk;
 use crate::domain::delivery::Delivery;
 use crate::domain::delivery::Verdict;
 use crate::domain::id::DeliveryId;
+use crate::domain::id::Millis;
 use std::collections::HashMap;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -77,6 +78,8 @@ pub(crate) struct Worker<O> {
     circuit: Circuit,
     pace: Option<Pace>,
     queue: VecDeque<Leased>,
+    /// Broadcasts' mails; begun only while `queue` is empty (BRC-31).
+    bulk: VecDeque<Leased>,
     /// Used last stands last.
     idle: Vec<Connection>,
     sending: JoinSet<Done>,
@@ -102,6 +105,7 @@ impl<O: Outbox> Worker<O> {
             relay: relay.map(Arc::new),
             circuit: Circuit::new(health),
             queue: VecDeque::new(),
+            bulk: VecDeque::new(),
             idle: Vec::new(),
             sending: JoinSet::new(),
             under_way: HashMap::new(),
@@ -154,31 +158,46 @@ impl<O: Outbox> Worker<O> {
 
     /// Whether more could be leased now.
     fn has_room(&self) -> bool {
+        self.may_lease() && self.bulk.is_empty()
+    }
+
+    fn may_lease(&self) -> bool {
         let now = Instant::now();
         self.store_pause_until.is_none_or(|until| until <= now) && self.queue.is_empty() && self.room(now) > 0
     }
 
-    /// Fills the queue when it is empty; leases what the pace allows, so that urgent mail is never behind much.
+    /// Fills the queues when they are empty, one-to-one mail first; leases what the pace allows, so that urgent mail is never
+    /// behind much.
     async fn lease(&mut self) {
         let now = Instant::now();
         self.queue.retain(|leased| leased.begin_before > now);
-        if !self.has_room() {
+        self.bulk.retain(|leased| leased.begin_before > now);
+        if !self.may_lease() {
             return;
         }
         let allowed = self.pace.as_ref().map_or(usize::MAX, |pace| pace.allowed(now));
         let wanted = if self.circuit.is_open() { 1 } else { self.lanes.saturating_mul(4).min(allowed).min(QUEUE_MAX) };
-        match self.lease_due(wanted).await {
+        let one_to_one = self.lease_due(wanted).await;
+        self.queue = self.leased(one_to_one, now);
+        if self.has_room() {
+            let broadcasts = self.lease_broadcasts(wanted).await;
+            self.bulk = self.leased(broadcasts, now);
+        }
+    }
+
+    fn leased(&mut self, leased: desk::Result<Option<Vec<Delivery>>>, now: Instant) -> VecDeque<Leased> {
+        match leased {
             Ok(leased) => {
                 // What is due and cannot be leased must not turn this loop hot.
                 let stuck = leased.as_ref().is_some_and(Vec::is_empty);
                 self.store_pause_until = if stuck { now.checked_add(STUCK_PAUSE) } else { None };
                 let begin_before = now.checked_add(self.attempt_max).unwrap_or(now);
-                let leased = leased.into_iter().flatten();
-                self.queue.extend(leased.map(|delivery| Leased { delivery, begin_before }));
+                leased.into_iter().flatten().map(|delivery| Leased { delivery, begin_before }).collect()
             }
             Err(error) => {
                 tracing::warn!(%error, "deliveries cannot be read or leased");
                 self.store_pause_until = now.checked_add(STORE_PAUSE);
+                VecDeque::new()
             }
         }
     }
@@ -192,12 +211,20 @@ impl<O: Outbox> Worker<O> {
         self.outbox.lease_due(wanted, self.attempt_max.saturating_mul(2)).await.map(Some)
     }
 
+    async fn lease_broadcasts(&self, wanted: usize) -> desk::Result<Option<Vec<Delivery>>> {
+        let due = self.outbox.next_broadcast_due()?.is_some_and(|due| due <= self.outbox.now());
+        if !due {
+            return Ok(None);
+        }
+        self.outbox.lease_broadcasts(wanted, self.attempt_max.saturating_mul(2)).await.map(Some)
+    }
+
     /// Begins as many attempts as there is room for.
     fn begin(&mut self) {
         let now = Instant::now();
         self.drop_worn();
         while self.room(now) > 0 {
-            let Some(leased) = self.queue.pop_front() else { return };
+            let Some(leased) = self.queue.pop_front().or_else(|| self.bulk.pop_front()) else { return };
             if let Some(pace) = &mut self.pace {
                 pace.take(now);
             }
@@ -245,7 +272,12 @@ impl<O: Outbox> Worker<O> {
                 }
             }
             News::Reached => self.circuit.reached(),
-            News::Down(error) => self.circuit.failed(error, Instant::now(), self.outbox.now()),
+            News::Down(error) => {
+                self.circuit.failed(error, Instant::now(), self.outbox.now());
+                if let Some(since) = self.circuit.down_since() {
+                    self.ending.spawn(tell_down(self.outbox.clone(), since));
+                }
+            }
         }
         self.idle.extend(done.connection);
         if let Some(verdict) = done.verdict {
@@ -273,10 +305,11 @@ impl<O: Outbox> Worker<O> {
 
     /// When the next delivery may begin, on the monotonic clock.
     fn next_at(&self, now: Instant) -> Option<Instant> {
-        if !self.queue.is_empty() {
+        if !self.queue.is_empty() || !self.bulk.is_empty() {
             return Some(now);
         }
-        let due = self.outbox.next_due().ok().flatten()?;
+        let dues = [self.outbox.next_due(), self.outbox.next_broadcast_due()];
+        let due = dues.into_iter().filter_map(|due| due.ok().flatten()).min()?;
         now.checked_add(due.since(self.outbox.now()))
     }
 
@@ -313,12 +346,19 @@ impl<O: Outbox> Worker<O> {
     }
 }
 
+/// Lets broadcasts be held when the relay is down for too long (BRC-33).
+async fn tell_down<O: Outbox>(outbox: O, since: Millis) {
+    if let Err(error) = outbox.relay_is_down(since).await {
+        tracing::warn!(%error, "broadcasts could not be told that the relay is down");
+    }
+}
+
 /// What people may want to find in the log; who the mail was for is not among it.
 fn told(id: DeliveryId, verdict: &Verdict) {
     match verdict {
         Verdict::Failed { reason } => tracing::info!(delivery = %id, reason, "delivery failed"),
         Verdict::Uncertain { reason } => tracing::info!(delivery = %id, reason, "delivery uncertain"),
-        Verdict::Delivered { .. } | Verdict::Deferred { .. } | Verdict::Skipped(_) => {
+        Verdict::Delivered { .. } | Verdict::Deferred { .. } | Verdict::Skipped(_) | Verdict::Held => {
             tracing::debug!(delivery = %id, ?verdict, "delivery attempted");
         }
     }

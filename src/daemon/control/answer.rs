@@ -207,6 +207,7 @@ impl From<IntakeRow> for QuarantineRow {
             IntakeResult::Part { .. } => ("part", None),
             IntakeResult::Duplicate { .. } => ("duplicate", None),
             IntakeResult::Own => ("own", None),
+            IntakeResult::Unsubscribed { .. } => ("unsubscribed", None),
             IntakeResult::Quarantined { error } => ("quarantined", Some(error)),
         };
         Self {

@@ -9,6 +9,7 @@ use crate::domain::part::PlacedBy;
 use crate::domain::thread::HINTS_MAX;
 use crate::domain::thread::ThreadHint;
 use crate::mail::message::msg_id::MsgId;
+use crate::mail::message_id::StopClaims;
 use crate::store;
 use crate::store::engine::ReadTx;
 
@@ -37,6 +38,18 @@ impl Inner {
             Some(delivery) => store::outbox::get(tx, delivery),
             None => Ok(None),
         }
+    }
+
+    /// Whose mail about which issue this mail asks to end: it came to an address with our stop token (BRC-50). A report
+    /// never asks for anything.
+    pub(crate) fn asked_to_stop(&self, reading: &Reading, facts: &Facts) -> Option<StopClaims> {
+        if reading.report.is_some() {
+            return None;
+        }
+        let headers = reading.message.to.iter().map(|named| &named.address);
+        let recipients = facts.recipients.iter().chain(&reading.message.envelope_to).chain(headers);
+        let tags = recipients.filter(|address| self.is_ours(address)).filter_map(|address| address.without_tag().1);
+        tags.into_iter().find_map(|tag| self.keys.read_stop_token(tag))
     }
 }
 

@@ -2,6 +2,8 @@
 
 use crate::desk::Inner;
 use crate::desk::arrival::Accepted;
+use crate::desk::broadcasts::settling;
+use crate::desk::broadcasts::stopping::stop_issue;
 use crate::desk::comments::contact_author;
 use crate::desk::contact_comment::Comment;
 use crate::desk::draft::At;
@@ -38,9 +40,11 @@ use crate::domain::part::Part;
 use crate::domain::part::PartKind;
 use crate::domain::thread::Thread;
 use crate::domain::thread::ThreadState;
+use crate::mail::dsn::Report;
 use crate::mail::dsn::ReportKind;
 use crate::mail::dsn::ReportedRecipient;
 use crate::mail::message::NamedAddress;
+use crate::mail::message_id::StopClaims;
 use crate::store;
 use crate::store::engine::ReadTx;
 use crate::store::engine::WriteTx;
@@ -106,6 +110,13 @@ impl Inner {
             keep_row(tx, &row)?;
             return Ok(Accepted::Own);
         }
+        if let Some(StopClaims { contact, tracker }) = self.asked_to_stop(reading, &taken.facts) {
+            // Not claimed: asking again is asking the same.
+            stop_issue(tx, tracker, contact, Some(at.now))?;
+            let result = IntakeResult::Unsubscribed { contact, tracker };
+            keep_row(tx, &row(taken, Some(reading), id, result, at))?;
+            return Ok(Accepted::Own);
+        }
         let bounced = self.bounced(tx, reading, &taken.facts)?;
         let place = place(tx, reading, bounced.as_ref())?;
         if place.thread.is_some() && is_agent(tx, reading)? {
@@ -155,11 +166,16 @@ impl Inner {
             }
             None => silent(tx, &mut draft, new, reading, self, at, &mut change)?,
         };
+        let confirmed = bounced.clone().filter(|_| reading.report.as_ref().is_some_and(says_delivered));
         if let Some(delivery) = bounced {
+            apply_complaint(tx, reading, &delivery, at, &mut change)?;
             apply_bounce(tx, reading, delivery, &mut change)?;
         }
         let thread = draft.thread.id;
         conclude(tx, vec![draft], change)?;
+        if let Some(delivery) = confirmed {
+            settling::confirmed(tx, delivery, at.now)?;
+        }
         for message_id in reading.candidates.all_ids() {
             store::message_ids::put(tx, message_id.as_str(), thread)?;
         }
@@ -313,7 +329,7 @@ fn known_uid(tx: &mut dyn WriteTx, taken: &Taken) -> store::Result<Option<Accept
     Ok(Some(match store::intake::get(tx, first)?.map(|row| row.result) {
         Some(IntakeResult::Part { thread, .. } | IntakeResult::Duplicate { thread, .. }) => Accepted::Duplicate(thread),
         Some(IntakeResult::Quarantined { .. }) => Accepted::Quarantined(first),
-        Some(IntakeResult::Own) | None => Accepted::Own,
+        Some(IntakeResult::Own | IntakeResult::Unsubscribed { .. }) | None => Accepted::Own,
     }))
 }
 
@@ -341,7 +357,9 @@ fn duplicate(
     let known = store::intake::get(tx, first)?;
     let thread = match known.as_ref().map(|row| &row.result) {
         Some(IntakeResult::Part { thread, .. } | IntakeResult::Duplicate { thread, .. }) => *thread,
-        Some(IntakeResult::Own | IntakeResult::Quarantined { .. }) | None => ThreadId::default(),
+        Some(IntakeResult::Own | IntakeResult::Quarantined { .. } | IntakeResult::Unsubscribed { .. }) | None => {
+            ThreadId::default()
+        }
     };
     let result = IntakeResult::Duplicate { of: first, thread };
     // What was redacted or deleted does not come back with the next copy (OBJ-47, EML-18).
@@ -373,7 +391,7 @@ fn repeated(
             Ok((Accepted::Duplicate(thread), id))
         }
         IntakeResult::Quarantined { .. } => Ok((Accepted::Quarantined(first.id), first.id)),
-        IntakeResult::Own => Ok((Accepted::Own, first.id)),
+        IntakeResult::Own | IntakeResult::Unsubscribed { .. } => Ok((Accepted::Own, first.id)),
     }
 }
 
@@ -454,6 +472,38 @@ fn email_facts(
         }),
         may_answer_automatically: reading.may_answer,
     }
+}
+
+/// Whether a report says that the mail is in its mailbox (RFC 3464 §2.3.3: `delivered`, status 2.y.z).
+fn says_delivered(report: &Report) -> bool {
+    let arrived = |recipient: &ReportedRecipient| recipient.status.as_ref().is_some_and(|code| code.starts_with("2."));
+    report.kind == ReportKind::Other && report.recipients.first().is_some_and(arrived)
+}
+
+/// A complaint about a broadcast's mail counts as a global unsubscribe (BRC-53).
+fn apply_complaint(
+    tx: &dyn ReadTx,
+    reading: &Reading,
+    delivery: &Delivery,
+    at: &At,
+    change: &mut Change,
+) -> store::Result<()> {
+    let complains = reading.report.as_ref().is_some_and(|report| report.kind == ReportKind::Complaint);
+    if !complains || delivery.kind.lane().is_none() {
+        return Ok(());
+    }
+    let Some(mut contact) = store::contacts::get(tx, delivery.contact)? else { return Ok(()) };
+    (contact.unsubscribed_from_emails, contact.marked_email_as_spam, contact.updated_at) = (true, true, at.now);
+    change.events.push(Event {
+        kind: EventKind::ContactUpdated(contact.id),
+        thread: None,
+        at: at.now,
+        thread_state: None,
+        ticket_state: None,
+        cause: None,
+    });
+    change.contacts.push(contact);
+    Ok(())
 }
 
 /// A bounce ends the delivery it is about as failed, and a hard one ends mail to that address (EML-82).

@@ -64,11 +64,16 @@ pub(super) fn address(text: &str) -> Address {
 
 impl Story {
     pub(super) async fn begin() -> Self {
-        Self::with(TicketRules::default()).await
+        Self::begin_with(|_| ()).await
     }
 
     /// The same with other settings of tickets.
     pub(super) async fn with(tickets: TicketRules) -> Self {
+        Self::begin_with(move |settings| settings.tickets = tickets).await
+    }
+
+    /// The same with other settings.
+    pub(super) async fn begin_with(set: impl Fn(&mut Settings)) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let clock = Clock::standing_at(NOW);
         let files = Files::open(dir.path(), clock.clone()).unwrap();
@@ -77,7 +82,7 @@ impl Story {
             name: "Desk Support".to_owned(),
             new_mail_as: Some("Inbox".to_owned()),
         };
-        let settings = Settings {
+        let mut settings = Settings {
             workspace_name: "Desk".to_owned(),
             default_locale: "en".to_owned(),
             time_zone: "Europe/Berlin".to_owned(),
@@ -86,10 +91,12 @@ impl Story {
             main_address,
             unseen_delay: Duration::from_secs(120),
             state_mail_settle: Duration::from_secs(10),
+            broadcasts: crate::desk::broadcasts::BroadcastSettings::default(),
             identity: IdentitySettings { enforced: false, secret: Some(b"secret".to_vec()) },
             disk_reserve_bytes: 0,
-            tickets,
+            tickets: TicketRules::default(),
         };
+        set(&mut settings);
         let templates = TemplateSet::new(Templates::load(None).unwrap());
         let desk = Desk::open(Store::in_memory().unwrap(), files, clock, templates, settings).await.unwrap();
         let email = address("maria@desk.example");

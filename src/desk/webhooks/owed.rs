@@ -9,7 +9,7 @@ use crate::desk::Desk;
 use crate::desk::Result;
 use crate::desk::access::require;
 use crate::desk::broadcasts::BroadcastView;
-use crate::desk::broadcasts::counted;
+use crate::desk::broadcasts::writing::counted;
 use crate::desk::views::ThreadView;
 use crate::desk::views::view;
 use crate::desk::webhooks::known;
@@ -302,7 +302,10 @@ fn item(tx: &dyn ReadTx, event: &Event) -> store::Result<Item> {
         EventKind::Quarantined(intake) => store::intake::get(tx, *intake)?.map(|row| Item::Intake(Box::new(row))),
         EventKind::Broadcast { broadcast, .. } => {
             let broadcast = store::broadcasts::get(tx, *broadcast)?;
-            broadcast.map(|broadcast| counted(tx, broadcast)).transpose()?.map(|view| Item::Broadcast(Box::new(view)))
+            broadcast
+                .map(|broadcast| counted(tx, broadcast, event.at))
+                .transpose()?
+                .map(|view| Item::Broadcast(Box::new(view)))
         }
         EventKind::ContactTagged { contact, .. } => {
             store::contacts::get(tx, *contact)?.map(|contact| Item::Contact(Box::new(contact)))

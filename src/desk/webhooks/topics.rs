@@ -2,7 +2,7 @@
 //!
 //! A ticket's events have `ticket.*` topics; those of a Customer ticket, which is a conversation too (OBJ-3), have the
 //! `conversation.*` ones beside them. These topics have no event in the log yet and never fire:
-//! `ticket.rating.provided`, `ticket.sla.missed`, `ticket.broadcast.scheduled`, `.paused`, `.resumed`, `.cancelled`,
+//! `ticket.rating.provided`, `ticket.sla.missed`,
 //! `conversation.admin.open.assigned`, `.company.updated`, `.priority.updated`, `.rating.added`, `.sla.missed`;
 //! of contacts all but created, updated and tags; companies, visitors, agents, jobs, events; `contact.suppressed`,
 //! `contact.broadcast.stopped`, `mailbox.state.updated`.
@@ -36,6 +36,18 @@ pub(crate) fn topics(tx: &dyn ReadTx, event: &Event) -> store::Result<Vec<Topic>
     Ok(names.into_iter().filter_map(Topic::parse).collect())
 }
 
+fn of_broadcast(step: BroadcastStep) -> Option<&'static str> {
+    match step {
+        BroadcastStep::Scheduled => Some("ticket.broadcast.scheduled"),
+        BroadcastStep::Started => Some("ticket.broadcast.started"),
+        BroadcastStep::Paused => Some("ticket.broadcast.paused"),
+        BroadcastStep::Resumed => Some("ticket.broadcast.resumed"),
+        BroadcastStep::Finished => Some("ticket.broadcast.finished"),
+        BroadcastStep::Cancelled => Some("ticket.broadcast.cancelled"),
+        BroadcastStep::Extended | BroadcastStep::Redacted => None,
+    }
+}
+
 fn names(tx: &dyn ReadTx, event: &Event) -> store::Result<Vec<&'static str>> {
     let thread = event.thread.map(|id| store::threads::get(tx, id)).transpose()?.flatten();
     Ok(match &event.kind {
@@ -53,8 +65,7 @@ fn names(tx: &dyn ReadTx, event: &Event) -> store::Result<Vec<&'static str>> {
             let primary = thread.is_some_and(|thread| thread.primary_contact() == Some(*contact));
             if primary { vec!["conversation.read"] } else { Vec::new() }
         }
-        EventKind::Broadcast { step: BroadcastStep::Started, .. } => vec!["ticket.broadcast.started"],
-        EventKind::Broadcast { step: BroadcastStep::Finished, .. } => vec!["ticket.broadcast.finished"],
+        EventKind::Broadcast { step, .. } => of_broadcast(*step).into_iter().collect(),
         EventKind::DeliverySettled(delivery) => {
             let delivery = store::outbox::get(tx, *delivery)?;
             delivery.and_then(|delivery| of_delivery(&delivery.state)).into_iter().collect()

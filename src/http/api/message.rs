@@ -54,7 +54,8 @@ pub(crate) fn message_if_any(fields: &Fields<'_>) -> Result<Option<NewMessage>> 
     Ok((says_something || brings_files).then_some(message))
 }
 
-fn attachments(fields: &Fields<'_>) -> Result<Vec<NewAttachment>> {
+/// The files in a body.
+pub(crate) fn attachments(fields: &Fields<'_>) -> Result<Vec<NewAttachment>> {
     let files = fields.list("attachment_files")?.value().unwrap_or_default();
     let urls = fields.list("attachment_urls")?.value().unwrap_or_default();
     if files.is_empty() && !urls.is_empty() {

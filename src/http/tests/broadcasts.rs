@@ -2,72 +2,212 @@
 
 use super::*;
 
-#[tokio::test]
-async fn api_46_a_broadcast_is_started_run_and_accounted_for() {
-    let house = House::new().await;
+/// A Tracker with so many conversations, and their ids.
+async fn tracker(house: &House, count: usize) -> (String, Vec<String>) {
     let tracker_type = house.ticket_type("Tracker").await;
     let tracker =
         id(&house.post("/api/tickets", json!({"ticket_type_id": id(&tracker_type), "contacts": []})).await.ok());
     let mut conversations = Vec::new();
-    for n in 0..3 {
+    for n in 0..count {
         let contact = house.contact(&format!("c{n}@example.com")).await;
         conversations.push(house.conversation(&contact, "It is down").await);
     }
     house.post(&format!("/api/tickets/{tracker}/links"), json!({"thread_ids": conversations})).await.ok();
-    let new = json!({"subject": "Fix is live", "body": "It works **again**.", "email": "always"});
-    let started = house.post(&format!("/api/tickets/{tracker}/broadcasts"), new.clone()).await.ok();
-    assert_eq!((&started["type"], &started["state"]), (&json!("broadcast"), &json!("running")));
-    assert_eq!((&started["tracker_id"], &started["options"]["email"]), (&json!(tracker), &json!("always")));
-    let again =
-        house.post("/api/broadcasts", json!({"tracker_id": tracker, "subject": "x", "body": "y"})).await.error();
-    assert_eq!((again.0, again.1.as_str()), (409, "conflict"), "BRC-30: one at a time");
+    (tracker, conversations)
+}
 
-    for _ in 0..10 {
-        if !house.desk.broadcast_batch().await.unwrap() {
-            break;
-        }
+async fn run(house: &House) {
+    while house.desk.broadcast_batch().await.unwrap() {}
+}
+
+/// Everything due goes out.
+async fn sent(house: &House) -> Vec<String> {
+    let mut mails = Vec::new();
+    for delivery in house.desk.lease_due(50, Duration::from_secs(60)).await.unwrap() {
+        let verdict = match house.desk.prepare(&delivery).unwrap() {
+            crate::desk::outbox::Prepared::Send(mail) => {
+                mails.push(String::from_utf8(mail.bytes).unwrap());
+                crate::domain::delivery::Verdict::Delivered { answer: "250 ok".to_owned() }
+            }
+            crate::desk::outbox::Prepared::Settle(verdict) => verdict,
+        };
+        house.desk.settle(delivery.id, verdict).await.unwrap();
     }
-    let path = format!("/api/broadcasts/{}", id(&started));
-    let finished = house.get(&path).await.ok();
-    assert_eq!((&finished["state"], &finished["counts"]["threads"]["sent"]), (&json!("finished"), &json!(3)));
-    assert_eq!(house.get(&format!("/api/tickets/{tracker}/broadcasts")).await.ok()["data"][0]["id"], started["id"]);
+    mails
+}
 
+#[tokio::test]
+async fn api_46_a_broadcast_is_written_shown_sent_and_accounted_for() {
+    let house = House::new().await;
+    let (tracker, conversations) = tracker(&house, 3).await;
+    let new = json!({"subject": "Fix is live", "body": "It works, {{or contact.name \"friend\"}}."});
+    let draft = house.post(&format!("/api/tickets/{tracker}/broadcasts"), new).await.ok();
+    assert_eq!(
+        (&draft["type"], &draft["state"], &draft["tracker_id"]),
+        (&json!("broadcast"), &json!("draft"), &json!(tracker))
+    );
+    let path = format!("/api/broadcasts/{}", id(&draft));
+    let changed = house.put(&path, json!({"options": {"email": "always", "rate_per_minute": 6000}})).await.ok();
+    assert_eq!((&changed["options"]["email"], &changed["body"]), (&json!("always"), &draft["body"]));
+
+    let reach = house.get(&format!("{path}/recipients?per_page=2")).await.ok();
+    assert_eq!((&reach["summary"]["threads"], &reach["summary"]["contacts"]), (&json!(3), &json!(3)));
+    assert_eq!(
+        (&reach["data"][0]["contacts"][0]["email"], reach["data"].as_array().unwrap().len()),
+        (&json!("email_at_once"), 2)
+    );
+    let next = reach["pages"]["next"]["starting_after"].as_str().unwrap().to_owned();
+    let rest = house.get(&format!("{path}/recipients?per_page=2&starting_after={next}")).await.ok();
+    assert_eq!((rest["data"].as_array().unwrap().len(), &rest["summary"]), (1, &json!(null)));
+    let shown = house.post(&format!("{path}/preview"), json!({"thread_id": conversations[1]})).await.ok();
+    assert_eq!(shown["messenger"]["text"], "It works, Ana.");
+    assert!(
+        shown["email"]["headers"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|line| line.as_str().unwrap().starts_with("List-Unsubscribe"))
+    );
+    let test = house.post(&format!("{path}/test"), json!({"pick": "longest"})).await.ok();
+    assert_eq!((&test["kind"], &test["state"]), (&json!("broadcast_test"), &json!("queued")));
+    assert_eq!(sent(&house).await.len(), 1);
+
+    let started = house.post(&format!("{path}/send"), json!({})).await.ok();
+    assert_eq!(started["state"], "running");
+    run(&house).await;
+    assert_eq!(sent(&house).await.len(), 3);
+    run(&house).await;
+    let finished = house.get(&path).await.ok();
+    assert_eq!((&finished["state"], &finished["eta_s"]), (&json!("finished"), &json!(null)));
+    assert_eq!((&finished["counts"]["threads"]["sent"], &finished["counts"]["email"]["sent"]), (&json!(3), &json!(3)));
+    assert_eq!(house.get(&format!("/api/tickets/{tracker}/broadcasts")).await.ok()["data"][0]["id"], draft["id"]);
+
+    let part = &house.get(&format!("/api/conversations/{}", conversations[0])).await.ok()["conversation_parts"]["conversation_parts"]
+        [1];
+    assert_eq!((&part["part_type"], &part["deskgate"]["broadcast_id"]), (&json!("comment"), &draft["id"]));
+    let late = house.post(&format!("{path}/cancel"), json!({})).await.error();
+    assert_eq!((late.0, late.1.as_str()), (409, "conflict"));
+}
+
+#[tokio::test]
+async fn tst_66_the_ledger_as_csv_has_every_row_and_its_sums_are_the_counts() {
+    let house = House::new().await;
+    let (tracker, _) = tracker(&house, 5).await;
+    let new = json!({"subject": "Fix is live", "body": "It works.", "email": "always", "send": true});
+    let started =
+        house.post("/api/broadcasts", crate::http::api::wire::with(new, json!({"tracker_id": tracker}))).await.ok();
+    run(&house).await;
+    sent(&house).await;
+    let path = format!("/api/broadcasts/{}", id(&started));
     let (mut rows, mut next) = (Vec::new(), String::new());
     loop {
         let page = house.get(&format!("{path}/ledger?per_page=2&starting_after={next}")).await.ok();
+        assert_eq!(page["total_count"], json!(15));
         rows.extend(page["data"].as_array().unwrap().clone());
-        assert!(rows.len() <= 6, "{rows:?}");
+        assert!(rows.len() <= 15, "{rows:?}");
         match page["pages"]["next"]["starting_after"].as_str() {
             Some(cursor) => next = cursor.to_owned(),
             None => break,
         }
     }
-    let of_kind = |kind: &str| rows.iter().filter(|row| row["kind"] == kind).count();
-    assert_eq!((of_kind("thread"), of_kind("contact")), (3, 3));
     assert!(rows.iter().all(|row| row["broadcast_id"] == started["id"]));
-    let part = &house.get(&format!("/api/conversations/{}", conversations[0])).await.ok()["conversation_parts"]["conversation_parts"]
-        [1];
-    assert_eq!((&part["part_type"], &part["deskgate"]["broadcast_id"]), (&json!("comment"), &started["id"]));
+    let csv = house.get(&format!("{path}/ledger.csv")).await.whole_text();
+    let lines: Vec<&str> = csv.split_terminator("\r\n").collect();
+    assert_eq!((lines.len(), rows.len()), (16, 15));
+    assert!(lines[0].starts_with("id,kind,thread_id,"));
+    let ids: Vec<&str> = lines[1..].iter().map(|line| line.split(',').next().unwrap()).collect();
+    assert_eq!(ids, rows.iter().map(|row| row["id"].as_str().unwrap()).collect::<Vec<_>>());
+    let counts = house.get(&path).await.ok()["counts"].clone();
+    for (name, begin) in [("threads", "thread-"), ("email", "email-"), ("messenger", "messenger-")] {
+        for (state, count) in counts[name].as_object().unwrap() {
+            let of_state = lines.iter().filter(|line| line.starts_with(begin) && line.split(',').nth(7) == Some(state));
+            assert_eq!(json!(of_state.count()), *count, "{name} {state}");
+        }
+    }
+    let filtered = house.get(&format!("{path}/ledger?channel=email&state=sent&per_page=150")).await.ok();
+    assert_eq!((filtered["data"].as_array().unwrap().len(), &filtered["total_count"]), (5, &json!(5)));
+    let of_messengers = house.get(&format!("{path}/ledger.csv?channel=messenger")).await.whole_text();
+    assert_eq!(of_messengers.split_terminator("\r\n").count(), 6);
+    for bad in ["state=maybe", "kind=x", "channel=fax", "kind=contact", "thread_id=x"] {
+        assert_eq!(house.get(&format!("{path}/ledger?{bad}")).await.error().0, 400, "{bad}");
+    }
+    let settle = format!("{path}/ledger/{}/settle", ids[5]);
+    assert_eq!(house.post(&settle, json!({"as": "sent"})).await.error().0, 409, "no doubt to settle");
+    assert_eq!(house.post(&settle, json!({})).await.error().2.as_deref(), Some("as"));
+    assert_eq!(house.post(&format!("{path}/ledger/x-1/settle"), json!({"as": "sent"})).await.error().0, 404);
 }
 
 #[tokio::test]
-async fn api_46_what_cannot_be_sent_is_refused() {
+async fn api_46_what_cannot_be_sent_is_refused_and_leaves_nothing() {
     let house = House::new().await;
     let task_type = house.ticket_type("Back-office").await;
     let task = id(&house.post("/api/tickets", json!({"ticket_type_id": id(&task_type), "contacts": []})).await.ok());
     let path = format!("/api/tickets/{task}/broadcasts");
     let refused = house.post(&path, json!({"subject": "x", "body": "y"})).await.error();
     assert_eq!((refused.0, refused.1.as_str()), (400, "invalid_ticket_type"));
+    let (tracker, _) = tracker(&house, 1).await;
+    let path = format!("/api/tickets/{tracker}/broadcasts");
     for (body, field) in [
         (json!({"subject": "x"}), "body"),
+        (json!({"body": "y"}), "subject"),
         (json!({"subject": "x", "body": "y", "email": "maybe"}), "email"),
         (json!({"subject": "x", "body": "y", "options": {"email": "maybe"}}), "options.email"),
+        (json!({"subject": "x", "body": "y", "options": {"after": "snooze"}}), "options.snoozed_until"),
+        (json!({"subject": "x", "body": "y", "options": {"only": "some"}}), "options.only"),
+        (json!({"subject": "x", "body": "y", "options": {"rate_per_minute": 0}}), "options.rate_per_minute"),
+        (json!({"subject": "x", "body": "y", "options": {"rate_per_minute": "fast"}}), "options.rate_per_minute"),
+        (json!({"subject": "x", "body": "y", "options": {"scheduled_at": 1}}), "options.scheduled_at"),
+        (
+            json!({"subject": "x", "body": "y", "options": {"excluded_contact_ids": ["?"]}}),
+            "options.excluded_contact_ids[0]",
+        ),
         (json!({"subject": "x", "body": "Hi {{contact.first_name"}), "body"),
+        (json!({"subject": "x", "body": "Hi {{company.name}}", "send": true}), "body"),
     ] {
         assert_eq!(house.post(&path, body.clone()).await.error().2.as_deref(), Some(field), "{body}");
     }
+    let state = json!({"subject": "x", "body": "y", "options": {"set_customer_ticket_state": 999}});
+    assert_eq!(house.post(&path, state).await.error().1, "ticket_state_id_invalid");
     assert_eq!(
         house.post("/api/broadcasts", json!({"subject": "x", "body": "y"})).await.error().2.as_deref(),
         Some("tracker_id")
     );
+    assert_eq!(house.get(&path).await.ok()["data"], json!([]));
+    let draft = house.post(&path, json!({"subject": "x", "body": "y"})).await.ok();
+    let one = format!("/api/broadcasts/{}", id(&draft));
+    for act in ["pause", "resume", "extend", "redact"] {
+        assert_eq!(house.post(&format!("{one}/{act}"), json!({})).await.error().0, 409, "{act}");
+    }
+    assert_eq!(house.delete(&one).await.ok()["deleted"], json!(true));
+    assert_eq!(house.get(&one).await.error().0, 404);
+}
+
+#[tokio::test]
+async fn tst_63_the_page_shows_and_one_click_stops() {
+    let house = House::new().await;
+    let (tracker, _) = tracker(&house, 1).await;
+    let path = format!("/api/tickets/{tracker}/broadcasts");
+    let new = json!({"subject": "Fix is live", "body": "It works.", "email": "always", "send": true});
+    house.post(&path, new.clone()).await.ok();
+    run(&house).await;
+    let mail = sent(&house).await.remove(0).replace("\r\n ", " ");
+    let link = mail.split("List-Unsubscribe: <").nth(1).unwrap().split('>').next().unwrap();
+    let page = format!("/unsubscribe/{}", link.rsplit('/').next().unwrap());
+    for _ in 0..2 {
+        let shown = house.plain("GET", &page, "").await;
+        assert_eq!(shown.0, 200);
+        assert!(shown.1.contains("Stop updates about this issue"), "GET changes nothing: {}", shown.1);
+        assert!(!shown.1.contains("c0@example.com") && !shown.1.contains(&tracker), "it names nobody");
+    }
+    let stopped = house.plain("POST", &page, "List-Unsubscribe=One-Click").await;
+    assert!(stopped.0 == 200 && stopped.1.contains("no more mail about this issue"), "{}", stopped.1);
+    run(&house).await;
+    house.post(&path, new.clone()).await.ok();
+    run(&house).await;
+    assert_eq!(sent(&house).await.len(), 0);
+    let back = house.plain("POST", &page, "act=resume").await;
+    assert!(back.1.contains("Stop updates about this issue"));
+    let all = house.plain("POST", &page, "act=stop_all").await;
+    assert!(all.1.contains("no announcements from us at all"));
+    assert_eq!(house.plain("POST", "/unsubscribe/nonsense", "").await.0, 404);
 }

@@ -96,6 +96,13 @@ impl Reply {
         (self.status.as_u16(), text("code").unwrap(), text("field"))
     }
 
+    /// The body of a success that is text.
+    #[track_caller]
+    fn whole_text(&self) -> String {
+        assert_eq!(self.status, StatusCode::OK, "{}", String::from_utf8_lossy(&self.bytes));
+        String::from_utf8(self.bytes.clone()).unwrap()
+    }
+
     fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
@@ -117,6 +124,7 @@ fn settings() -> Settings {
         support: vec![support],
         unseen_delay: Duration::from_secs(120),
         state_mail_settle: Duration::from_secs(10),
+        broadcasts: crate::desk::broadcasts::BroadcastSettings::default(),
         identity: IdentitySettings::default(),
         disk_reserve_bytes: 0,
         tickets: TicketRules::default(),
@@ -175,6 +183,14 @@ impl House {
     async fn get_as(&self, version: &str, path: &str) -> Reply {
         self.send(self.request(Method::GET, path).header("Intercom-Version", version).body(Body::empty()).unwrap())
             .await
+    }
+
+    /// A request as a browser makes it, without a token: status and text.
+    async fn plain(&self, method: &str, path: &str, form: &str) -> (u16, String) {
+        let request = Request::builder().method(method).uri(path);
+        let request = request.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+        let reply = self.send(request.body(Body::from(form.to_owned())).unwrap()).await;
+        (reply.status.as_u16(), String::from_utf8(reply.bytes).unwrap())
     }
 
     async fn delete(&self, path: &str) -> Reply {

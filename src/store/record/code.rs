@@ -8,12 +8,16 @@ use crate::domain::agent::Scope;
 use crate::domain::attribute::DataType;
 use crate::domain::broadcast::BroadcastState;
 use crate::domain::broadcast::EmailPolicy;
+use crate::domain::broadcast::Only;
+use crate::domain::broadcast::PauseCause;
+use crate::domain::broadcast::Phase;
 use crate::domain::channel_kind::ChannelKind;
 use crate::domain::contact::ContactRole;
 use crate::domain::delivery::SkipReason;
 use crate::domain::delivery::Stage;
 use crate::domain::delivery_class::DeliveryClass;
 use crate::domain::event::BroadcastStep;
+use crate::domain::ledger::FailReason;
 use crate::domain::link::LinkKind;
 use crate::domain::part::AddressField;
 use crate::domain::part::Cause;
@@ -71,20 +75,29 @@ codes! {
         WriteTags = 9, DeleteConversations = 10
     }
     DataType { String = 0, List = 1, Integer = 2, Decimal = 3, Boolean = 4, Datetime = 5, Files = 6 }
-    BroadcastState { Running = 0, Finished = 1 }
+    BroadcastState { Running = 0, Finished = 1, Draft = 2, Scheduled = 3, Paused = 4, Cancelled = 5 }
+    Only { All = 0, OpenThreads = 1, Tickets = 2, Conversations = 3 }
+    Phase { Gathering = 0, Posting = 1, Mailing = 2 }
+    PauseCause { Agent = 0, RelayRefuses = 1, RelayDown = 2 }
+    FailReason {
+        RelayRefused = 0, Bounced = 1, InvalidAddress = 2, TooLarge = 3, Render = 4, RetriesExhausted = 5
+    }
     EmailPolicy { WhenUnseen = 0, Always = 1, Never = 2 }
     ChannelKind { Messenger = 0, Email = 1, Api = 2 }
     ContactRole { User = 0, Lead = 1, Visitor = 2 }
     SkipReason {
         SeenInMessenger = 0, NoAddress = 1, DuplicateContact = 2, DuplicateAddress = 3, Unsubscribed = 4,
         Suppressed = 5, Blocked = 6, Removed = 7, Cancelled = 8, StateWentBack = 9, Redacted = 10, PolicyNever = 11,
-        RateLimited = 12
+        RateLimited = 12, Stopped = 13, Unlinked = 14, Merged = 15, Erased = 16, Filtered = 17, Excluded = 18,
+        RequiredToClose = 19, NoSession = 20
     }
     Stage { BeforeDot = 0, AfterDot = 1, Answered = 2 }
     DeliveryClass {
         Human = 0, AutoReply = 1, DsnFailed = 2, DsnDelayed = 3, DsnOther = 4, Complaint = 5, List = 6, Spam = 7, Own = 8
     }
-    BroadcastStep { Started = 0, Finished = 1 }
+    BroadcastStep {
+        Started = 0, Finished = 1, Scheduled = 2, Paused = 3, Resumed = 4, Cancelled = 5, Extended = 6, Redacted = 7
+    }
     LinkKind { BackOffice = 0, Tracker = 1, BackOfficeTracker = 2 }
     AddressField { From = 0, To = 1, Cc = 2, ReplyTo = 3 }
     Cause { CustomerReply = 0, LinkedTicket = 1, Broadcast = 2, SnoozeEnded = 3, Merge = 4, Propagation = 5, Deletion = 6 }

@@ -53,6 +53,7 @@ enum StoredDeliveryKind {
     TicketStateChanged { part: u64 },
     Broadcast { broadcast: u64, part: u64 },
     FormSent { part: u64 },
+    BroadcastTest { broadcast: u64 },
 }
 
 impl From<&DeliveryKind> for StoredDeliveryKind {
@@ -63,6 +64,7 @@ impl From<&DeliveryKind> for StoredDeliveryKind {
             DeliveryKind::FormSent { part } => Self::FormSent { part: part.0 },
             DeliveryKind::TicketStateChanged { part } => Self::TicketStateChanged { part: part.0 },
             DeliveryKind::Broadcast { broadcast, part } => Self::Broadcast { broadcast: broadcast.0, part: part.0 },
+            DeliveryKind::BroadcastTest { broadcast } => Self::BroadcastTest { broadcast: broadcast.0 },
         }
     }
 }
@@ -76,6 +78,9 @@ impl From<StoredDeliveryKind> for DeliveryKind {
             StoredDeliveryKind::TicketStateChanged { part } => Self::TicketStateChanged { part: PartId(part) },
             StoredDeliveryKind::Broadcast { broadcast, part } => {
                 Self::Broadcast { broadcast: BroadcastId(broadcast), part: PartId(part) }
+            }
+            StoredDeliveryKind::BroadcastTest { broadcast } => {
+                Self::BroadcastTest { broadcast: BroadcastId(broadcast) }
             }
         }
     }
@@ -120,8 +125,13 @@ impl StoredDeliveryState {
 
 impl Record for Delivery {
     const TABLE: Table = tables::DELIVERIES;
-    const INDEXES: &'static [Table] =
-        &[tables::DUE, tables::ATTENTION, tables::DELIVERIES_BY_THREAD, tables::DELIVERIES_BY_MESSAGE_ID];
+    const INDEXES: &'static [Table] = &[
+        tables::DUE,
+        tables::BROADCAST_DUE,
+        tables::ATTENTION,
+        tables::DELIVERIES_BY_THREAD,
+        tables::DELIVERIES_BY_MESSAGE_ID,
+    ];
     type Stored = StoredDelivery;
 
     fn key(&self) -> Vec<u8> {
@@ -134,7 +144,10 @@ impl Record for Delivery {
             (tables::DELIVERIES_BY_THREAD, key::two(self.thread.0, id)),
             (tables::DELIVERIES_BY_MESSAGE_ID, key::joined(&[&key::hash16(&self.message_id), &self.key()])),
         ];
-        rows.extend(self.wakes_at().map(|at| (tables::DUE, key::two(at.0, id))));
+        rows.extend(self.wakes_at().map(|at| match self.kind.lane() {
+            Some(broadcast) => (tables::BROADCAST_DUE, key::joined(&[&key::one(broadcast.0), &key::two(at.0, id)])),
+            None => (tables::DUE, key::two(at.0, id)),
+        }));
         if self.needs_attention() {
             rows.push((tables::ATTENTION, key::one(id)));
         }

@@ -4,6 +4,7 @@ use crate::domain::event::BroadcastStep;
 use crate::domain::event::Event;
 use crate::domain::event::EventKind;
 use crate::domain::event::LogEntry;
+use crate::domain::id::AgentId;
 use crate::domain::id::BroadcastId;
 use crate::domain::id::ContactId;
 use crate::domain::id::DeliveryId;
@@ -60,7 +61,7 @@ enum StoredEventKind {
     Unlinked { other: u64 },
     ContactUpdated(u64),
     Seen { contact: u64, up_to_seq: u64 },
-    Broadcast { broadcast: u64, step: u8 },
+    Broadcast { broadcast: u64, step: u8, by: Option<u64>, threads: u64, mails: u64 },
     DeliverySettled(u64),
     Quarantined(u64),
     FormRequested { part: u64, part_seq: u64 },
@@ -89,7 +90,13 @@ impl From<&EventKind> for StoredEventKind {
             EventKind::Unlinked { other } => Self::Unlinked { other: other.0 },
             EventKind::ContactUpdated(contact) => Self::ContactUpdated(contact.0),
             EventKind::Seen { contact, up_to_seq } => Self::Seen { contact: contact.0, up_to_seq: *up_to_seq },
-            EventKind::Broadcast { broadcast, step } => Self::Broadcast { broadcast: broadcast.0, step: step.code() },
+            EventKind::Broadcast { broadcast, step, by, threads, mails } => Self::Broadcast {
+                broadcast: broadcast.0,
+                step: step.code(),
+                by: by.map(|id| id.0),
+                threads: *threads,
+                mails: *mails,
+            },
             EventKind::DeliverySettled(delivery) => Self::DeliverySettled(delivery.0),
             EventKind::Quarantined(intake) => Self::Quarantined(intake.0),
             EventKind::FormRequested { part, part_seq } => Self::FormRequested { part: part.0, part_seq: *part_seq },
@@ -124,9 +131,13 @@ impl StoredEventKind {
             Self::Unlinked { other } => EventKind::Unlinked { other: ThreadId(other) },
             Self::ContactUpdated(contact) => EventKind::ContactUpdated(ContactId(contact)),
             Self::Seen { contact, up_to_seq } => EventKind::Seen { contact: ContactId(contact), up_to_seq },
-            Self::Broadcast { broadcast, step } => {
-                EventKind::Broadcast { broadcast: BroadcastId(broadcast), step: BroadcastStep::of(step)? }
-            }
+            Self::Broadcast { broadcast, step, by, threads, mails } => EventKind::Broadcast {
+                broadcast: BroadcastId(broadcast),
+                step: BroadcastStep::of(step)?,
+                by: by.map(AgentId),
+                threads,
+                mails,
+            },
             Self::DeliverySettled(delivery) => EventKind::DeliverySettled(DeliveryId(delivery)),
             Self::Quarantined(intake) => EventKind::Quarantined(IntakeId(intake)),
             Self::FormRequested { part, part_seq } => EventKind::FormRequested { part: PartId(part), part_seq },

@@ -2,6 +2,7 @@
 
 use crate::domain::attachment::BlobHash;
 use crate::domain::delivery_class::DeliveryClass;
+use crate::domain::id::ContactId;
 use crate::domain::id::IntakeId;
 use crate::domain::id::Millis;
 use crate::domain::id::PartId;
@@ -44,6 +45,7 @@ enum StoredIntakeResult {
     Duplicate { of: u64, thread: u64 },
     Own,
     Quarantined { error: String },
+    Unsubscribed { contact: u64, tracker: u64 },
 }
 
 impl From<&IntakeResult> for StoredIntakeResult {
@@ -55,6 +57,9 @@ impl From<&IntakeResult> for StoredIntakeResult {
             IntakeResult::Duplicate { of, thread } => Self::Duplicate { of: of.0, thread: thread.0 },
             IntakeResult::Own => Self::Own,
             IntakeResult::Quarantined { error } => Self::Quarantined { error: error.clone() },
+            IntakeResult::Unsubscribed { contact, tracker } => {
+                Self::Unsubscribed { contact: contact.0, tracker: tracker.0 }
+            }
         }
     }
 }
@@ -68,6 +73,9 @@ impl StoredIntakeResult {
             Self::Duplicate { of, thread } => IntakeResult::Duplicate { of: IntakeId(of), thread: ThreadId(thread) },
             Self::Own => IntakeResult::Own,
             Self::Quarantined { error } => IntakeResult::Quarantined { error },
+            Self::Unsubscribed { contact, tracker } => {
+                IntakeResult::Unsubscribed { contact: ContactId(contact), tracker: ThreadId(tracker) }
+            }
         })
     }
 }

@@ -18,6 +18,7 @@ pub(crate) mod delivery;
 pub(crate) mod email_facts;
 pub(crate) mod event;
 pub(crate) mod intake;
+pub(crate) mod ledger;
 pub(crate) mod link;
 pub(crate) mod part;
 pub(crate) mod part_kind;

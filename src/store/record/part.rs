@@ -87,7 +87,7 @@ impl From<StoredAuthor> for Author {
 }
 
 #[derive(Serialize, Deserialize)]
-struct StoredAttachment {
+pub(crate) struct StoredAttachment {
     id: u64,
     name: String,
     content_type: String,

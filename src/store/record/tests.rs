@@ -5,6 +5,8 @@ use crate::domain::agent::Token;
 use crate::domain::attribute::Value;
 use crate::domain::broadcast::Broadcast;
 use crate::domain::broadcast::BroadcastState;
+use crate::domain::broadcast::LedgerKey;
+use crate::domain::broadcast::Sweep;
 use crate::domain::contact::Contact;
 use crate::domain::delivery::Delivery;
 use crate::domain::event::LogEntry;
@@ -14,6 +16,7 @@ use crate::domain::id::Millis;
 use crate::domain::id::ThreadId;
 use crate::domain::intake::IntakeRow;
 use crate::domain::link::Link;
+use crate::domain::mail_lane::MailLane;
 use crate::domain::part::Author;
 use crate::domain::part::Part;
 use crate::domain::state::TicketState;
@@ -25,10 +28,10 @@ use crate::domain::webhook::Webhook;
 use crate::store::error::Error;
 use crate::store::key;
 use crate::store::record::Record;
-use crate::store::record::broadcast::LedgerRow;
 use crate::store::record::client_id::Posted;
 use crate::store::record::cursor::NamedCursor;
 use crate::store::record::event::Logged;
+use crate::store::record::ledger::LedgerRow;
 use crate::store::record::request::Answered;
 use crate::store::sample;
 use proptest::prelude::*;
@@ -84,7 +87,14 @@ fn every_noun_and_variant_comes_back_as_it_was_written() {
     check(&sample::propagation(72, Some(Millis(1))));
     check(&sample::token());
     check(&sample::ticket_type());
-    check(&sample::broadcast(sample::BROADCAST, BroadcastState::Running));
+    for state in [BroadcastState::Running, BroadcastState::Scheduled, BroadcastState::Cancelled] {
+        check(&sample::broadcast(sample::BROADCAST, state));
+    }
+    for sweep in [Sweep::Cancel(None), Sweep::Redact(Some(LedgerKey::Messenger(sample::ANA)))] {
+        let swept = sample::broadcast(sample::BROADCAST, BroadcastState::Draft);
+        check(&Broadcast { sweep: Some(sweep), redacted_at: Some(Millis(1)), ..swept });
+    }
+    check(&MailLane { broadcast: sample::BROADCAST, spent_until_us: u64::MAX, refused_bits: u128::MAX });
     check(&NamedCursor { mailbox: "support".to_owned(), cursor: sample::cursor() });
     let row = |(key, entry)| LedgerRow { broadcast: sample::BROADCAST, key, entry };
     check_all(&sample::ledger().into_iter().map(row).collect::<Vec<_>>());
@@ -124,9 +134,9 @@ fn released_forms_keep_their_bytes() {
         ("contacts", digest(&sample::contacts()), "e5b2c5dc"),
         ("threads", digest(&sample::all_threads()), "6d444229"),
         ("parts", digest(&sample::parts()), "55a4a046"),
-        ("events", digest(&logged()), "e0e89cff"),
+        ("events", digest(&logged()), "caa5f425"),
         ("deliveries", digest(&sample::deliveries()), "c4cc29a4"),
-        ("intake", digest(&sample::intake_rows()), "2e0e02b6"),
+        ("intake", digest(&sample::intake_rows()), "554aff39"),
         ("links", digest(&sample::links()), "ec017f97"),
         ("uploads", digest(&sample::uploads()), "f22680a0"),
         ("states", digest(&sample::states()), "cdb8002f"),
@@ -136,7 +146,7 @@ fn released_forms_keep_their_bytes() {
         ("requests", digest(&[sample::answered()]), "ad0848de"),
         ("webhooks", digest(&sample::webhooks()), "434f3e28"),
         ("notifications", digest(&sample::notifications()), "a571078c"),
-        ("broadcasts", digest(&[broadcast]), "5c7b537e"),
+        ("broadcasts", digest(&[broadcast]), "ed15b5b6"),
         ("tags", digest(&[sample::tag()]), "876aa6f2"),
         ("teams", digest(&[sample::team()]), "c77c3b08"),
         ("propagations", digest(&[sample::propagation(71, None)]), "9e83eea2"),
@@ -199,6 +209,7 @@ proptest! {
         drop(IntakeRow::decode(&key, &bytes));
         drop(Logged::decode(&key, &bytes));
         drop(LedgerRow::decode(&key, &bytes));
+        drop(MailLane::decode(&key, &bytes));
         drop(NamedCursor::decode(&key, &bytes));
         drop(Posted::decode(&key, &bytes));
         drop(Answered::decode(&key, &bytes));

@@ -1,22 +1,16 @@
-//! The log, the outbox, broadcasts and their ledgers.
+//! The log and the outbox.
 
-use crate::domain::broadcast::Broadcast;
-use crate::domain::broadcast::LedgerEntry;
-use crate::domain::broadcast::LedgerKey;
 use crate::domain::delivery::Delivery;
 use crate::domain::delivery::DeliveryKind;
 use crate::domain::delivery::DeliveryState;
 use crate::domain::event::Event;
 use crate::domain::event::EventKind;
 use crate::domain::id::DeliveryId;
-use crate::domain::id::ThreadId;
 use crate::store::engine::Table;
 use crate::store::error::Result;
 use crate::store::events;
 use crate::store::key;
 use crate::store::outbox;
-use crate::store::parts;
-use crate::store::record::broadcast::LedgerRow;
 use crate::store::record::event::Logged;
 use crate::store::tables;
 use crate::store::verify::Check;
@@ -127,6 +121,7 @@ impl Check<'_> {
                 self.names_id(from, tables::BROADCASTS, broadcast.0)?;
                 self.names_id(from, tables::PART_BY_ID, part.0)
             }
+            DeliveryKind::BroadcastTest { broadcast } => self.names_id(from, tables::BROADCASTS, broadcast.0),
         }
     }
 
@@ -139,57 +134,6 @@ impl Check<'_> {
         });
         if !fits {
             self.fault(table, row, &format!("delivery {id} takes nothing more there"));
-        }
-        Ok(())
-    }
-
-    pub(super) fn broadcasts(&mut self) -> Result<()> {
-        self.records::<Broadcast>(|check, key, broadcast| {
-            check.names_id((tables::BROADCASTS, key), tables::THREADS, broadcast.tracker.0)
-        })?;
-        self.records::<LedgerRow>(|check, key, row| check.ledger_row(key, row))?;
-        self.each(tables::LEDGER_EMAILS, |check, row, value| {
-            let from = (tables::LEDGER_EMAILS, row);
-            check.names_id(from, tables::BROADCASTS, key::number_at(row, 0).unwrap_or(0))?;
-            check.value_names(from, value, tables::CONTACTS)
-        })
-    }
-
-    fn ledger_row(&mut self, key: &[u8], row: &LedgerRow) -> Result<()> {
-        let from = (tables::LEDGER, key);
-        self.names_id(from, tables::BROADCASTS, row.broadcast.0)?;
-        match row.key {
-            LedgerKey::Thread(thread) => self.names_id(from, tables::THREADS, thread.0)?,
-            LedgerKey::Email(contact) => self.names_id(from, tables::CONTACTS, contact.0)?,
-        }
-        match &row.entry {
-            LedgerEntry::Posted { part } => {
-                if let LedgerKey::Thread(thread) = row.key
-                    && self.is_deleted(thread)?
-                {
-                    return Ok(());
-                }
-                let part = parts::by_id(self.tx, *part);
-                let carries = self.sound(part)?.is_some_and(|part| part.broadcast == Some(row.broadcast));
-                if !carries {
-                    self.fault(tables::LEDGER, key, "names no part that carries the broadcast");
-                }
-                Ok(())
-            }
-            LedgerEntry::Owed { delivery, thread } => self.owed(key, row, *delivery, *thread),
-            LedgerEntry::Skipped { thread, .. } => self.names_id(from, tables::THREADS, thread.0),
-        }
-    }
-
-    fn owed(&mut self, key: &[u8], row: &LedgerRow, delivery: DeliveryId, thread: ThreadId) -> Result<()> {
-        let owed = outbox::get(self.tx, delivery);
-        let fits = self.sound(owed)?.is_some_and(|owed| {
-            let of_broadcast =
-                matches!(owed.kind, DeliveryKind::Broadcast { broadcast, .. } if broadcast == row.broadcast);
-            of_broadcast && owed.thread == thread
-        });
-        if !fits {
-            self.fault(tables::LEDGER, key, &format!("delivery {delivery} is not the one it owed"));
         }
         Ok(())
     }

@@ -68,6 +68,10 @@ impl Check<'_> {
                 self.names_id(from, tables::INTAKE, of.0)?;
                 self.names_id(from, tables::THREADS, thread.0)
             }
+            IntakeResult::Unsubscribed { contact, tracker } => {
+                self.names_id(from, tables::CONTACTS, contact.0)?;
+                self.names_id(from, tables::THREADS, tracker.0)
+            }
             IntakeResult::Own | IntakeResult::Quarantined { .. } => Ok(()),
         }
     }

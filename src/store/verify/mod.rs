@@ -5,6 +5,7 @@
 //!
 //! **Invariant:** a fault is a sentence that names table and key; damage is reported, never repaired and never a panic.
 
+mod broadcasts;
 mod log;
 mod mail;
 mod threads;

@@ -5,13 +5,14 @@ use crate::domain::agent::Agent;
 use crate::domain::agent::Token;
 use crate::domain::attachment::BlobHash;
 use crate::domain::broadcast::Broadcast;
-use crate::domain::broadcast::LedgerEntry;
 use crate::domain::broadcast::LedgerKey;
 use crate::domain::contact::Contact;
 use crate::domain::delivery::Delivery;
 use crate::domain::id::DeliveryId;
 use crate::domain::id::EventSeq;
 use crate::domain::intake::IntakeRow;
+use crate::domain::ledger::LedgerEntry;
+use crate::domain::ledger::LedgerState;
 use crate::domain::link::Link;
 use crate::domain::mailbox_cursor::MailboxCursor;
 use crate::domain::part::Part;
@@ -23,17 +24,18 @@ use crate::domain::webhook::Notification;
 use crate::store::Store;
 use crate::store::blob_refs;
 use crate::store::blobs::Blobs;
-use crate::store::broadcasts;
 use crate::store::cursors;
 use crate::store::engine::Table;
 use crate::store::engine::WriteTx;
 use crate::store::error::Result;
 use crate::store::events;
 use crate::store::key;
+use crate::store::ledger;
 use crate::store::migrate;
 use crate::store::record::Record;
 use crate::store::record::client_id::Posted;
 use crate::store::record::event::Logged;
+use crate::store::record::ledger::LedgerRow;
 use crate::store::requests::Answered;
 use crate::store::sample;
 use crate::store::tables;
@@ -68,6 +70,7 @@ fn index_tables() -> Vec<Table> {
         Logged::INDEXES,
         Delivery::INDEXES,
         Broadcast::INDEXES,
+        LedgerRow::INDEXES,
         Posted::INDEXES,
         Upload::INDEXES,
         Answered::INDEXES,
@@ -147,6 +150,8 @@ fn every_record_that_cannot_be_read_is_named() {
         tables::LEDGER_EMAILS,
         tables::REDACTIONS,
         tables::PURGES,
+        tables::LEDGER_COUNTS,
+        tables::BROADCAST_STOPS,
     ];
     let indexes = index_tables();
     let records = tables::ALL
@@ -185,6 +190,11 @@ fn write(table: Table, row: Vec<u8>, value: Vec<u8>) -> impl Fn(&mut dyn WriteTx
     move |tx| tx.put(table, &row, &value)
 }
 
+/// Key of the first row of a table of the sample.
+fn tables_row(table: Table) -> Vec<u8> {
+    sample::store().view(|tx| tx.scan(table, &[], key::END, 1)).unwrap().remove(0).0
+}
+
 #[test]
 fn what_names_something_that_is_gone_is_named() {
     let gone = [
@@ -206,6 +216,7 @@ fn what_names_something_that_is_gone_is_named() {
         (tables::DELIVERIES, tables::EVENTS),
         (tables::BROADCASTS, tables::LEDGER),
         (tables::BROADCASTS, tables::LEDGER_EMAILS),
+        (tables::BROADCASTS, tables::BROADCAST_LANES),
         (tables::INTAKE, tables::INTAKE_UNIQUE),
         (tables::AGENTS, tables::WEBHOOKS),
         (tables::WEBHOOKS, tables::NOTIFICATIONS),
@@ -231,8 +242,32 @@ fn gaps_and_wrong_rows_are_named() {
             faults_after(move |tx| tx.delete(tables::PARTS, &posted))
         }),
         ("a ledger row owes a mail of another kind", tables::LEDGER, {
-            let owed = LedgerEntry::Owed { delivery: DeliveryId(sample::FIRST_DELIVERY), thread: sample::CONVERSATION };
-            faults_after(move |tx| broadcasts::put_ledger(tx, sample::BROADCAST, LedgerKey::Email(sample::ANA), &owed))
+            let mut owed = sample::ledger().remove(1).1;
+            owed.delivery = Some(DeliveryId(sample::FIRST_DELIVERY));
+            faults_after(move |tx| ledger::put(tx, sample::BROADCAST, LedgerKey::Email(sample::ANA), &owed))
+        }),
+        ("a ledger row says another state than its mail", tables::LEDGER, {
+            let mut owed = sample::ledger().remove(1).1;
+            owed.state = LedgerState::Queued;
+            faults_after(move |tx| ledger::put(tx, sample::BROADCAST, LedgerKey::Email(sample::ANA), &owed))
+        }),
+        ("a thread is told without a part", tables::LEDGER, {
+            let told = LedgerEntry { part: None, ..sample::ledger().remove(0).1 };
+            let of = LedgerKey::Thread(sample::CONVERSATION);
+            faults_after(move |tx| ledger::put(tx, sample::BROADCAST, of, &told))
+        }),
+        ("ledger rows miscounted", tables::LEDGER_COUNTS, {
+            let row = tables_row(tables::LEDGER_COUNTS);
+            faults_after(write(tables::LEDGER_COUNTS, row, key::one(7)))
+        }),
+        ("ledger rows not counted", tables::LEDGER_COUNTS, faults_after(cut(tables::LEDGER_COUNTS, false))),
+        ("a broadcast's mail among one-to-one mail", tables::DUE, {
+            let row = key::two(1, sample::WAITING_IN_LANE.0);
+            faults_after(write(tables::DUE, row, key::one(sample::WAITING_IN_LANE.0)))
+        }),
+        ("a stop at no time", tables::BROADCAST_STOPS, {
+            let row = key::two(sample::TRACKER.0, sample::ANA.0);
+            faults_after(write(tables::BROADCAST_STOPS, row, b"x".to_vec()))
         }),
         ("a mailbox's ranges touch", tables::CURSORS, {
             let touching = MailboxCursor { uid_validity: 1, done: vec![(1, 3), (4, 5)] };

@@ -172,7 +172,7 @@ impl Book {
                 return broken("after its end");
             }
             Some(Verdict::Uncertain { .. }) if !delivery.uncertain_retried => return broken("without its doubt"),
-            Some(Verdict::Uncertain { .. } | Verdict::Deferred { .. }) | None => {}
+            Some(Verdict::Uncertain { .. } | Verdict::Deferred { .. } | Verdict::Held) | None => {}
         }
         if handed.past_dot && !delivery.uncertain_retried {
             return broken("though it was past the dot");

@@ -47,7 +47,7 @@ impl DeskWorkload {
         match &verdict {
             Verdict::Deferred { .. } => handed.past_dot = false,
             Verdict::Delivered { .. } | Verdict::Uncertain { .. } => handed.taken += 1,
-            Verdict::Failed { .. } | Verdict::Skipped(_) => {}
+            Verdict::Failed { .. } | Verdict::Skipped(_) | Verdict::Held => {}
         }
         let most = if handed.is_broadcast { 1 } else { 2 };
         if handed.taken > most {
@@ -68,6 +68,7 @@ impl DeskWorkload {
             Verdict::Failed { .. } => "mail failed",
             Verdict::Uncertain { .. } => "mail in doubt",
             Verdict::Skipped(_) => "mail skipped",
+            Verdict::Held => "mail held",
         });
         self.book.hand(delivery).settled = Some(verdict);
         Ok(())

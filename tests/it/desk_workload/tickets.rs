@@ -10,8 +10,8 @@ use crate::workload::Stop;
 use deskgate::desk::broadcasts::NewBroadcast;
 use deskgate::desk::tickets::Conversion;
 use deskgate::desk::tickets::TicketChange;
-use deskgate::domain::broadcast::BroadcastState;
 use deskgate::domain::broadcast::EmailPolicy;
+use deskgate::domain::broadcast::Options;
 use deskgate::domain::id::ThreadId;
 
 impl DeskWorkload {
@@ -85,8 +85,8 @@ impl DeskWorkload {
     /// The Tracker's broadcast, unless one is running.
     pub(super) async fn start_broadcast(&mut self, life: &Life) -> Result<(), Stop> {
         let (desk, agent) = (&life.desk, &self.image.agent);
-        let earlier = desk.broadcasts_of(agent, self.image.tracker).map_err(stop)?;
-        if earlier.iter().any(|view| view.broadcast.state == BroadcastState::Running) {
+        let earlier = desk.broadcasts_of(agent, self.image.tracker, None, 100).map_err(stop)?;
+        if earlier.iter().any(|view| view.broadcast.state.is_under_way() || view.broadcast.starts_at().is_some()) {
             return self.batches(life).await;
         }
         let email = match self.rng.below(3) {
@@ -95,8 +95,10 @@ impl DeskWorkload {
             _ => EmailPolicy::WhenUnseen,
         };
         let body = "News for {{or contact.first_name \"you\"}}: **login** works again.".to_owned();
-        let new = NewBroadcast { subject: "Login works again".to_owned(), body, email };
-        let started = desk.start_broadcast(agent, self.image.tracker, new).await.map_err(stop)?;
+        let options = Options { email, ..Options::default() };
+        let subject = "Login works again".to_owned();
+        let new = NewBroadcast { subject, body, options, ..NewBroadcast::default() };
+        let started = desk.start_broadcast(agent, self.image.tracker, new, None).await.map_err(stop)?;
         self.book.broadcasts.push(started.id);
         self.book.done("broadcast");
         Ok(())

@@ -52,10 +52,11 @@ impl Found {
         }
         if !claims.told.id.is_empty() {
             let path = format!("/api/broadcasts/{}/ledger?per_page=150", claims.told.id);
-            let (threads, mails): (Vec<_>, Vec<_>) =
+            let (threads, contacts): (Vec<_>, Vec<_>) =
                 pages(gateway, &path, "data").into_iter().partition(|row| row["kind"] == "thread");
+            let mails = contacts.iter().filter(|row| row["channel"] == "email");
             found.ledger = threads.iter().map(|row| (text(&row["thread_id"]), text(&row["state"]))).collect();
-            found.owed = mails.iter().map(|row| (text(&row["message_id"]), text(&row["state"]))).collect();
+            found.owed = mails.map(|row| (text(&row["message_id"]), text(&row["state"]))).collect();
         }
         found
     }

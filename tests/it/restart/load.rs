@@ -276,7 +276,7 @@ fn change_state(field: &Field, desk: &Desk, claims: &mut Claims) {
 /// Where the answer does not come, the list tells whether it began.
 fn start_broadcast(field: &Field, tracker: &str) -> String {
     let path = format!("/api/tickets/{tracker}/broadcasts");
-    let new = json!({"subject": "All is well again", "body": "It works **again**.", "email": "always"});
+    let new = json!({"subject": "All is well again", "body": "It works **again**.", "email": "always", "send": true});
     let mut patience = Patience::default();
     loop {
         let begun = match field.ask("POST", &path, Some(&new)) {

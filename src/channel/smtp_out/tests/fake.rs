@@ -139,6 +139,33 @@ impl FakeOutbox {
     }
 }
 
+impl FakeOutbox {
+    fn next_wake(&self, broadcasts: bool) -> Option<Millis> {
+        let world = self.world();
+        let of_lane = world.deliveries.values().filter(|delivery| delivery.kind.lane().is_some() == broadcasts);
+        of_lane.filter_map(Delivery::wakes_at).min()
+    }
+
+    fn lease(&self, limit: usize, lease: Duration, broadcasts: bool) -> Result<Vec<Delivery>> {
+        self.write()?;
+        let now = self.clock.now();
+        let mut leased = Vec::new();
+        let mut world = self.world();
+        world.leases += 1;
+        let due = world.deliveries.values_mut().filter(|delivery| {
+            delivery.kind.lane().is_some() == broadcasts && delivery.wakes_at().is_some_and(|at| at <= now)
+        });
+        for delivery in due.take(limit) {
+            assert!(!delivery.past_dot, "leased again past the dot");
+            delivery.leased_until = Some(now.plus(lease));
+            leased.push(delivery.clone());
+        }
+        drop(world);
+        self.commit();
+        Ok(leased)
+    }
+}
+
 impl Outbox for FakeOutbox {
     fn now(&self) -> Millis {
         self.clock.now()
@@ -149,7 +176,7 @@ impl Outbox for FakeOutbox {
     }
 
     fn next_due(&self) -> Result<Option<Millis>> {
-        Ok(self.world().deliveries.values().filter_map(Delivery::wakes_at).min())
+        Ok(self.next_wake(false))
     }
 
     async fn end_leases(&self) -> Result<usize> {
@@ -166,21 +193,19 @@ impl Outbox for FakeOutbox {
     }
 
     async fn lease_due(&self, limit: usize, lease: Duration) -> Result<Vec<Delivery>> {
-        self.write()?;
-        let now = self.now();
-        let mut leased = Vec::new();
-        let mut world = self.world();
-        world.leases += 1;
-        let due = world.deliveries.values_mut().filter(|delivery| delivery.wakes_at().is_some_and(|at| at <= now));
-        for delivery in due.take(limit) {
-            assert!(!delivery.past_dot, "leased again past the dot");
-            delivery.leased_until = Some(now.plus(lease));
-            leased.push(delivery.clone());
-        }
-        drop(world);
-        leased.sort_by_key(|delivery| matches!(delivery.kind, DeliveryKind::Broadcast { .. }));
-        self.commit();
-        Ok(leased)
+        self.lease(limit, lease, false)
+    }
+
+    fn next_broadcast_due(&self) -> Result<Option<Millis>> {
+        Ok(self.next_wake(true))
+    }
+
+    async fn lease_broadcasts(&self, limit: usize, lease: Duration) -> Result<Vec<Delivery>> {
+        self.lease(limit, lease, true)
+    }
+
+    async fn relay_is_down(&self, _since: Millis) -> Result<()> {
+        Ok(())
     }
 
     fn prepare(&self, delivery: &Delivery) -> Result<Prepared> {
@@ -220,6 +245,7 @@ impl Outbox for FakeOutbox {
             Verdict::Failed { reason } => DeliveryState::Failed(reason),
             Verdict::Uncertain { .. } => DeliveryState::Uncertain,
             Verdict::Skipped(reason) => DeliveryState::Skipped(reason),
+            Verdict::Held => DeliveryState::Queued,
             Verdict::Deferred { .. } => {
                 delivery.due_at = now.plus(retry_after);
                 DeliveryState::Deferred

@@ -46,6 +46,7 @@ fn word(verdict: &Verdict) -> (&'static str, &str) {
         Verdict::Failed { reason } => ("failed", reason),
         Verdict::Uncertain { reason } => ("uncertain", reason),
         Verdict::Skipped(_) => ("skipped", ""),
+        Verdict::Held => ("held", ""),
     }
 }
 

@@ -14,7 +14,9 @@ use serde_json::json;
 pub(crate) fn delivery(delivery: &Delivery) -> Value {
     let parts = parts_of(&delivery.kind);
     let broadcast_id = match &delivery.kind {
-        DeliveryKind::Broadcast { broadcast, .. } => Some(broadcast.to_string()),
+        DeliveryKind::Broadcast { broadcast, .. } | DeliveryKind::BroadcastTest { broadcast } => {
+            Some(broadcast.to_string())
+        }
         DeliveryKind::Reply { .. }
         | DeliveryKind::TicketSubmitted
         | DeliveryKind::TicketStateChanged { .. }
@@ -98,7 +100,8 @@ fn carries(delivery: &Delivery, part: &Part) -> bool {
         kind @ (DeliveryKind::Reply { .. }
         | DeliveryKind::TicketStateChanged { .. }
         | DeliveryKind::FormSent { .. }
-        | DeliveryKind::Broadcast { .. }) => parts_of(kind).contains(&part.id),
+        | DeliveryKind::Broadcast { .. }
+        | DeliveryKind::BroadcastTest { .. }) => parts_of(kind).contains(&part.id),
     }
 }
 
@@ -108,7 +111,7 @@ fn parts_of(kind: &DeliveryKind) -> Vec<PartId> {
         DeliveryKind::TicketStateChanged { part }
         | DeliveryKind::FormSent { part }
         | DeliveryKind::Broadcast { part, .. } => vec![*part],
-        DeliveryKind::TicketSubmitted => Vec::new(),
+        DeliveryKind::TicketSubmitted | DeliveryKind::BroadcastTest { .. } => Vec::new(),
     }
 }
 
@@ -117,5 +120,17 @@ pub(crate) fn row_id(key: &LedgerKey) -> String {
     match key {
         LedgerKey::Thread(thread) => format!("thread-{thread}"),
         LedgerKey::Email(contact) => format!("email-{contact}"),
+        LedgerKey::Messenger(contact) => format!("messenger-{contact}"),
+    }
+}
+
+/// The row that an id of [`row_id`] names.
+pub(crate) fn read_row_id(text: &str) -> Option<LedgerKey> {
+    let (kind, id) = text.split_once('-')?;
+    match kind {
+        "thread" => id.parse().ok().map(LedgerKey::Thread),
+        "email" => id.parse().ok().map(LedgerKey::Email),
+        "messenger" => id.parse().ok().map(LedgerKey::Messenger),
+        _ => None,
     }
 }

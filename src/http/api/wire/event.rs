@@ -54,12 +54,19 @@ fn named(kind: &EventKind) -> (&'static str, Value) {
         EventKind::Seen { contact, up_to_seq } => {
             ("conversation.seen", json!({"contact_id": contact.to_string(), "up_to_seq": up_to_seq}))
         }
-        EventKind::Broadcast { broadcast, step } => {
+        EventKind::Broadcast { broadcast, step, by, threads, mails } => {
             let name = match step {
                 BroadcastStep::Started => "broadcast.started",
                 BroadcastStep::Finished => "broadcast.finished",
+                BroadcastStep::Scheduled => "broadcast.scheduled",
+                BroadcastStep::Paused => "broadcast.paused",
+                BroadcastStep::Resumed => "broadcast.resumed",
+                BroadcastStep::Cancelled => "broadcast.cancelled",
+                BroadcastStep::Extended => "broadcast.extended",
+                BroadcastStep::Redacted => "broadcast.redacted",
             };
-            (name, json!({"broadcast_id": broadcast.to_string()}))
+            let by = by.map(|agent| agent.to_string());
+            (name, json!({"broadcast_id": broadcast.to_string(), "by": by, "threads": threads, "mails": mails}))
         }
         EventKind::DeliverySettled(delivery) => ("delivery.settled", json!({"delivery_id": delivery.to_string()})),
         EventKind::Quarantined(intake) => ("intake.quarantined", json!({"intake_id": intake.to_string()})),

@@ -39,6 +39,11 @@ fn result(result: &IntakeResult) -> Value {
             json!({"result": "duplicate", "duplicate_of": of.to_string(), "thread_id": thread.to_string()})
         }
         IntakeResult::Own => json!({"result": "own"}),
+        IntakeResult::Unsubscribed { contact, tracker } => json!({
+            "result": "unsubscribed",
+            "contact_id": contact.to_string(),
+            "ticket_id": tracker.to_string(),
+        }),
         IntakeResult::Quarantined { error } => json!({"result": "quarantined", "error": error}),
     }
 }

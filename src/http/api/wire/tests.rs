@@ -15,8 +15,6 @@ use crate::domain::attribute::DataType;
 use crate::domain::attribute::ListOption;
 use crate::domain::broadcast::Broadcast;
 use crate::domain::broadcast::BroadcastState;
-use crate::domain::broadcast::EmailPolicy;
-use crate::domain::broadcast::LedgerEntry;
 use crate::domain::broadcast::LedgerKey;
 use crate::domain::channel_kind::ChannelKind;
 use crate::domain::contact::Contact;
@@ -36,6 +34,8 @@ use crate::domain::id::DeliveryId;
 use crate::domain::id::StateId;
 use crate::domain::id::ThreadId;
 use crate::domain::id::TicketTypeId;
+use crate::domain::ledger::LedgerEntry;
+use crate::domain::ledger::LedgerState;
 use crate::domain::part::AddressField;
 use crate::domain::part::Author;
 use crate::domain::part::BounceFacts;
@@ -468,41 +468,49 @@ fn obj_14_a_contact_has_every_field_of_the_compatible_shape() {
 #[test]
 fn shp_5_6_7_broadcast_ledger_and_delivery() {
     let running = Broadcast {
-        id: BroadcastId(501),
-        tracker: ThreadId(80_590),
-        author: AgentId(14),
-        author_name: "Bo".to_owned(),
         state: BroadcastState::Running,
         subject: "Fix is live".to_owned(),
         body: "Hello".to_owned(),
-        email: EmailPolicy::WhenUnseen,
-        started_at: AT,
-        finished_at: None,
-        cursor: None,
-        threads_done: 388,
-        threads_total: 400,
+        ..Broadcast::draft(BroadcastId(501), ThreadId(80_590), (AgentId(14), "Bo"), AT)
     };
-    let (threads, email) = (BTreeMap::from([("sent", 388), ("queued", 12)]), BTreeMap::from([("deferred", 1)]));
-    let form = broadcast::broadcast(&BroadcastView { broadcast: running, threads, email });
-    assert_eq!(form["counts"], json!({"threads": {"sent": 388, "queued": 12}, "email": {"deferred": 1}}));
+    let counts = |counts: &[(&str, u64)]| counts.iter().map(|(word, count)| ((*word).to_owned(), *count)).collect();
+    let form = broadcast::broadcast(&BroadcastView {
+        broadcast: running,
+        threads: counts(&[("sent", 388), ("queued", 12)]),
+        email: counts(&[("skipped", 96), ("skipped/unsubscribed", 96)]),
+        messenger: counts(&[("seen", 33)]),
+        replies: 7,
+        stops: 1,
+        late_threads: 0,
+        mails_per_minute: 60,
+        eta_s: Some(25),
+    });
+    let of = |channel: &str, word: &str| form["counts"][channel][word].clone();
+    assert_eq!(
+        (of("threads", "sent"), of("email", "skipped"), of("messenger", "seen")),
+        (json!(388), json!(96), json!(33))
+    );
+    assert_eq!((of("email", "uncertain"), &form["reasons"]["email"]["unsubscribed"]), (json!(0), &json!(96)));
+    assert_eq!((&form["eta_s"], &form["replies"], &form["options"]["after"]), (&json!(25), &json!(7), &json!("none")));
     assert_eq!((&form["id"], &form["tracker_id"], &form["author_id"]), (&json!("501"), &json!("80590"), &json!(14)));
 
-    let row = |key, entry, delivery| broadcast::ledger_row(BroadcastId(501), &LedgerRow { key, entry, delivery });
+    let row = |key, entry, delivery| {
+        broadcast::ledger_row(BroadcastId(501), &LedgerRow { key, entry, delivery, contact: None })
+    };
     let contact = LedgerKey::Email(ContactId(0xa1));
-    let posted = row(LedgerKey::Thread(ThreadId(80_412)), LedgerEntry::Posted { part: PartId(9) }, None);
+    let entry = |state| LedgerEntry::new(state, ThreadId(80_412), AT);
+    let posted = row(LedgerKey::Thread(ThreadId(80_412)), entry(LedgerState::Sent), None);
     assert_eq!(
         (&posted["kind"], &posted["state"], &posted["thread_id"]),
         (&json!("thread"), &json!("sent"), &json!("80412"))
     );
-    let entry = LedgerEntry::Owed { delivery: DeliveryId(77), thread: ThreadId(80_412) };
-    let mailed = row(contact, entry, Some(owed()));
+    let mailed = row(contact, entry(LedgerState::Deferred), Some(owed()));
     assert_eq!(
         (&mailed["kind"], &mailed["state"], &mailed["channel"]),
         (&json!("contact"), &json!("deferred"), &json!("email"))
     );
     assert_eq!(mailed["attempts"], json!([{"at_ms": AT.0, "stage": "answered", "answer": "451 4.7.1 later"}]));
-    let entry = LedgerEntry::Skipped { thread: ThreadId(80_412), reason: SkipReason::DuplicateAddress };
-    let skipped = row(contact, entry, None);
+    let skipped = row(contact, entry(LedgerState::Skipped(SkipReason::DuplicateAddress)), None);
     assert_eq!((&skipped["state"], &skipped["reason"]), (&json!("skipped"), &json!("duplicate_address")));
 
     let mut failed = owed();

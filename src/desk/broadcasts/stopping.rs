@@ -1,0 +1,120 @@
+//! Unsubscribing: from one issue, from all broadcasts, and taking it back (BRC-50 to BRC-53).
+//!
+//! **Invariant:** whoever holds the token may stop and take back for that contact and that issue, and learns nothing else:
+//! a token names no address, no ticket, no text.
+
+use crate::desk::Desk;
+use crate::desk::Inner;
+use crate::desk::Result;
+use crate::desk::draft::missing;
+use crate::domain::event::Event;
+use crate::domain::event::EventKind;
+use crate::domain::id::ContactId;
+use crate::domain::id::Millis;
+use crate::domain::id::ThreadId;
+use crate::mail::message_id::StopClaims;
+use crate::store;
+use crate::store::engine::WriteTx;
+use crate::store::save::Change;
+use crate::store::save::save;
+
+/// What is asked for on the page, or by the mail program's own button.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StopAct {
+    /// No more mail about this issue.
+    StopIssue,
+    /// Mail about this issue again.
+    ResumeIssue,
+    /// No more broadcasts at all.
+    StopAll,
+    /// Broadcasts again.
+    ResumeAll,
+}
+
+/// How it stands for the contact of a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stops {
+    /// No mail about this issue.
+    pub issue: bool,
+    /// No broadcasts at all.
+    pub all: bool,
+}
+
+impl Desk {
+    /// How it stands for the contact of a token; changes nothing.
+    ///
+    /// # Errors
+    /// `NotFound` for a token that is not ours, or whose contact is gone.
+    pub fn stops(&self, token: &str) -> Result<Stops> {
+        let StopClaims { contact, tracker } = self.claims(token)?;
+        Ok(self.inner.store.view(|tx| {
+            let contact = store::contacts::get(tx, contact)?.ok_or_else(|| missing("contact"))?;
+            let issue = store::broadcasts::stopped_at(tx, tracker, contact.id)?.is_some();
+            Ok(Stops { issue, all: contact.unsubscribed_from_emails })
+        })?)
+    }
+
+    /// Stops or takes back, for whoever holds the token. Event `ContactUpdated` when all broadcasts are meant.
+    ///
+    /// # Errors
+    /// As [`Desk::stops`].
+    pub async fn act_on_stops(&self, token: &str, act: StopAct) -> Result<Stops> {
+        let StopClaims { contact, tracker } = self.claims(token)?;
+        let now = self.inner.clock.now();
+        let done = self.inner.store.update(move |tx| {
+            match act {
+                StopAct::StopIssue => stop_issue(tx, tracker, contact, Some(now))?,
+                StopAct::ResumeIssue => stop_issue(tx, tracker, contact, None)?,
+                StopAct::StopAll => stop_all(tx, contact, true, now)?,
+                StopAct::ResumeAll => stop_all(tx, contact, false, now)?,
+            }
+            let contact = store::contacts::get(&*tx, contact)?.ok_or_else(|| missing("contact"))?;
+            let issue = store::broadcasts::stopped_at(&*tx, tracker, contact.id)?.is_some();
+            Ok(Stops { issue, all: contact.unsubscribed_from_emails })
+        });
+        Ok(done.await?)
+    }
+
+    fn claims(&self, token: &str) -> Result<StopClaims> {
+        let claims = self.inner.keys.read_stop_token(token);
+        claims.ok_or_else(|| crate::domain::refusal::Refusal::NotFound { what: "token" }.into())
+    }
+}
+
+impl Inner {
+    /// Where a contact stops mail about an issue: the page, for the mail's text and its header field (BRC-50).
+    pub(crate) fn stop_url(&self, contact: ContactId, tracker: ThreadId) -> String {
+        let token = self.keys.stop_token(StopClaims { contact, tracker });
+        format!("{}/unsubscribe/{token}", self.settings.public_url.trim_end_matches('/'))
+    }
+}
+
+/// Stops mail about an issue for a contact, or takes that back.
+pub(crate) fn stop_issue(
+    tx: &mut dyn WriteTx,
+    tracker: ThreadId,
+    contact: ContactId,
+    at: Option<Millis>,
+) -> store::Result<()> {
+    store::contacts::get(&*tx, contact)?.ok_or_else(|| missing("contact"))?;
+    store::threads::get(&*tx, tracker)?.ok_or_else(|| missing("ticket"))?;
+    store::broadcasts::set_stopped(tx, tracker, contact, at).map(drop)
+}
+
+fn stop_all(tx: &mut dyn WriteTx, contact: ContactId, stopped: bool, now: Millis) -> store::Result<()> {
+    let mut contact = store::contacts::get(&*tx, contact)?.ok_or_else(|| missing("contact"))?;
+    if contact.unsubscribed_from_emails == stopped {
+        return Ok(());
+    }
+    contact.unsubscribed_from_emails = stopped;
+    contact.updated_at = now;
+    let event = Event {
+        kind: EventKind::ContactUpdated(contact.id),
+        thread: None,
+        at: now,
+        thread_state: None,
+        ticket_state: None,
+        cause: None,
+    };
+    save(tx, &Change { contacts: vec![contact], events: vec![event], ..Change::default() }).map(drop)
+}

@@ -1,0 +1,165 @@
+//! `/unsubscribe/{token}`: where the link and the button in a broadcast's mail lead (BRC-50, BRC-51, RFC 8058).
+//!
+//! **Invariant:** GET shows how it stands and changes nothing, whoever follows the link; POST acts at once, without sign-in,
+//! cookie or redirect. The page names no contact, no ticket and no text: who holds a forwarded mail learns nothing here.
+
+use crate::desk;
+use crate::desk::broadcasts::stopping::StopAct;
+use crate::desk::broadcasts::stopping::Stops;
+use crate::http::Api;
+use axum::Router;
+use axum::body::Body;
+use axum::extract::Path;
+use axum::extract::State;
+use axum::http::HeaderName;
+use axum::http::HeaderValue;
+use axum::http::StatusCode;
+use axum::http::header;
+use axum::response::IntoResponse;
+use axum::response::Response;
+use axum::routing::get;
+use http_body_util::BodyExt;
+use http_body_util::Limited;
+
+/// Largest body looked at; what is longer is not ours and stops like any other.
+const BODY_BYTES_MAX: usize = 16 * 1_024;
+/// Nothing from elsewhere, nothing that runs, no frames; the page's own style and its forms.
+const POLICY: &str =
+    "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+const STYLE: &str = "\
+:root{color-scheme:light dark;--ink:#1f2733;--soft:#667080;--ground:#f2f4f7;--card:#fff;--rule:#dfe3e8;--act:#1f5fd0}\
+@media(prefers-color-scheme:dark){:root{--ink:#e8eaed;--soft:#a5adb8;--ground:#14171c;--card:#1f242b;--rule:#333a44;\
+--act:#8ab4f8}}\
+body{margin:0;background:var(--ground);color:var(--ink);font:16px/1.5 system-ui,sans-serif}\
+main{max-width:32rem;margin:10vh auto;padding:2rem;background:var(--card);border:1px solid var(--rule);border-radius:12px}\
+h1{margin:0 0 .5rem;font-size:1.25rem}p{margin:0 0 1rem}.soft{color:var(--soft);font-size:.9rem}\
+section{border-top:1px solid var(--rule);margin-top:1.5rem;padding-top:1.5rem}\
+button{font:inherit;padding:.6rem 1.1rem;border-radius:8px;border:1px solid var(--act);background:var(--act);\
+color:var(--card);cursor:pointer}button.quiet{background:none;color:var(--act)}\
+button:focus-visible{outline:3px solid var(--act);outline-offset:2px}";
+
+/// The routes below `/unsubscribe`.
+pub(crate) fn routes() -> Router<Api> {
+    Router::new().route("/{token}", get(show).post(act))
+}
+
+async fn show(State(api): State<Api>, Path(token): Path<String>) -> Response {
+    let desk = api.desk.clone();
+    let stops = tokio::task::spawn_blocking(move || desk.stops(&token)).await;
+    let stops = stops.unwrap_or_else(|fault| Err(desk::Error::Unavailable(fault.to_string())));
+    answer(&api, &stops)
+}
+
+async fn act(State(api): State<Api>, Path(token): Path<String>, body: Body) -> Response {
+    let body = Limited::new(body, BODY_BYTES_MAX).collect().await.map(|whole| whole.to_bytes()).unwrap_or_default();
+    let stops = api.desk.act_on_stops(&token, asked(&body)).await;
+    answer(&api, &stops)
+}
+
+/// What a POST asks for. A mail program sends `List-Unsubscribe=One-Click` as a form of either kind (RFC 8058 §3.2); the
+/// page sends `act`. Whatever else comes stops: whoever posts here wants that.
+fn asked(body: &[u8]) -> StopAct {
+    let text = String::from_utf8_lossy(body);
+    match text.split('&').find_map(|field| field.strip_prefix("act=")) {
+        Some("resume") => StopAct::ResumeIssue,
+        Some("stop_all") => StopAct::StopAll,
+        Some("resume_all") => StopAct::ResumeAll,
+        Some(_) | None => StopAct::StopIssue,
+    }
+}
+
+fn answer(api: &Api, stops: &desk::Result<Stops>) -> Response {
+    let name = escaped(&api.desk.settings().workspace_name);
+    let (status, text) = match stops {
+        Ok(stops) => (StatusCode::OK, standing(*stops)),
+        Err(desk::Error::Refused(_)) => (StatusCode::NOT_FOUND, INVALID.to_owned()),
+        Err(desk::Error::Unavailable(_) | desk::Error::Full) => (StatusCode::SERVICE_UNAVAILABLE, LATER.to_owned()),
+    };
+    let page = format!(
+        "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><meta name=\"robots\" content=\"noindex\">\
+         <title>Mail from {name}</title><style>{STYLE}</style></head>\n<body><main>{text}\
+         <p class=\"soft\">{name}</p></main></body></html>\n"
+    );
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
+        (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY)),
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+        (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+        (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+        (HeaderName::from_static("x-robots-tag"), HeaderValue::from_static("noindex")),
+    ];
+    (status, headers, page).into_response()
+}
+
+const INVALID: &str = "<h1>This link does not work</h1><p>It is incomplete, or it was not made by us. To stop mails, answer \
+                       one of them and say so.</p>";
+const LATER: &str = "<h1>Not now</h1><p>We cannot reach our records at the moment. Please try again in a minute.</p>";
+
+fn standing(stops: Stops) -> String {
+    let issue = if stops.issue {
+        section(
+            "You get no more mail about this issue",
+            "Answers to your own messages still reach you.",
+            "resume",
+            "Get updates about this issue again",
+            true,
+        )
+    } else {
+        section(
+            "Updates about an issue you reported",
+            "You get them by mail when there is news.",
+            "stop",
+            "Stop updates about this issue",
+            false,
+        )
+    };
+    let all = if stops.all {
+        section(
+            "You get no announcements from us at all",
+            "Answers to your own messages still reach you.",
+            "resume_all",
+            "Get announcements again",
+            true,
+        )
+    } else {
+        section(
+            "Every announcement",
+            "Stops updates about all issues, now and later; answers to your own messages still \
+            reach you.",
+            "stop_all",
+            "Stop all announcements",
+            true,
+        )
+    };
+    format!("{issue}<section>{all}</section>")
+}
+
+fn section(title: &str, text: &str, act: &str, label: &str, quiet: bool) -> String {
+    let class = if quiet { " class=\"quiet\"" } else { "" };
+    format!(
+        "<h1>{title}</h1><p>{text}</p><form method=\"post\"><input type=\"hidden\" name=\"act\" value=\"{act}\">\
+         <button type=\"submit\"{class}>{label}</button></form>"
+    )
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn brc_50_a_post_stops_unless_the_page_says_otherwise() {
+        let multipart =
+            b"--x\r\nContent-Disposition: form-data; name=\"List-Unsubscribe\"\r\n\r\nOne-Click\r\n--x--\r\n";
+        for body in [&b"List-Unsubscribe=One-Click"[..], multipart, b"", b"act=stop", b"\xff", b"act=other"] {
+            assert_eq!(asked(body), StopAct::StopIssue);
+        }
+        assert_eq!(asked(b"act=resume"), StopAct::ResumeIssue);
+        assert_eq!(asked(b"act=stop_all"), StopAct::StopAll);
+        assert_eq!(asked(b"act=resume_all"), StopAct::ResumeAll);
+    }
+}
