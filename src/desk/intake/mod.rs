@@ -77,9 +77,12 @@ impl Desk {
     }
 
     async fn take(&self, taken: Taken, again: Option<IntakeId>) -> Result<Accepted, NotAccepted> {
-        let (inner, hash, at) = (self.inner.clone(), taken.raw, At::of(&self.inner.clock));
+        let (inner, at) = (self.inner.clone(), At::of(&self.inner.clock));
+        let unread = taken.reading.is_err().then_some(taken.raw);
         let accepted = self.inner.store.update(move |tx| inner.take(tx, &taken, again, &at)).await;
-        self.inner.attempts.end(hash);
+        if let Some(unread) = unread {
+            self.inner.attempts.end(unread);
+        }
         accepted.map_err(not_accepted)
     }
 

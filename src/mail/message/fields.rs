@@ -84,7 +84,7 @@ fn item(whole: &[u8]) -> HeaderItem<'_> {
 
 /// The first line with its line end, and the rest.
 pub(in crate::mail) fn split_line(bytes: &[u8]) -> (&[u8], &[u8]) {
-    let end = bytes.iter().position(|b| *b == b'\n').map_or(bytes.len(), |at| at + 1);
+    let end = memchr::memchr(b'\n', bytes).map_or(bytes.len(), |at| at + 1);
     bytes.split_at_checked(end).unwrap_or((bytes, b""))
 }
 

@@ -59,7 +59,7 @@ fn bodies(message: &mut Message, parsed: &Parsed<'_>) {
         PartType::Text(text) => Some(cut(text)),
         PartType::Html(html) => {
             from_html = true;
-            Some(html_to_text(&cut(html)))
+            Some(cut(&html_to_text(&cut(html))))
         }
         _ => None,
     });
@@ -94,18 +94,18 @@ fn cut(text: &str) -> String {
     clean::body(text, BODY_BYTES_MAX + 1).0
 }
 
-/// Texts of several parts, one after the other, within the limit.
+/// Clean texts of several parts, one after the other, within the limit.
 fn joined(parts: &[&MessagePart<'_>], mut text_of: impl FnMut(&MessagePart<'_>) -> Option<String>) -> (String, bool) {
     let mut all = String::new();
     let mut was_cut = false;
     for part in parts {
         let Some(text) = text_of(part) else { continue };
-        let (text, cut) = clean::body(&text, BODY_BYTES_MAX.saturating_sub(all.len()));
-        was_cut |= cut;
+        let room = BODY_BYTES_MAX.saturating_sub(all.len());
+        was_cut |= text.len() > room;
         if !all.is_empty() && !all.ends_with('\n') {
             all.push('\n');
         }
-        all.push_str(&text);
+        all.push_str(text.get(..text.floor_char_boundary(room)).unwrap_or_default());
     }
     (all, was_cut)
 }

@@ -34,7 +34,10 @@ pub(super) type Restore<'a> = &'a mut dyn FnMut(BlobHash, &[u8]) -> Result<()>;
 #[derive(Debug)]
 pub(super) struct Ahead {
     state: Mutex<State>,
+    /// A batch was written, or a log file became free.
     changed: Condvar,
+    /// A blob got its file. Apart from `changed`, or every blob would wake all who wait for their batch.
+    placed: Condvar,
     log_bytes_max: u64,
 }
 
@@ -103,7 +106,7 @@ impl Ahead {
             writing: false,
             emptying: false,
         };
-        Ok(Self { state: Mutex::new(state), changed: Condvar::new(), log_bytes_max })
+        Ok(Self { state: Mutex::new(state), changed: Condvar::new(), placed: Condvar::new(), log_bytes_max })
     }
 
     /// Hands every blob in the log to `each`.
@@ -184,7 +187,7 @@ impl Ahead {
     pub(super) fn settle(&self, sync: impl FnOnce() -> Result<()>, restore: Restore<'_>) -> Result<()> {
         let mut state = self.lock();
         while !state.spare.is_placed() {
-            state = self.wait(state);
+            state = self.wait_for_files(state);
         }
         let log = state.spare.log.clone();
         drop(state);
@@ -209,12 +212,14 @@ impl Ahead {
             state = self.wait(state);
         }
         state.emptying = true;
-        while state.is_busy()
-            || state.spare_is == Spare::Settling
-            || !state.active.is_placed()
-            || !state.spare.is_placed()
-        {
-            state = self.wait(state);
+        loop {
+            if state.is_busy() || state.spare_is == Spare::Settling {
+                state = self.wait(state);
+            } else if !state.active.is_placed() || !state.spare.is_placed() {
+                state = self.wait_for_files(state);
+            } else {
+                break;
+            }
         }
         let emptied = sync().or_else(|_| state.active.log.read(restore).and_then(|()| state.spare.log.read(restore)));
         let emptied = emptied.and_then(|()| state.active.clear()).and_then(|()| state.spare.clear());
@@ -232,6 +237,10 @@ impl Ahead {
 
     fn wait<'a>(&self, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
         self.changed.wait(state).unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wait_for_files<'a>(&self, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+        self.placed.wait(state).unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -288,7 +297,7 @@ impl Drop for Fresh<'_> {
         // Under the lock, or whoever looks at the count and then waits would miss it.
         let _state = self.ahead.lock();
         self.unplaced = None;
-        self.ahead.changed.notify_all();
+        self.ahead.placed.notify_all();
     }
 }
 
