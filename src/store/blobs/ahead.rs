@@ -352,15 +352,15 @@ mod tests {
             }
         }
 
-        /// What a power cut leaves.
+        /// What a power cut leaves. The log first: what leaves it meanwhile is durable before.
         fn left(&self) -> HashSet<BlobHash> {
-            let mut left = self.durable.lock().unwrap().clone();
-            self.ahead
-                .read(&mut |hash, _| {
-                    left.insert(hash);
-                    Ok(())
-                })
-                .unwrap();
+            let mut left = HashSet::new();
+            let read = self.ahead.read(&mut |hash, _| {
+                left.insert(hash);
+                Ok(())
+            });
+            read.unwrap();
+            left.extend(self.durable.lock().unwrap().iter());
             left
         }
     }
