@@ -128,7 +128,7 @@ async function main() {
   const ticket = await tickets(who, kinds);
   await conversations(who, kinds);
   await paging(kinds);
-  if (process.env.WITH_TAGS) await tags(who, ticket);
+  await tags(who, ticket);
   const stranger = new IntercomClient({ baseUrl: process.env.BASE, token: "dg_wrong", maxRetries: 0 });
   await refused(stranger.admins.list(), 401, "unauthorized");
   step("done");

@@ -166,8 +166,7 @@ def main():
     ticket = tickets(me, ana, kind, states)
     conversations(me, ana, kind)
     paging(task)
-    if os.environ.get("WITH_TAGS"):
-        tags(me, ticket)
+    tags(me, ticket)
     stranger = Intercom(base_url=os.environ["BASE"], token="dg_wrong")
     refused(stranger.admins.list, 401, "unauthorized")
     step("done")
