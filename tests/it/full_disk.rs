@@ -9,6 +9,8 @@ use crate::support::raw_mail::Session;
 use crate::support::setting;
 use serde_json::json;
 use std::fs;
+use std::fs::File;
+use std::io::Write;
 use std::path::Path;
 use std::path::PathBuf;
 use std::process::Command;
@@ -43,10 +45,16 @@ impl SmallDisk {
         self.dir.path().join("data")
     }
 
-    /// Fills it until only so much is free.
+    /// Fills it until only so much is free, step by step: the program may write meanwhile.
     fn fill(&self, left_bytes: usize) {
-        let free = usize::try_from(deskgate::store::durable::free_bytes(self.dir.path()).unwrap()).unwrap();
-        fs::write(self.dir.path().join("ballast"), vec![b'x'; free.saturating_sub(left_bytes)]).unwrap();
+        let mut ballast = File::create(self.dir.path().join("ballast")).unwrap();
+        loop {
+            let free = usize::try_from(deskgate::store::durable::free_bytes(self.dir.path()).unwrap()).unwrap();
+            let step = free.saturating_sub(left_bytes).min(MIB);
+            if step == 0 || ballast.write_all(&vec![b'x'; step]).is_err() {
+                break;
+            }
+        }
     }
 
     fn empty(&self) {
@@ -112,7 +120,7 @@ fn refuses_everywhere(gateway: &mut Gateway, n: u32) {
 fn p4_near_the_end_of_the_disk_mail_is_452_and_comes_back_by_itself() {
     let Some(disk) = SmallDisk::mount(96) else { return };
     let plan = Plan::default().data_dir(&disk.data()).set("limits.disk_reserve_bytes", &(16 * MIB).to_string());
-    let mut gateway = plan.expect_log("out of storage space").start();
+    let mut gateway = plan.expect_log("out of storage space").expect_log("search index waits").start();
     gateway.token();
     assert!(send(&gateway, 1, 3_000).starts_with("250"));
     disk.fill(18 * MIB);
@@ -132,7 +140,8 @@ async fn p4_with_no_byte_left_nothing_is_accepted_or_lost_on_any_channel() {
     let Some(disk) = SmallDisk::mount(64) else { return };
     // Without a reserve the disk itself refuses.
     let plan = Plan::default().data_dir(&disk.data()).set("limits.disk_reserve_bytes", "0");
-    let mut gateway = plan.expect_log("storage space").expect_log("opened again after an error").start();
+    let plan = plan.expect_log("storage space").expect_log("opened again after an error");
+    let mut gateway = plan.expect_log("search index waits").start();
     gateway.token();
     assert!(send(&gateway, 1, 3_000).starts_with("250"));
     let (socket, _) = connect_async(format!("ws://{}/messenger/ws", gateway.address("http"))).await.unwrap();
@@ -192,6 +201,7 @@ fn trap_0_11_a_limit_on_the_size_of_files_refuses_and_does_not_kill() {
         .expect_log("storage space")
         .expect_log("store is faulty")
         .expect_log("worker waits")
+        .expect_log("search index waits")
         .expect_log("opened again after an error")
         .start();
     let limit = |soft: &str| {

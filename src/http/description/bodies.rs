@@ -213,9 +213,71 @@ pub(super) fn broadcast() -> Value {
             ("tracker_id", id()),
             ("subject", text()),
             ("body", json!({"type": "string"})),
-            ("email", json!({"enum": ["when_unseen", "always", "never"]})),
+            ("email", email_policy()),
+            ("attachment_files", files()),
+            ("options", broadcast_options()),
+            ("send", flag()),
+            ("confirm_count", count()),
         ],
     )
+}
+
+pub(super) fn broadcast_change() -> Value {
+    object(
+        &[],
+        &[
+            ("subject", text()),
+            ("body", text()),
+            ("email", email_policy()),
+            ("attachment_files", files()),
+            ("options", broadcast_options()),
+        ],
+    )
+}
+
+/// BRC-8.
+fn broadcast_options() -> Value {
+    object(
+        &[],
+        &[
+            ("email", email_policy()),
+            ("only", json!({"enum": ["all", "open_threads", "tickets", "conversations"]})),
+            ("set_customer_ticket_state", id()),
+            ("tracker_state", id()),
+            ("after", json!({"enum": ["none", "close", "snooze"]})),
+            ("snoozed_until", moment()),
+            ("scheduled_at", moment()),
+            ("rate_per_minute", count()),
+            ("excluded_contact_ids", json!({"type": "array", "items": id()})),
+            ("excluded_thread_ids", json!({"type": "array", "items": id()})),
+        ],
+    )
+}
+
+fn email_policy() -> Value {
+    json!({"enum": ["when_unseen", "always", "never"]})
+}
+
+fn count() -> Value {
+    json!({"type": ["integer", "null"], "minimum": 0})
+}
+
+/// BRC-15.
+pub(super) fn confirmation() -> Value {
+    object(&[], &[("confirm_count", count())])
+}
+
+/// BRC-6.
+pub(super) fn pick() -> Value {
+    object(
+        &[],
+        &[("thread_id", id()), ("contact_id", id()), ("pick", json!({"enum": ["first", "longest", "emptiest"]}))],
+    )
+}
+
+/// BRC-43.
+pub(super) fn settlement() -> Value {
+    object(&["as"], &[("as", json!({"enum": ["resend", "sent"]}))])
 }
 
 pub(super) fn ticket_type() -> Value {

@@ -84,7 +84,8 @@ fn described(operation: &Operation) -> Value {
 
 fn responses(operation: &Operation) -> Value {
     let ok = if operation.answer.is_empty() {
-        json!({"description": operation.summary, "content": {"application/octet-stream": {}}})
+        let kind = if operation.path.ends_with(".csv") { "text/csv" } else { "application/octet-stream" };
+        json!({"description": operation.summary, "content": {kind: {}}})
     } else {
         let schema = json!({"$ref": format!("#/components/schemas/{}", operation.answer)});
         json!({"description": operation.summary, "content": {"application/json": {"schema": schema}}, "headers": rate_headers()})

@@ -54,6 +54,8 @@ const fn act(method: &'static str, path: &'static str, summary: &'static str, an
 const PAGE: &[&str] = &["per_page", "starting_after"];
 const LIMIT: &[&str] = &["per_page"];
 const PART_PAGE: &[&str] = &["per_page", "starting_after", "after_seq", "order", "display_as"];
+const LEDGER: &[&str] =
+    &["per_page", "starting_after", "kind", "channel", "state", "reason", "thread_id", "contact_id"];
 const PARTS: &[&str] = &["parts", "display_as"];
 const TICKET_FILTERS: &[&str] = &[
     "per_page",
@@ -121,10 +123,23 @@ pub(crate) const OPERATIONS: &[Operation] = &[
     post("/tickets/{id}/links", "link one thread or many", bodies::link, "ticket_or_list"),
     act("delete", "/tickets/{id}/links/{thread_id}", "unlink a thread", "ticket"),
     get("/tickets/{id}/broadcasts", "broadcasts of a Tracker", &[], "list"),
-    post("/tickets/{id}/broadcasts", "broadcast from a Tracker", bodies::broadcast, "broadcast"),
-    post("/broadcasts", "broadcast from a Tracker", bodies::broadcast, "broadcast"),
+    post("/tickets/{id}/broadcasts", "draft a broadcast of a Tracker, or send it", bodies::broadcast, "broadcast"),
+    post("/broadcasts", "draft a broadcast of a Tracker, or send it", bodies::broadcast, "broadcast"),
     get("/broadcasts/{id}", "a broadcast with its counts", &[], "broadcast"),
-    get("/broadcasts/{id}/ledger", "what became of each recipient", PAGE, "list"),
+    put("/broadcasts/{id}", "change a draft", bodies::broadcast_change, "broadcast"),
+    act("delete", "/broadcasts/{id}", "delete a draft", "object"),
+    post("/broadcasts/{id}/preview", "what a recipient will see", bodies::pick, "object"),
+    post("/broadcasts/{id}/test", "mail it to yourself as a recipient will see it", bodies::pick, "object"),
+    post("/broadcasts/{id}/send", "send a draft, or schedule it", bodies::confirmation, "broadcast"),
+    act("post", "/broadcasts/{id}/pause", "stop posting and mailing for now", "broadcast"),
+    act("post", "/broadcasts/{id}/resume", "go on", "broadcast"),
+    act("post", "/broadcasts/{id}/cancel", "send nothing more", "broadcast"),
+    act("post", "/broadcasts/{id}/extend", "send it to threads linked since", "broadcast"),
+    act("post", "/broadcasts/{id}/redact", "take back what it says", "broadcast"),
+    get("/broadcasts/{id}/recipients", "whom it reaches, and whom not and why", PAGE, "list"),
+    get("/broadcasts/{id}/ledger", "what became of each recipient", LEDGER, "list"),
+    get("/broadcasts/{id}/ledger.csv", "the ledger as a file", &[], ""),
+    post("/broadcasts/{id}/ledger/{row}/settle", "say how an uncertain mail ended", bodies::settlement, "object"),
     get("/ticket_types", "ticket types", &[], "list"),
     post("/ticket_types", "make a ticket type", bodies::ticket_type, "ticket_type"),
     get("/ticket_types/{id}", "a ticket type", &[], "ticket_type"),
