@@ -2,7 +2,7 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | [`worker`] | reads the log on, and runs one lane for each subscription that can be told something |
+//! | `worker` | reads the log on, and runs one lane for each subscription that can be told something |
 //! | `request` | one request: resolve, judge the addresses, connect to one of them, TLS, send, read the answer |
 //! | `sign` | the signatures of a body |
 //!

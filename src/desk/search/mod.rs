@@ -1,7 +1,7 @@
 //! Structured search over tickets, conversations and contacts (API-21, API-30 to API-32).
 //!
 //! A search goes one of two ways. When one of its conditions names few objects by an index, those are read, looked at and
-//! sorted. Otherwise objects are read in the order of the answer, up to [`LOOKED_AT_MAX`], until the page is full. A page
+//! sorted. Otherwise objects are read in the order of the answer, up to `LOOKED_AT_MAX`, until the page is full. A page
 //! that ends at that limit says where to go on, so a client that follows `next` misses nothing.
 //!
 //! **Invariant:** what a caller may not read is filtered before it is counted. Every scan has a limit.

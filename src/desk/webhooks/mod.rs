@@ -4,9 +4,9 @@
 //! | file | what |
 //! |---|---|
 //! | this one | subscriptions: make, change, take away, ping |
-//! | [`topics`] | the topics of an event of the log |
-//! | [`feed`] | the reader of the log that writes down what is owed |
-//! | [`owed`] | what may go out now, with its objects; what came of it; lists and replay |
+//! | `topics` | the topics of an event of the log |
+//! | `feed` | the reader of the log that writes down what is owed |
+//! | `owed` | what may go out now, with its objects; what came of it; lists and replay |
 //!
 //! | killed | what is in the store | at the next start |
 //! |---|---|---|
