@@ -18,8 +18,8 @@ use tokio_util::sync::CancellationToken;
 const BATCH: usize = 1_000;
 /// Entries that brought no text are passed without a commit of the index, but not more than these.
 const LAG_MAX: u64 = 10_000;
-/// What follows an entry so closely goes into the same commit.
-const GATHERING: Duration = Duration::from_millis(100);
+/// What follows an entry so closely goes into the same commit, each of which costs as much as many mails.
+const GATHERING: Duration = Duration::from_millis(500);
 /// The writer stays open so long after its last commit.
 const QUIET: Duration = Duration::from_secs(3);
 /// Longest rest without a look into the log.

@@ -85,9 +85,8 @@ struct Inner {
     draft_prefix: String,
     draft_count: AtomicU64,
     clock: Clock,
-    /// One lock per directory: between looking at a file's age and removing it, nobody puts it. The flag says whether the
-    /// directory's own name is durable.
-    shards: Vec<Mutex<bool>>,
+    /// One lock per directory: between looking at a file's age and removing it, nobody puts it.
+    shards: Vec<Mutex<()>>,
     recent: Mutex<Recent>,
     ahead: Ahead,
 }
@@ -101,13 +100,14 @@ impl Blobs {
         let root = data_dir.join("blobs");
         let logs = root.join("ahead");
         make_dir(&logs)?;
+        make_shards(&root)?;
         let blobs = Self(Arc::new(Inner {
             ahead: Ahead::open(&logs)?,
             root,
             draft_prefix: format!("{DRAFT_MARK}{}-", random_suffix()?),
             draft_count: AtomicU64::new(0),
             clock,
-            shards: (0..256).map(|_| Mutex::new(false)).collect(),
+            shards: (0..256).map(|_| Mutex::default()).collect(),
             recent: Mutex::default(),
         }));
         blobs.recover()?;
@@ -141,7 +141,7 @@ impl Blobs {
         let hash = BlobHash::of(content);
         let (dir, path) = self.place(hash);
         self.recent().add(hash);
-        if self.touch(hash, &dir, &path)? {
+        if self.touch(hash, &path)? {
             sync_dir(&dir)?;
             return Ok(hash);
         }
@@ -251,8 +251,8 @@ impl Blobs {
         now: SystemTime,
         older_than: Duration,
     ) -> Result<bool> {
-        let (dir, path) = self.place(hash);
-        let _shard = self.shard(hash, &dir)?;
+        let (_, path) = self.place(hash);
+        let _shard = self.shard(hash)?;
         if self.recent().has(hash) || !is_older(&path, now, older_than)? || is_named(&hash)? {
             return Ok(false);
         }
@@ -289,24 +289,16 @@ impl Blobs {
         (dir, path)
     }
 
-    /// Locks a blob's directory, which is made durably if need be.
-    fn shard(&self, hash: BlobHash, dir: &Path) -> Result<MutexGuard<'_, bool>> {
+    /// Locks a blob's directory.
+    fn shard(&self, hash: BlobHash) -> Result<MutexGuard<'_, ()>> {
         let lock = self.0.shards.get(usize::from(hash.shard()));
         let lock = lock.ok_or_else(|| Error::Engine("no such directory of blobs".to_owned()))?;
-        let mut durable = lock.lock().unwrap_or_else(PoisonError::into_inner);
-        if !*durable {
-            match fs::create_dir(dir) {
-                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(Error::at(dir, &error)),
-                _ => sync_dir(&self.0.root)?,
-            }
-            *durable = true;
-        }
-        Ok(durable)
+        Ok(lock.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Whether the blob is there; makes it count as young.
-    fn touch(&self, hash: BlobHash, dir: &Path, path: &Path) -> Result<bool> {
-        let _shard = self.shard(hash, dir)?;
+    fn touch(&self, hash: BlobHash, path: &Path) -> Result<bool> {
+        let _shard = self.shard(hash)?;
         let file = match File::open(path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
@@ -322,11 +314,9 @@ impl Blobs {
     /// Gives a blob its file.
     fn make(&self, hash: BlobHash, frame: &[u8], sync: Sync) -> Result<()> {
         let (dir, path) = self.place(hash);
-        // Sees to it that the directory is there.
-        drop(self.shard(hash, &dir)?);
         let draft = self.write_draft(&dir, frame, sync)?;
         let renamed = {
-            let _shard = self.shard(hash, &dir)?;
+            let _shard = self.shard(hash)?;
             fs::rename(&draft, &path)
         };
         if let Err(error) = renamed {
@@ -411,6 +401,18 @@ impl Blobs {
     fn recent(&self) -> MutexGuard<'_, Recent> {
         self.0.recent.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Makes the directories of all blobs, durably.
+fn make_shards(root: &Path) -> Result<()> {
+    for shard in 0..=u8::MAX {
+        let dir = root.join(format!("{shard:02x}"));
+        match fs::create_dir(&dir) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(Error::at(&dir, &error)),
+            _ => {}
+        }
+    }
+    sync_dir(root)
 }
 
 /// When a blob's file becomes durable.
