@@ -119,7 +119,7 @@ async fn broadcasts(daemon: &Program, admin: &Admin, sockets: usize, rounds: usi
     for round in 0..rounds {
         let cpu_before = daemon.cpu_time();
         let text = format!("Dear customer, {} Thank you for telling us.", mark(round));
-        let body = json!({"subject": "It works again", "body": text, "send": true});
+        let body = json!({"subject": "It works again", "body": text, "send": true, "confirm_count": sockets});
         let path = format!("/api/tickets/{tracker}/broadcasts");
         let caller = admin.clone();
         let begun = instant();
