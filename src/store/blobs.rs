@@ -208,23 +208,8 @@ impl Blobs {
         Ok(found)
     }
 
-    /// Removes a blob for good, from the log too; durable when this returns; no error when it is not there. Puts wait
-    /// meanwhile.
-    ///
-    /// # Errors
-    /// `Engine` when the file system fails.
-    pub fn remove(&self, hash: BlobHash) -> Result<()> {
-        let (dir, path) = self.place(hash);
-        self.0.ahead.empty(|| sync_file_system(&self.0.root), &mut |hash, content| self.make_again(hash, content))?;
-        if !self.exists(hash)? {
-            return Ok(());
-        }
-        remove_if_there(&path)?;
-        sync_dir(&dir)
-    }
-
-    /// Removes every blob that `is_named` does not know and that was put more than `older_than` ago, and temporary files
-    /// that earlier processes left. `older_than` must be far longer than any put waits for its commit: a day.
+    /// Removes every blob that `is_named` does not know and that was put more than `older_than` ago, from the log too, and
+    /// temporary files that earlier processes left. `older_than` must be far longer than any put waits for its commit: a day.
     ///
     /// # Errors
     /// What `is_named` returned, which ends the sweep, or `Engine` when the file system fails.
@@ -240,6 +225,10 @@ impl Blobs {
                     swept.kept += 1;
                 }
             }
+        }
+        // What was removed stands in the log too, and a crash would bring it back from there.
+        if swept.removed > 0 {
+            self.empty_log()?;
         }
         Ok(swept)
     }
@@ -348,6 +337,11 @@ impl Blobs {
         if again > 0 {
             tracing::info!(blobs = again, "made files again that a crash had kept from becoming durable");
         }
+        self.empty_log()
+    }
+
+    /// Makes everything in the log durable in files of its own and wipes the log.
+    fn empty_log(&self) -> Result<()> {
         self.0.ahead.empty(|| sync_file_system(&self.0.root), &mut |hash, content| self.make_again(hash, content))
     }
 

@@ -3,6 +3,7 @@
 use crate::desk::Inner;
 use crate::desk::intake::Facts;
 use crate::desk::intake::reading::Reading;
+use crate::domain::address::Address;
 use crate::domain::delivery::Delivery;
 use crate::domain::id::ThreadId;
 use crate::domain::part::PlacedBy;
@@ -29,10 +30,8 @@ impl Inner {
     /// report without either proves nothing (P16).
     pub(crate) fn bounced(&self, tx: &dyn ReadTx, reading: &Reading, facts: &Facts) -> store::Result<Option<Delivery>> {
         let Some(report) = &reading.report else { return Ok(None) };
-        let headers = reading.message.to.iter().map(|named| &named.address);
-        let recipients = facts.recipients.iter().chain(&reading.message.envelope_to).chain(headers);
-        let tags = recipients.filter_map(|address| address.without_tag().1.map(str::to_owned));
-        let by_tag = tags.into_iter().find_map(|tag| self.keys.read_bounce_token(&tag));
+        let tags = recipients(reading, facts).filter_map(|address| address.without_tag().1);
+        let by_tag = tags.into_iter().find_map(|tag| self.keys.read_bounce_token(tag));
         let by_id = || report.original_id.as_ref().and_then(|id| self.keys.read_message_id(id));
         match by_tag.or_else(|| by_id().map(|claims| claims.delivery)) {
             Some(delivery) => store::outbox::get(tx, delivery),
@@ -46,11 +45,15 @@ impl Inner {
         if reading.report.is_some() {
             return None;
         }
-        let headers = reading.message.to.iter().map(|named| &named.address);
-        let recipients = facts.recipients.iter().chain(&reading.message.envelope_to).chain(headers);
-        let tags = recipients.filter(|address| self.is_ours(address)).filter_map(|address| address.without_tag().1);
-        tags.into_iter().find_map(|tag| self.keys.read_stop_token(tag))
+        let ours = recipients(reading, facts).filter(|address| self.is_ours(address));
+        ours.filter_map(|address| address.without_tag().1).find_map(|tag| self.keys.read_stop_token(tag))
     }
+}
+
+/// The addresses a mail came to: those of the envelope, those that a header says the envelope had, those of `To`.
+fn recipients<'a>(reading: &'a Reading, facts: &'a Facts) -> impl Iterator<Item = &'a Address> {
+    let headers = reading.message.to.iter().map(|named| &named.address);
+    facts.recipients.iter().chain(&reading.message.envelope_to).chain(headers)
 }
 
 /// The place of a mail; the first rule that hits wins.
