@@ -213,6 +213,7 @@ impl Inner {
             None => {
                 let mut thread = Thread::new(ThreadId(at.id()), channel, at.now);
                 thread.support_address = Some(self.support_address(&thread).address.clone());
+                thread.title.clone_from(&ready.title);
                 thread.join(contact.id, false, 1);
                 Draft::begin(thread, at)
             }

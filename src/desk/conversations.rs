@@ -15,6 +15,7 @@ use crate::desk::draft::conclude;
 use crate::desk::draft::missing;
 use crate::desk::message::NewMessage;
 use crate::desk::message::Ready;
+use crate::desk::message::check_title;
 use crate::domain::agent::Caller;
 use crate::domain::agent::Scope;
 use crate::domain::audience;
@@ -53,6 +54,15 @@ pub struct Assignment {
     pub agent: Option<Option<AgentId>>,
     /// The team.
     pub team: Option<Option<TeamId>>,
+}
+
+/// What is changed about a thread itself (API-24).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ThreadChange {
+    /// Its title; `Some(None)` removes it.
+    pub title: Option<Option<String>>,
+    /// It counts as read by its primary contact.
+    pub read: bool,
 }
 
 const WRITE: &[Scope] = &[Scope::WriteConversations, Scope::WriteTickets];
@@ -108,36 +118,23 @@ impl Desk {
         Ok(done.await?)
     }
 
-    /// Names a thread. Scope as for a comment. Event `ConversationUpdated`.
+    /// Names a thread, marks it as read by its primary contact, or both in one act (API-4). Scope as for a comment. Events
+    /// `ConversationUpdated` and `Seen`, each where there is something new.
     ///
     /// # Errors
     /// `NotFound`; `parameter_invalid` over 255 characters.
-    pub async fn set_title(&self, caller: &Caller, thread: ThreadId, title: Option<String>) -> Result<()> {
+    pub async fn change_thread(&self, caller: &Caller, thread: ThreadId, change: ThreadChange) -> Result<()> {
         require(caller, WRITE)?;
-        if title.as_ref().is_some_and(|title| title.chars().count() > crate::domain::attribute::STRING_CHARS_MAX) {
-            return Err(Refusal::invalid("title", "a title takes at most 255 characters").into());
-        }
+        check_title(change.title.as_ref().and_then(Option::as_deref))?;
         let at = At::of(&self.inner.clock);
         let done = self.inner.store.update(move |tx| {
             let mut draft = Draft::open_merged(tx, thread, &at)?;
-            draft.thread.title.clone_from(&title);
-            draft.thread.updated_at = at.now;
-            draft.note(EventKind::ConversationUpdated, None);
-            finish_silently(tx, draft)
-        });
-        Ok(done.await?)
-    }
-
-    /// Marks a thread as read by its primary contact. Scope as for a comment.
-    ///
-    /// # Errors
-    /// `NotFound`.
-    pub async fn set_read(&self, caller: &Caller, thread: ThreadId) -> Result<()> {
-        require(caller, WRITE)?;
-        let at = At::of(&self.inner.clock);
-        let done = self.inner.store.update(move |tx| {
-            let mut draft = Draft::open_merged(tx, thread, &at)?;
-            if let Some(primary) = draft.thread.primary_contact() {
+            if let Some(title) = &change.title {
+                draft.thread.title.clone_from(title);
+                draft.thread.updated_at = at.now;
+                draft.note(EventKind::ConversationUpdated, None);
+            }
+            if let Some(primary) = draft.thread.primary_contact().filter(|_| change.read) {
                 let up_to = draft.thread.last_visible_seq;
                 see(&mut draft, primary, up_to);
                 settling::seen(tx, draft.thread.id, primary, up_to, &at)?;

@@ -6,6 +6,7 @@ use crate::desk::Result;
 use crate::desk::draft::At;
 use crate::domain::attachment::Attachment;
 use crate::domain::attachment::AttachmentSource;
+use crate::domain::attribute::STRING_CHARS_MAX;
 use crate::domain::id::AttachmentId;
 use crate::domain::part::ATTACHMENTS_MAX;
 use crate::domain::part::TEXT_CHARS_MAX;
@@ -56,6 +57,8 @@ pub struct NewMessage {
     pub cross_post: bool,
     /// The newest part the writer knew of; refused when customers or agents said more since (DSK-7).
     pub base_seq: Option<u64>,
+    /// Names the conversation that the message begins; an existing one keeps its title.
+    pub title: Option<String>,
 }
 
 impl NewMessage {
@@ -71,6 +74,7 @@ impl NewMessage {
             skip_unsnooze: false,
             cross_post: false,
             base_seq: None,
+            title: None,
         }
     }
 }
@@ -87,12 +91,14 @@ pub(crate) struct Ready {
     pub(crate) skip_unsnooze: bool,
     pub(crate) cross_post: bool,
     pub(crate) base_seq: Option<u64>,
+    pub(crate) title: Option<String>,
 }
 
 impl Desk {
     /// Cleans and checks a message and stores its files.
     pub(crate) async fn ready(&self, message: NewMessage) -> Result<Ready> {
         check_files(&message.attachments, message.uploads.len())?;
+        check_title(message.title.as_deref())?;
         let (html, text) = cleaned(&message.body)?;
         if text.trim().is_empty() && message.attachments.is_empty() && message.uploads.is_empty() {
             return Err(Error::Refused(Refusal::invalid("body", "a message needs a text or a file")));
@@ -111,6 +117,7 @@ impl Desk {
             skip_unsnooze: message.skip_unsnooze,
             cross_post: message.cross_post,
             base_seq: message.base_seq,
+            title: message.title,
         })
     }
 
@@ -143,6 +150,14 @@ pub(crate) fn check_files(files: &[NewAttachment], uploads: usize) -> std::resul
         )),
         None => Ok(()),
     }
+}
+
+/// A title takes as much as a short text does (OBJ-30).
+pub(crate) fn check_title(title: Option<&str>) -> std::result::Result<(), Refusal> {
+    if title.is_some_and(|title| title.chars().count() > STRING_CHARS_MAX) {
+        return Err(Refusal::invalid("title", format!("a title takes at most {STRING_CHARS_MAX} characters")));
+    }
+    Ok(())
 }
 
 fn cleaned(body: &Body) -> std::result::Result<(String, String), Refusal> {

@@ -67,6 +67,15 @@ impl Call {
         self.api.blocking(move |desk| Ok(read(desk, &caller)?)).await
     }
 
+    /// Runs a reading operation as the caller and writes down what it gave, both where waiting and working harm nobody.
+    pub(crate) async fn read_form<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Desk, &Caller) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let caller = self.caller.clone();
+        self.api.blocking(move |desk| read(desk, &caller)).await
+    }
+
     /// For operations of the desk that ask nobody who calls: operators' queues and the list of people.
     pub(crate) fn require(&self, scope: Scope) -> Result<()> {
         if self.caller.scopes.contains(&scope) {

@@ -17,8 +17,10 @@
 
 mod api_description;
 mod bad_input;
+mod broadcast_kill;
 mod cli;
 mod config_sample;
+mod crawl;
 mod demo;
 mod desk_workload;
 mod disk;

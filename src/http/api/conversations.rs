@@ -4,6 +4,8 @@ use crate::desk::comments::Posted;
 use crate::desk::contacts::ContactRef;
 use crate::desk::conversations::Assignment;
 use crate::desk::conversations::ThreadAct;
+use crate::desk::conversations::ThreadChange;
+use crate::desk::message::NewMessage;
 use crate::desk::tickets::Conversion;
 use crate::domain::agent::Caller;
 use crate::domain::id::AgentId;
@@ -26,7 +28,10 @@ use crate::http::fields::Given;
 use crate::http::input::Input;
 use crate::http::paging::PER_PAGE_DEFAULT;
 use axum::Router;
+use axum::http::header;
+use axum::response::IntoResponse;
 use axum::response::Json;
+use axum::response::Response;
 use axum::routing::get;
 use axum::routing::post;
 use serde_json::json;
@@ -52,8 +57,18 @@ async fn list(call: Call) -> Answer {
     Ok(Json(wire::with(wire::listed("conversation.list", "conversations", rows), page)))
 }
 
-async fn one(call: Call) -> Answer {
-    conversation_answer(&call, call.id("id", "conversation")?).await
+/// Written straight into bytes, off the threads that serve others: it may have 500 parts.
+async fn one(call: Call) -> Result<Response> {
+    let id: ThreadId = call.id("id", "conversation")?;
+    if !call.wants_parts() {
+        return Ok(conversation_answer(&call, id).await?.into_response());
+    }
+    let wire = call.wire().await?;
+    let bytes = call.read_form(move |desk, caller| {
+        let view = desk.thread_view(caller, id, true)?;
+        wire.conversation_bytes(&view).map_err(|error| ApiError::internal(&error))
+    });
+    Ok(([(header::CONTENT_TYPE, "application/json")], bytes.await?).into_response())
 }
 
 /// A conversation as it is now.
@@ -70,11 +85,8 @@ async fn create(call: Call, input: Input) -> Answer {
     let contact = ContactRef::Id(from.required_id("id")?);
     let body = fields.required_text("body")?;
     let subject = fields.owned("subject")?.value().filter(|subject| !subject.trim().is_empty());
-    let posted =
-        call.desk().comment_for_contact(&call.caller, &contact, None, message(&fields, Writer::Contact)?).await?;
-    if subject.is_some() {
-        call.desk().set_title(&call.caller, posted.thread, subject.clone()).await?;
-    }
+    let message = NewMessage { title: subject.clone(), ..message(&fields, Writer::Contact)? };
+    let posted = call.desk().comment_for_contact(&call.caller, &contact, None, message).await?;
     let created_at = call.desk().clock().now().seconds();
     let message = json!({
         "type": "user_message",
@@ -106,11 +118,9 @@ async fn update(call: Call, input: Input) -> Answer {
             "a conversation can be marked as read, not as unread",
         ));
     }
-    if let Some(title) = title.change() {
-        call.desk().set_title(&call.caller, id, title).await?;
-    }
-    if read == Given::Some(true) {
-        call.desk().set_read(&call.caller, id).await?;
+    let change = ThreadChange { title: title.change(), read: read == Given::Some(true) };
+    if change != ThreadChange::default() {
+        call.desk().change_thread(&call.caller, id, change).await?;
     }
     conversation_answer(&call, id).await
 }

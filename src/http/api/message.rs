@@ -41,6 +41,7 @@ pub(crate) fn message(fields: &Fields<'_>, writer: Writer) -> Result<NewMessage>
         skip_unsnooze: fields.flag("skip_unsnooze")?.value().unwrap_or(false),
         cross_post: fields.flag("cross_post")?.value().unwrap_or(false),
         base_seq: fields.id("deskgate_base_seq")?.value(),
+        title: None,
     })
 }
 

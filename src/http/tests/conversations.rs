@@ -22,6 +22,33 @@ async fn api_24_a_contact_begins_and_the_answer_is_a_message() {
 }
 
 #[tokio::test]
+async fn api_4_a_title_comes_with_its_conversation_or_neither_does() {
+    let house = House::new().await;
+    let ana = house.contact("ana@example.com").await;
+    let from = json!({"type": "contact", "id": ana});
+    let long = json!({"from": from, "body": "Hello", "subject": "x".repeat(256)});
+    assert_eq!(house.post("/api/conversations", long).await.error().1, "parameter_invalid");
+    let listed = house.get("/api/conversations").await.ok();
+    assert_eq!(listed["conversations"], json!([]), "nothing of a refused request is there");
+    let events = |house: &House| house.desk.log_seq().unwrap().0;
+    let named = json!({"from": from, "body": "Hello", "subject": "Order 7"});
+    let id = house.post("/api/conversations", named).await.ok()["conversation_id"].clone();
+    let path = format!("/api/conversations/{}", id.as_str().unwrap());
+    let reply = json!({"message_type": "comment", "type": "admin", "body": "It is on its way"});
+    house.post(&format!("{path}/reply"), reply).await.ok();
+    let before = events(&house);
+    let refused = house.put(&path, json!({"title": "x".repeat(256), "read": true})).await.error();
+    assert_eq!((refused.1.as_str(), refused.2.as_deref()), ("parameter_invalid", Some("title")));
+    assert_eq!(house.get(&path).await.ok()["read"], json!(false), "nor was it read");
+    assert_eq!(events(&house), before);
+    let changed = house.put(&path, json!({"title": "Order 8", "read": true})).await.ok();
+    assert_eq!((&changed["title"], &changed["read"]), (&json!("Order 8"), &json!(true)));
+    assert_eq!(events(&house), before + 2, "one act: named, and seen");
+    let cleared = house.put(&path, json!({"title": null})).await.ok();
+    assert_eq!((&cleared["title"], &cleared["read"]), (&json!(null), &json!(true)));
+}
+
+#[tokio::test]
 async fn api_17_agents_and_contacts_reply_with_text_html_and_files() {
     let house = House::new().await;
     let ana = house.contact("ana@example.com").await;

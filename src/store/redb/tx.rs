@@ -16,6 +16,7 @@ use ::redb::WriteTransaction;
 use std::cell::Cell;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 pub(super) type Bytes = &'static [u8];
 
@@ -32,15 +33,19 @@ pub(super) fn fault(error: impl Into<::redb::Error>) -> Error {
     }
 }
 
-/// A snapshot.
+/// Tables of a snapshot by name; `None` for one that has no key yet.
+type SeenTables = BTreeMap<Table, Option<Rc<ReadOnlyTable<Bytes, Bytes>>>>;
+
+/// A snapshot; tables stay open from their first use to its end, since opening one costs as much as a lookup.
 pub(super) struct Reading {
     tx: ReadTransaction,
+    tables: RefCell<SeenTables>,
     faulted: Cell<bool>,
 }
 
 impl Reading {
     pub(super) fn new(tx: ReadTransaction) -> Self {
-        Self { tx, faulted: Cell::new(false) }
+        Self { tx, tables: RefCell::default(), faulted: Cell::new(false) }
     }
 
     /// Whether the disk failed under a read.
@@ -54,12 +59,17 @@ impl Reading {
     }
 
     /// `None` for a table that has no key yet.
-    fn table(&self, table: Table) -> Result<Option<ReadOnlyTable<Bytes, Bytes>>> {
-        match self.tx.open_table(definition(table.0)) {
-            Ok(table) => Ok(Some(table)),
-            Err(TableError::TableDoesNotExist(_)) => Ok(None),
-            Err(error) => Err(self.fault(error)),
+    fn table(&self, table: Table) -> Result<Option<Rc<ReadOnlyTable<Bytes, Bytes>>>> {
+        if let Some(seen) = self.tables.borrow().get(&table) {
+            return Ok(seen.clone());
         }
+        let opened = match self.tx.open_table(definition(table.0)) {
+            Ok(table) => Some(Rc::new(table)),
+            Err(TableError::TableDoesNotExist(_)) => None,
+            Err(error) => return Err(self.fault(error)),
+        };
+        self.tables.borrow_mut().insert(table, opened.clone());
+        Ok(opened)
     }
 }
 
@@ -72,12 +82,12 @@ impl ReadTx for Reading {
 
     fn scan(&self, table: Table, from: &[u8], to: &[u8], limit: usize) -> Result<Vec<Pair>> {
         let Some(table) = self.table(table)? else { return Ok(Vec::new()) };
-        range(&table, from, to, limit, false).map_err(|error| self.fault(error))
+        range(&*table, from, to, limit, false).map_err(|error| self.fault(error))
     }
 
     fn scan_back(&self, table: Table, from: &[u8], to: &[u8], limit: usize) -> Result<Vec<Pair>> {
         let Some(table) = self.table(table)? else { return Ok(Vec::new()) };
-        range(&table, from, to, limit, true).map_err(|error| self.fault(error))
+        range(&*table, from, to, limit, true).map_err(|error| self.fault(error))
     }
 }
 

@@ -6,6 +6,7 @@ pub(crate) mod door;
 pub(crate) mod dovecot;
 pub(crate) mod gateway;
 pub(crate) mod http_client;
+pub(crate) mod noting_relay;
 pub(crate) mod ports;
 pub(crate) mod raw_mail;
 pub(crate) mod sdk;

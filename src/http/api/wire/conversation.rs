@@ -18,15 +18,32 @@ use crate::domain::ticket_type::Category;
 use crate::http::api::wire::Wire;
 use crate::http::api::wire::beside;
 use crate::http::api::wire::contact::references;
-use crate::http::api::wire::listed;
+use crate::http::api::wire::part::ConversationPartForm;
 use crate::http::api::wire::part::email_message_metadata;
 use crate::http::api::wire::part::part_additions;
 use crate::http::api::wire::seconds;
 use crate::http::api::wire::ticket_type::ticket_state;
 use crate::http::api::wire::with;
 use crate::http::shape::Shape;
+use serde::Serialize;
 use serde_json::Value;
 use serde_json::json;
+
+/// The parts of a conversation.
+#[derive(Serialize)]
+struct PartsForm<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    conversation_parts: Vec<ConversationPartForm<'a>>,
+    total_count: u64,
+}
+
+#[derive(Serialize)]
+struct WithParts<'a> {
+    #[serde(flatten)]
+    conversation: &'a Value,
+    conversation_parts: PartsForm<'a>,
+}
 
 impl Wire {
     /// A conversation; parts ride along when they were read.
@@ -72,21 +89,30 @@ impl Wire {
             conversation = with(conversation, json!({"channel": channel}));
         }
         if with_parts {
-            conversation = beside(conversation, "conversation_parts", self.conversation_parts(view));
+            conversation = beside(conversation, "conversation_parts", json!(self.conversation_parts(view)));
         }
         conversation
     }
 
     /// The parts behind the source, which is never repeated among them (OBJ-33).
-    fn conversation_parts(&self, view: &ThreadView) -> Value {
+    fn conversation_parts<'a>(&'a self, view: &'a ThreadView) -> PartsForm<'a> {
         let parts = view.parts.iter().filter(|part| part.seq > 1);
-        let form = |part: &Part| {
-            let form = self.conversation_part(part, &view.deliveries);
-            beside(form, "tags", Value::Array(tags(&view.tags, &part.tags)))
-        };
-        let parts = parts.map(form).collect();
-        let list = listed("conversation_part.list", "conversation_parts", parts);
-        with(list, json!({"total_count": view.thread.last_seq.saturating_sub(1)}))
+        let form = |part: &'a Part| self.conversation_part_form(part, &view.deliveries, tags(&view.tags, &part.tags));
+        PartsForm {
+            kind: "conversation_part.list",
+            conversation_parts: parts.map(form).collect(),
+            total_count: view.thread.last_seq.saturating_sub(1),
+        }
+    }
+
+    /// A conversation with its parts as bytes, for those that have hundreds: nothing is put together before it is written.
+    ///
+    /// # Errors
+    /// When it cannot be serialised, which would be a fault of ours.
+    pub(crate) fn conversation_bytes(&self, view: &ThreadView) -> serde_json::Result<Vec<u8>> {
+        let conversation = self.conversation(view, false);
+        let parts = self.conversation_parts(view);
+        serde_json::to_vec(&WithParts { conversation: &conversation, conversation_parts: parts })
     }
 
     /// The first message.

@@ -12,7 +12,7 @@ use serde_json::json;
 
 /// A delivery in full.
 pub(crate) fn delivery(delivery: &Delivery) -> Value {
-    let parts = parts_of(&delivery.kind);
+    let parts: Vec<PartId> = parts_of(&delivery.kind).collect();
     let broadcast_id = match &delivery.kind {
         DeliveryKind::Broadcast { broadcast, .. } | DeliveryKind::BroadcastTest { broadcast } => {
             Some(broadcast.to_string())
@@ -101,18 +101,19 @@ fn carries(delivery: &Delivery, part: &Part) -> bool {
         | DeliveryKind::TicketStateChanged { .. }
         | DeliveryKind::FormSent { .. }
         | DeliveryKind::Broadcast { .. }
-        | DeliveryKind::BroadcastTest { .. }) => parts_of(kind).contains(&part.id),
+        | DeliveryKind::BroadcastTest { .. }) => parts_of(kind).any(|named| named == part.id),
     }
 }
 
-fn parts_of(kind: &DeliveryKind) -> Vec<PartId> {
-    match kind {
-        DeliveryKind::Reply { parts } => parts.clone(),
+fn parts_of(kind: &DeliveryKind) -> impl Iterator<Item = PartId> {
+    let (one, more) = match kind {
+        DeliveryKind::Reply { parts } => (None, parts.as_slice()),
         DeliveryKind::TicketStateChanged { part }
         | DeliveryKind::FormSent { part }
-        | DeliveryKind::Broadcast { part, .. } => vec![*part],
-        DeliveryKind::TicketSubmitted | DeliveryKind::BroadcastTest { .. } => Vec::new(),
-    }
+        | DeliveryKind::Broadcast { part, .. } => (Some(*part), &[][..]),
+        DeliveryKind::TicketSubmitted | DeliveryKind::BroadcastTest { .. } => (None, &[][..]),
+    };
+    one.into_iter().chain(more.iter().copied())
 }
 
 /// The id of a ledger row; unique within its broadcast.

@@ -32,6 +32,7 @@ use crate::http::file_links::NO_PART;
 use crate::http::shape::Shape;
 use serde_json::Value;
 use serde_json::json;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -71,8 +72,8 @@ impl Wire {
     }
 
     /// An agent's address, for authors.
-    fn agent_email(&self, id: AgentId) -> String {
-        self.agents.get(&id).map(|agent| agent.email.to_string()).unwrap_or_default()
+    fn agent_email(&self, id: AgentId) -> Cow<'_, str> {
+        self.agents.get(&id).map_or(Cow::Borrowed(""), |agent| Cow::Owned(agent.email.to_string()))
     }
 
     /// A file on its own, with a link that is good for an hour.

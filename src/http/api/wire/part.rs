@@ -6,8 +6,10 @@ use crate::domain::delivery::Delivery;
 use crate::domain::form::FormCard;
 use crate::domain::form::FormState;
 use crate::domain::id::AgentId;
+use crate::domain::id::PartId;
 use crate::domain::id::TagId;
 use crate::domain::id::TeamId;
+use crate::domain::id::ThreadId;
 use crate::domain::part::Author;
 use crate::domain::part::BounceFacts;
 use crate::domain::part::Cause;
@@ -22,8 +24,10 @@ use crate::domain::ticket_type::TicketType;
 use crate::http::api::wire::Wire;
 use crate::http::api::wire::delivery::bracketed;
 use crate::http::api::wire::delivery::of_part;
+use crate::http::api::wire::people::AuthorForm;
 use crate::http::api::wire::value;
 use crate::http::api::wire::with;
+use serde::Serialize;
 use serde_json::Map;
 use serde_json::Value;
 use serde_json::json;
@@ -31,20 +35,85 @@ use serde_json::json;
 /// `app_package_code` of what was written through the API.
 const APP_PACKAGE_CODE: &str = "api";
 
+/// What parts of both kinds have. Serialised as it stands: a long conversation has hundreds of them.
+#[derive(Serialize)]
+struct PartForm<'a> {
+    id: String,
+    part_type: &'static str,
+    body: Option<&'a str>,
+    created_at: u64,
+    updated_at: u64,
+    assigned_to: Value,
+    author: AuthorForm<'a>,
+    attachments: Vec<Value>,
+    external_id: (),
+    redacted: bool,
+    deskgate: AdditionsForm<'a>,
+}
+
+/// A part of a conversation.
+#[derive(Serialize)]
+pub(crate) struct ConversationPartForm<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    notified_at: u64,
+    state: &'static str,
+    tags: Vec<Value>,
+    metadata: (),
+    event_details: (),
+    email_message_metadata: Option<Value>,
+    app_package_code: Option<&'static str>,
+    #[serde(flatten)]
+    part: PartForm<'a>,
+}
+
+/// Our additions (API-40); what most parts lack is absent there.
+#[derive(Serialize)]
+struct AdditionsForm<'a> {
+    seq: u64,
+    created_at_ms: u64,
+    updated_at_ms: u64,
+    channel: &'static str,
+    state: &'static str,
+    ticket_state: Option<&'static str>,
+    cause: Option<&'static str>,
+    client_id: Option<&'a str>,
+    external_sender: bool,
+    broadcast_id: Option<String>,
+    skip_notifications: bool,
+    deliveries: Vec<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cross_posted_from: Option<Value>,
+    #[serde(flatten)]
+    email: Option<Value>,
+    #[serde(skip_serializing_if = "Value::is_null")]
+    details: Value,
+}
+
 impl Wire {
     /// A part of a conversation.
     pub(crate) fn conversation_part(&self, part: &Part, deliveries: &[Delivery]) -> Value {
-        let own = json!({
-            "type": "conversation_part",
-            "notified_at": part.created_at.seconds(),
-            "state": part.thread_state.as_str(),
-            "tags": [],
-            "metadata": null,
-            "event_details": null,
-            "email_message_metadata": part.email.as_ref().map(email_message_metadata),
-            "app_package_code": app_package_code(part),
-        });
-        with(self.part(part, deliveries), own)
+        json!(self.conversation_part_form(part, deliveries, Vec::new()))
+    }
+
+    /// The same, still to be serialised, with the tags it carries.
+    pub(crate) fn conversation_part_form<'a>(
+        &'a self,
+        part: &'a Part,
+        deliveries: &[Delivery],
+        tags: Vec<Value>,
+    ) -> ConversationPartForm<'a> {
+        ConversationPartForm {
+            kind: "conversation_part",
+            notified_at: part.created_at.seconds(),
+            state: part.thread_state.as_str(),
+            tags,
+            metadata: (),
+            event_details: (),
+            email_message_metadata: part.email.as_ref().map(email_message_metadata),
+            app_package_code: app_package_code(part),
+            part: self.part(part, deliveries),
+        }
     }
 
     /// A part of a ticket. Equal states mean that it changed none; parts from before the conversion have neither.
@@ -68,30 +137,33 @@ impl Wire {
         if let Some(email) = &part.email {
             own = with(own, json!({"email_message_metadata": email_message_metadata(email)}));
         }
-        with(self.part(part, deliveries), own)
+        with(json!(self.part(part, deliveries)), own)
     }
 
-    /// What parts of both kinds have.
-    fn part(&self, part: &Part, deliveries: &[Delivery]) -> Value {
-        json!({
-            "id": part.id.to_string(),
-            "part_type": part.kind.as_str(&part.author),
-            "body": self.body(part),
-            "created_at": part.created_at.seconds(),
-            "updated_at": part.updated_at.seconds(),
-            "assigned_to": assigned_to(&part.kind),
-            "author": self.author(&part.author),
-            "attachments": self.attachments(part),
-            "external_id": null,
-            "redacted": part.redacted,
-            "deskgate": part_additions(part, deliveries),
-        })
+    fn part<'a>(&'a self, part: &'a Part, deliveries: &[Delivery]) -> PartForm<'a> {
+        PartForm {
+            id: part.id.to_string(),
+            part_type: part.kind.as_str(&part.author),
+            body: self.body_of(part),
+            created_at: part.created_at.seconds(),
+            updated_at: part.updated_at.seconds(),
+            assigned_to: assigned_to(&part.kind),
+            author: self.author_form(&part.author),
+            attachments: self.attachments(part),
+            external_id: (),
+            redacted: part.redacted,
+            deskgate: additions_form(part, deliveries),
+        }
     }
 
     /// The body, or null for what has none.
     pub(crate) fn body(&self, part: &Part) -> Option<String> {
+        self.body_of(part).map(str::to_owned)
+    }
+
+    fn body_of<'a>(&self, part: &'a Part) -> Option<&'a str> {
         let body = if self.plaintext { &part.body_text } else { &part.body_html };
-        (part.kind.is_message() || !body.is_empty()).then(|| body.clone())
+        (part.kind.is_message() || !body.is_empty()).then_some(body.as_str())
     }
 
     /// The files of a part.
@@ -102,30 +174,28 @@ impl Wire {
 
 /// Our additions (API-40).
 pub(crate) fn part_additions(part: &Part, deliveries: &[Delivery]) -> Value {
-    let mut additions = json!({
-        "seq": part.seq,
-        "created_at_ms": part.created_at.0,
-        "updated_at_ms": part.updated_at.0,
-        "channel": part.channel.as_str(),
-        "state": part.thread_state.as_str(),
-        "ticket_state": part.ticket_state.map(StateCategory::as_str),
-        "cause": part.cause.map(Cause::as_str),
-        "client_id": part.client_id,
-        "external_sender": part.external_sender,
-        "broadcast_id": part.broadcast.map(|broadcast| broadcast.to_string()),
-        "skip_notifications": part.skip_notifications,
-        "deliveries": of_part(part, deliveries),
-    });
-    if let Some((ticket, origin)) = part.cross_posted_from {
-        let from = json!({"ticket_id": ticket.to_string(), "part_id": origin.to_string()});
-        additions = with(additions, json!({"cross_posted_from": from}));
-    }
-    if let Some(email) = &part.email {
-        additions = with(additions, email_additions(email));
-    }
-    match details(&part.kind) {
-        Value::Null => additions,
-        details => with(additions, json!({"details": details})),
+    json!(additions_form(part, deliveries))
+}
+
+fn additions_form<'a>(part: &'a Part, deliveries: &[Delivery]) -> AdditionsForm<'a> {
+    let origin =
+        |(ticket, part): (ThreadId, PartId)| json!({"ticket_id": ticket.to_string(), "part_id": part.to_string()});
+    AdditionsForm {
+        seq: part.seq,
+        created_at_ms: part.created_at.0,
+        updated_at_ms: part.updated_at.0,
+        channel: part.channel.as_str(),
+        state: part.thread_state.as_str(),
+        ticket_state: part.ticket_state.map(StateCategory::as_str),
+        cause: part.cause.map(Cause::as_str),
+        client_id: part.client_id.as_deref(),
+        external_sender: part.external_sender,
+        broadcast_id: part.broadcast.map(|broadcast| broadcast.to_string()),
+        skip_notifications: part.skip_notifications,
+        deliveries: of_part(part, deliveries),
+        cross_posted_from: part.cross_posted_from.map(origin),
+        email: part.email.as_ref().map(email_additions),
+        details: details(&part.kind),
     }
 }
 

@@ -4,8 +4,10 @@ use crate::domain::agent::Agent;
 use crate::domain::part::Author;
 use crate::http::api::wire::Wire;
 use crate::http::api::wire::with;
+use serde::Serialize;
 use serde_json::Value;
 use serde_json::json;
+use std::borrow::Cow;
 
 /// The id of the one bot (OBJ-8).
 const BOT_ID: &str = "0";
@@ -29,6 +31,16 @@ pub(crate) fn admin(agent: &Agent) -> Value {
     })
 }
 
+/// Who wrote something.
+#[derive(Serialize)]
+pub(crate) struct AuthorForm<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    id: String,
+    name: &'a str,
+    email: Option<Cow<'a, str>>,
+}
+
 impl Wire {
     /// The agent a token acts for, with the workspace (`GET /me`).
     pub(crate) fn me(&self, agent: &Agent, identity_verification: bool) -> Value {
@@ -45,15 +57,27 @@ impl Wire {
 
     /// Who wrote something (OBJ-8).
     pub(crate) fn author(&self, author: &Author) -> Value {
+        json!(self.author_form(author))
+    }
+
+    /// The same, still to be serialised.
+    pub(crate) fn author_form<'a>(&'a self, author: &'a Author) -> AuthorForm<'a> {
         match author {
             Author::Agent { id, name } => {
-                json!({"type": "admin", "id": id.to_string(), "name": name, "email": self.agent_email(*id)})
+                AuthorForm { kind: "admin", id: id.to_string(), name, email: Some(self.agent_email(*id)) }
             }
-            Author::Contact { id, name, email, user } => {
-                let role = if *user { "user" } else { "lead" };
-                json!({"type": role, "id": id.to_string(), "name": name, "email": email})
-            }
-            Author::Bot => json!({"type": "bot", "id": BOT_ID, "name": self.workspace_name, "email": ""}),
+            Author::Contact { id, name, email, user } => AuthorForm {
+                kind: if *user { "user" } else { "lead" },
+                id: id.to_string(),
+                name,
+                email: email.as_deref().map(Cow::Borrowed),
+            },
+            Author::Bot => AuthorForm {
+                kind: "bot",
+                id: BOT_ID.to_owned(),
+                name: &self.workspace_name,
+                email: Some(Cow::Borrowed("")),
+            },
         }
     }
 }
