@@ -46,6 +46,9 @@ pub enum ArrivalSource {
         uid: u32,
         /// Support address for mail that names none of ours (EML-10).
         default_address: Option<Address>,
+        /// Whether something is to be done with it in the folder; remembered in the same commit until
+        /// [`MailDoor::set_mailbox_cursor`] says that it is done (EML-5).
+        follow_up: bool,
     },
     /// A file given to `deskgate import`.
     Import {

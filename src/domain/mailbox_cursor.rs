@@ -7,6 +7,8 @@ pub struct MailboxCursor {
     pub uid_validity: u32,
     /// Taken UIDs, `first..=last`, ascending, neither touching nor overlapping.
     pub done: Vec<(u32, u32)>,
+    /// Of the taken UIDs, those whose follow-up in the folder (flag, move, removal) is still owed (EML-5); same form.
+    pub owed: Vec<(u32, u32)>,
 }
 
 impl MailboxCursor {
@@ -18,20 +20,42 @@ impl MailboxCursor {
 
     /// Marks `uid` as taken and joins ranges that touch.
     pub fn add(&mut self, uid: u32) {
-        if self.has(uid) {
-            return;
+        if !self.has(uid) {
+            self.done = joined_with(std::mem::take(&mut self.done), uid);
         }
-        self.done.push((uid, uid));
-        self.done.sort_unstable();
-        let mut joined: Vec<(u32, u32)> = Vec::with_capacity(self.done.len());
-        for (first, last) in self.done.drain(..) {
-            match joined.last_mut() {
-                Some(before) if before.1.saturating_add(1) >= first => before.1 = before.1.max(last),
-                _ => joined.push((first, last)),
-            }
-        }
-        self.done = joined;
     }
+
+    /// The follow-up of `uid` is owed.
+    pub fn owe(&mut self, uid: u32) {
+        self.owed = joined_with(std::mem::take(&mut self.owed), uid);
+    }
+
+    /// The follow-up of `uid` is done, or will never be.
+    pub fn paid(&mut self, uid: u32) {
+        let mut left = Vec::with_capacity(self.owed.len().saturating_add(1));
+        for (first, last) in self.owed.drain(..) {
+            if !(first..=last).contains(&uid) {
+                left.push((first, last));
+                continue;
+            }
+            left.extend(uid.checked_sub(1).filter(|before| *before >= first).map(|before| (first, before)));
+            left.extend(uid.checked_add(1).filter(|after| *after <= last).map(|after| (after, last)));
+        }
+        self.owed = left;
+    }
+}
+
+fn joined_with(mut ranges: Vec<(u32, u32)>, uid: u32) -> Vec<(u32, u32)> {
+    ranges.push((uid, uid));
+    ranges.sort_unstable();
+    let mut joined: Vec<(u32, u32)> = Vec::with_capacity(ranges.len());
+    for (first, last) in ranges {
+        match joined.last_mut() {
+            Some(before) if before.1.saturating_add(1) >= first => before.1 = before.1.max(last),
+            _ => joined.push((first, last)),
+        }
+    }
+    joined
 }
 
 #[cfg(test)]
@@ -46,5 +70,18 @@ mod tests {
         }
         assert_eq!(cursor.done, [(1, 3), (7, 8)]);
         assert!(cursor.has(2) && !cursor.has(4));
+    }
+
+    #[test]
+    fn eml_5_follow_ups_are_owed_until_each_is_done() {
+        let mut cursor = MailboxCursor::default();
+        (1..=5).chain([9]).for_each(|uid| cursor.owe(uid));
+        for (uid, left) in [(3, &[(1, 2), (4, 5), (9, 9)][..]), (1, &[(2, 2), (4, 5), (9, 9)]), (9, &[(2, 2), (4, 5)])]
+        {
+            cursor.paid(uid);
+            assert_eq!(cursor.owed, left);
+        }
+        cursor.paid(7);
+        assert_eq!(cursor.owed, [(2, 2), (4, 5)]);
     }
 }

@@ -32,7 +32,7 @@ mod tests {
     fn eml_2_each_mailbox_has_its_own_cursor() {
         let store = Store::in_memory().unwrap();
         let cursor = |uid| {
-            let mut cursor = MailboxCursor { uid_validity: 7, done: Vec::new() };
+            let mut cursor = MailboxCursor { uid_validity: 7, ..MailboxCursor::default() };
             cursor.add(uid);
             cursor
         };

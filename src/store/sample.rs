@@ -558,7 +558,7 @@ pub(crate) fn links() -> Vec<Link> {
 }
 
 pub(crate) fn cursor() -> MailboxCursor {
-    MailboxCursor { uid_validity: u32::MAX, done: vec![(1, 3), (7, u32::MAX)] }
+    MailboxCursor { uid_validity: u32::MAX, done: vec![(1, 3), (7, u32::MAX)], owed: vec![(2, 3)] }
 }
 
 pub(crate) fn answered() -> Answered {

@@ -28,7 +28,8 @@ pub(super) struct Memory {
     /// UIDs that the last look did not list though they were given out: gone if the next look agrees.
     pub(super) absent: Vec<Range>,
     troubles: BTreeMap<u32, Trouble>,
-    owed: BTreeMap<u32, u32>,
+    /// Follow-up actions that the server refused, and how often.
+    refused: BTreeMap<u32, u32>,
 }
 
 #[derive(Debug)]
@@ -45,7 +46,7 @@ impl Memory {
             self.uid_validity = uid_validity;
             self.absent.clear();
             self.troubles.clear();
-            self.owed.clear();
+            self.refused.clear();
         }
     }
 
@@ -116,27 +117,18 @@ impl Memory {
         self.troubles.retain(|uid, _| still_waits(*uid));
     }
 
-    /// The follow-up action of this message is owed.
-    pub(super) fn owe(&mut self, uid: u32) {
-        self.owed.insert(uid, 0);
-    }
-
-    /// Messages whose follow-up action is owed.
-    pub(super) fn owed(&self) -> Vec<u32> {
-        self.owed.keys().copied().collect()
-    }
-
+    /// The follow-up action of this message is done.
     pub(super) fn is_paid(&mut self, uid: u32) {
-        self.owed.remove(&uid);
+        self.refused.remove(&uid);
     }
 
     /// The server refused the follow-up action; `false` when it will not be tried again.
     pub(super) fn is_refused_payment(&mut self, uid: u32) -> bool {
-        let tries = self.owed.entry(uid).or_default();
+        let tries = self.refused.entry(uid).or_default();
         *tries += 1;
         let again = *tries < OWED_TRIES_MAX;
         if !again {
-            self.owed.remove(&uid);
+            self.refused.remove(&uid);
         }
         again
     }
@@ -160,8 +152,7 @@ mod tests {
     #[test]
     fn a_refused_follow_up_is_not_tried_for_ever() {
         let mut memory = Memory::default();
-        memory.owe(3);
         assert_eq!((1..=5).filter(|_| memory.is_refused_payment(3)).count(), 4);
-        assert!(memory.owed().is_empty());
+        assert!(memory.refused.is_empty());
     }
 }

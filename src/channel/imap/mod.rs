@@ -10,7 +10,8 @@
 //! |---|---|---|
 //! | before `accept` | nothing | the UID is not done: fetched again |
 //! | in `accept`, before its commit | nothing | fetched again |
-//! | after the commit | message and cursor | not fetched again; a follow-up action (`after`) of this process is tried again, one of a killed process is not: the mail stays where it was |
+//! | after the commit | message and cursor | not fetched again; its follow-up action (`after`) is owed in the same commit and done on the next connection |
+//! | after the follow-up, before that is stored | message, cursor, the debt | the follow-up is done once more, which changes nothing |
 //!
 //! Protocol: RFC 3501 and RFC 9051 (what both share), RFC 2177 (IDLE), RFC 2595 (STARTTLS), RFC 4315 (UIDPLUS),
 //! RFC 6851 (MOVE), RFC 2971 (ID).

@@ -104,7 +104,7 @@ mod tests {
     use super::*;
 
     fn cursor(done: &[Range]) -> MailboxCursor {
-        MailboxCursor { uid_validity: 1, done: done.to_vec() }
+        MailboxCursor { uid_validity: 1, done: done.to_vec(), ..MailboxCursor::default() }
     }
 
     #[test]

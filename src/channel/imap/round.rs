@@ -48,6 +48,8 @@ pub(super) struct Reader<'a, D> {
     pub(super) memory: &'a mut Memory,
     pub(super) client: &'a mut Client,
     pub(super) cursor: MailboxCursor,
+    /// Whether follow-up actions were done that the stored cursor still says are owed.
+    pub(super) paid_unsaved: bool,
 }
 
 /// What a look came to.
@@ -76,6 +78,7 @@ impl<D: MailDoor> Reader<'_, D> {
         for uid in now {
             taken += usize::from(self.take(uid, sizes.get(&uid).copied()).await?);
         }
+        self.save_what_was_paid().await?;
         let left = waiting.len().saturating_sub(taken);
         self.publisher.looked(left, self.memory.unfetchable());
         let again = self.memory.next_due_at().is_some_and(|at| at <= Instant::now());

@@ -97,7 +97,7 @@ async fn read_on<D: MailDoor>(
         memory.folder_is(folder.uid_validity);
         let cursor = begin(client, folder, options, door).await?;
         tracing::info!(mailbox = options.name, uid_validity = folder.uid_validity, "mailbox open");
-        let mut reader = Reader { options, door, publisher, memory, client, cursor };
+        let mut reader = Reader { options, door, publisher, memory, client, cursor, paid_unsaved: false };
         loop {
             let looked = reader.look().await?;
             let looked_at = Instant::now();

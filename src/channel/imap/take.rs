@@ -7,6 +7,7 @@ use crate::channel::imap::memory::Memory;
 use crate::channel::imap::options::After;
 use crate::channel::imap::round::Reader;
 use crate::channel::imap::round::Stop;
+use crate::channel::imap::round::TAKEN_AT_ONCE_MAX;
 use crate::channel::imap::round::at_the_door;
 use crate::channel::imap::too_large::stand_in;
 use crate::desk::arrival::Arrival;
@@ -42,7 +43,9 @@ impl<D: MailDoor> Reader<'_, D> {
                 return Ok(true);
             }
         };
-        match at_the_door(self.options, self.door.accept(self.arrival(uid, raw))).await {
+        let removes_the_only_copy = !is_whole && self.options.after == After::Delete;
+        let follow_up = self.options.changes_folder() && !removes_the_only_copy;
+        match at_the_door(self.options, self.door.accept(self.arrival(uid, raw, follow_up))).await {
             Ok(accepted) => {
                 tracing::debug!(mailbox = self.options.name, uid, ?accepted, "taken in");
             }
@@ -57,20 +60,20 @@ impl<D: MailDoor> Reader<'_, D> {
         self.cursor.add(uid);
         self.memory.is_done(uid);
         self.publisher.took_one();
-        let removes_the_only_copy = !is_whole && self.options.after == After::Delete;
-        if self.options.changes_folder() && !removes_the_only_copy {
-            self.memory.owe(uid);
+        if follow_up {
+            self.cursor.owe(uid);
             self.pay(uid).await?;
         }
         Ok(true)
     }
 
-    fn arrival(&self, uid: u32, raw: Vec<u8>) -> Arrival {
+    fn arrival(&self, uid: u32, raw: Vec<u8>, follow_up: bool) -> Arrival {
         let source = ArrivalSource::Imap {
             mailbox: self.options.name.clone(),
             uid_validity: self.cursor.uid_validity,
             uid,
             default_address: self.options.default_address.clone(),
+            follow_up,
         };
         Arrival { source, reverse_path: None, recipients: Vec::new(), raw }
     }
@@ -120,10 +123,26 @@ impl<D: MailDoor> Reader<'_, D> {
         Ok(if still_there { Had::Nothing } else { Had::Gone })
     }
 
-    /// Does the follow-up actions that an earlier connection left undone.
+    /// Does the follow-up actions that an earlier connection or process left undone, some at each look. Doing one again
+    /// changes nothing: the flag is set, or the UID is gone.
     pub(super) async fn pay_what_is_owed(&mut self) -> Result<(), Stop> {
-        for uid in self.memory.owed() {
-            self.pay(uid).await?;
+        let owed = self.cursor.owed.iter().flat_map(|(first, last)| *first..=*last);
+        for uid in owed.take(TAKEN_AT_ONCE_MAX).collect::<Vec<_>>() {
+            if self.options.changes_folder() {
+                self.pay(uid).await?;
+            } else {
+                self.cursor.paid(uid);
+                self.paid_unsaved = true;
+            }
+        }
+        self.save_what_was_paid().await
+    }
+
+    /// Stores which follow-up actions are done; killed before, they are done once more.
+    pub(super) async fn save_what_was_paid(&mut self) -> Result<(), Stop> {
+        if self.paid_unsaved {
+            at_the_door(self.options, self.door.set_mailbox_cursor(&self.options.name, self.cursor.clone())).await?;
+            self.paid_unsaved = false;
         }
         Ok(())
     }
@@ -131,9 +150,17 @@ impl<D: MailDoor> Reader<'_, D> {
     /// Does the follow-up action of one message. A refusal costs nothing but the action.
     async fn pay(&mut self, uid: u32) -> Result<(), Stop> {
         match follow_up(self.client, self.memory, &self.options.after, uid).await {
-            Ok(()) => self.memory.is_paid(uid),
+            Ok(()) => {
+                self.memory.is_paid(uid);
+                self.cursor.paid(uid);
+                self.paid_unsaved = true;
+            }
             Err(error) if error.is_refusal() => {
                 let again = self.memory.is_refused_payment(uid);
+                if !again {
+                    self.cursor.paid(uid);
+                    self.paid_unsaved = true;
+                }
                 tracing::warn!(mailbox = self.options.name, uid, %error, again, "taken in, but left in the folder");
                 self.publisher.note(&format!("message with UID {uid} was taken in and left in the folder: {error}"));
             }

@@ -136,9 +136,18 @@ pub(crate) struct Facts {
     /// In words for the journal.
     pub(crate) source: String,
     /// Mailbox, UIDVALIDITY, UID (EML-15).
-    pub(crate) imap: Option<(String, u32, u32)>,
+    pub(crate) imap: Option<ImapUid>,
     /// Support address where the message names none (EML-10).
     pub(crate) default_address: Option<Address>,
+}
+
+/// A message's place in a mailbox, and whether something is to be done with it there (EML-5).
+#[derive(Clone, Debug)]
+pub(crate) struct ImapUid {
+    pub(crate) mailbox: String,
+    pub(crate) uid_validity: u32,
+    pub(crate) uid: u32,
+    pub(crate) follow_up: bool,
 }
 
 impl Facts {
@@ -146,9 +155,9 @@ impl Facts {
         let (source, imap, default_address) = match arrival.source {
             ArrivalSource::Smtp { peer } => (format!("smtp {peer}"), None, None),
             ArrivalSource::Lmtp { peer } => (format!("lmtp {peer}"), None, None),
-            ArrivalSource::Imap { mailbox, uid_validity, uid, default_address } => {
+            ArrivalSource::Imap { mailbox, uid_validity, uid, default_address, follow_up } => {
                 let source = format!("imap {mailbox} uidvalidity {uid_validity} uid {uid}");
-                (source, Some((mailbox, uid_validity, uid)), default_address)
+                (source, Some(ImapUid { mailbox, uid_validity, uid, follow_up }), default_address)
             }
             ArrivalSource::Import { origin, support } => (format!("import {origin}"), None, Some(support)),
         };

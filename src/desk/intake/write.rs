@@ -12,6 +12,7 @@ use crate::desk::draft::NewPart;
 use crate::desk::draft::conclude;
 use crate::desk::intake::BOUNCED;
 use crate::desk::intake::Facts;
+use crate::desk::intake::ImapUid;
 use crate::desk::intake::intake_id;
 use crate::desk::intake::place::Place;
 use crate::desk::intake::place::place;
@@ -317,7 +318,7 @@ fn content_key(reading: &Reading) -> Vec<u8> {
 }
 
 fn uid_key(taken: &Taken) -> Option<Vec<u8>> {
-    let (mailbox, uid_validity, uid) = taken.facts.imap.as_ref()?;
+    let ImapUid { mailbox, uid_validity, uid, .. } = taken.facts.imap.as_ref()?;
     Some([b"u".as_slice(), &uid_validity.to_be_bytes(), &uid.to_be_bytes(), mailbox.as_bytes()].concat())
 }
 
@@ -335,14 +336,15 @@ fn known_uid(tx: &mut dyn WriteTx, taken: &Taken) -> store::Result<Option<Accept
 
 /// The mailbox's cursor moves in the commit that holds the message (EML-1).
 fn move_cursor(tx: &mut dyn WriteTx, taken: &Taken, id: IntakeId) -> store::Result<()> {
-    let (Some(key), Some((mailbox, uid_validity, uid))) = (uid_key(taken), &taken.facts.imap) else {
-        return Ok(());
-    };
+    let (Some(key), Some(imap)) = (uid_key(taken), &taken.facts.imap) else { return Ok(()) };
     store::intake::claim(tx, &key, id)?;
-    let mut cursor = store::cursors::get(tx, mailbox)?.unwrap_or_default();
-    if cursor.uid_validity == *uid_validity {
-        cursor.add(*uid);
-        store::cursors::put(tx, mailbox, &cursor)?;
+    let mut cursor = store::cursors::get(tx, &imap.mailbox)?.unwrap_or_default();
+    if cursor.uid_validity == imap.uid_validity {
+        cursor.add(imap.uid);
+        if imap.follow_up {
+            cursor.owe(imap.uid);
+        }
+        store::cursors::put(tx, &imap.mailbox, &cursor)?;
     }
     Ok(())
 }

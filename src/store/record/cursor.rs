@@ -20,6 +20,7 @@ pub(crate) struct StoredCursor {
     mailbox: String,
     uid_validity: u32,
     done: Vec<(u32, u32)>,
+    owed: Vec<(u32, u32)>,
 }
 
 impl Record for NamedCursor {
@@ -35,11 +36,12 @@ impl Record for NamedCursor {
             mailbox: self.mailbox.clone(),
             uid_validity: self.cursor.uid_validity,
             done: self.cursor.done.clone(),
+            owed: self.cursor.owed.clone(),
         }
     }
 
     fn from_stored(stored: StoredCursor) -> Restored<Self> {
-        let cursor = MailboxCursor { uid_validity: stored.uid_validity, done: stored.done };
+        let cursor = MailboxCursor { uid_validity: stored.uid_validity, done: stored.done, owed: stored.owed };
         Ok(Self { mailbox: stored.mailbox, cursor })
     }
 }

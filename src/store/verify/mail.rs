@@ -2,6 +2,7 @@
 
 use crate::domain::intake::IntakeResult;
 use crate::domain::intake::IntakeRow;
+use crate::domain::mailbox_cursor::MailboxCursor;
 use crate::domain::part::Part;
 use crate::domain::upload::Upload;
 use crate::store::Store;
@@ -33,6 +34,13 @@ pub fn sweepable(store: &Store, blobs: &Blobs) -> Result<u64> {
     }
 }
 
+/// Whether closed ranges ascend and neither touch nor overlap.
+fn in_order(ranges: &[(u32, u32)]) -> bool {
+    let each = ranges.iter().all(|(first, last)| first <= last);
+    let apart = |(a, b): (&(u32, u32), &(u32, u32))| a.1.checked_add(1).is_some_and(|next| next < b.0);
+    each && ranges.iter().zip(ranges.iter().skip(1)).all(apart)
+}
+
 impl Check<'_> {
     pub(super) fn mail(&mut self) -> Result<()> {
         self.records::<IntakeRow>(|check, key, row| check.arrival(key, row))?;
@@ -43,12 +51,13 @@ impl Check<'_> {
             check.names_id((tables::MESSAGE_IDS, row), tables::THREADS, key::number_at(row, 16).unwrap_or(0))
         })?;
         self.records::<NamedCursor>(|check, key, named| {
-            let ranges = &named.cursor.done;
-            let each = ranges.iter().all(|(first, last)| first <= last);
-            let apart =
-                ranges.iter().zip(ranges.iter().skip(1)).all(|(a, b)| a.1.checked_add(1).is_some_and(|n| n < b.0));
-            if !(each && apart) {
+            let MailboxCursor { done, owed, .. } = &named.cursor;
+            if !(in_order(done) && in_order(owed)) {
                 check.fault(tables::CURSORS, key, "its ranges overlap, touch or are out of order");
+            }
+            let is_done = |owed: &(u32, u32)| done.iter().any(|done| done.0 <= owed.0 && owed.1 <= done.1);
+            if !owed.iter().all(is_done) {
+                check.fault(tables::CURSORS, key, "owes the follow-up of a mail that was not taken");
             }
             Ok(())
         })

@@ -88,7 +88,7 @@ impl Image {
             reports.push(report);
         }
         let states = desk.ticket_states(&agent)?.into_iter().map(|state| state.id).collect();
-        let cursor = MailboxCursor { uid_validity: UID_VALIDITY, done: Vec::new() };
+        let cursor = MailboxCursor { uid_validity: UID_VALIDITY, ..MailboxCursor::default() };
         desk.set_mailbox_cursor(MAILBOX, cursor).await.unwrap();
         assert_eq!(desk.verify()?, Vec::<String>::new());
         store.close();

@@ -35,9 +35,12 @@ impl MailDoor for Door {
     }
 
     async fn accept(&self, arrival: Arrival) -> Result<Accepted, NotAccepted> {
-        let ArrivalSource::Imap { uid, .. } = arrival.source else { panic!("{:?}", arrival.source) };
+        let ArrivalSource::Imap { uid, follow_up, .. } = arrival.source else { panic!("{:?}", arrival.source) };
         let mut kept = self.kept.lock().unwrap();
         kept.cursor.add(uid);
+        if follow_up {
+            kept.cursor.owe(uid);
+        }
         let known = kept.taken.contains(&arrival.raw);
         if known {
             kept.duplicates += 1;

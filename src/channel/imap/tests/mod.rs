@@ -1,6 +1,7 @@
 //! The reader of mailboxes against a server that lies.
 
 mod faults;
+mod killed;
 mod reading;
 mod sign_in;
 mod traps;
@@ -42,6 +43,15 @@ pub(super) struct Kept {
     pub(super) cursor: MailboxCursor,
     pub(super) refuses: Option<NotAccepted>,
     pub(super) refused: usize,
+    /// The next message never gets an answer, though it is kept with `AfterCommit`.
+    pub(super) hangs: Option<Hang>,
+}
+
+/// Where the desk never answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Hang {
+    BeforeCommit,
+    AfterCommit,
 }
 
 impl MailDoor for Door {
@@ -50,20 +60,18 @@ impl MailDoor for Door {
     }
 
     async fn accept(&self, arrival: Arrival) -> Result<Accepted, NotAccepted> {
-        let ArrivalSource::Imap { uid_validity, uid, .. } = arrival.source else { panic!("{:?}", arrival.source) };
-        let mut kept = self.kept.lock().unwrap();
-        if let Some(refusal) = kept.refuses.clone() {
-            kept.refused += 1;
+        let ArrivalSource::Imap { uid_validity, uid, follow_up, .. } = arrival.source else {
+            panic!("{:?}", arrival.source)
+        };
+        let hangs = self.kept.lock().unwrap().hangs.take();
+        if hangs == Some(Hang::BeforeCommit) {
             self.changed.send_replace(());
-            return Err(refusal);
+            std::future::pending::<()>().await;
         }
-        kept.cursor.add(uid);
-        if kept.taken.iter().any(|(_, _, raw)| *raw == arrival.raw) {
-            kept.duplicates += 1;
-        } else {
-            kept.taken.push((uid_validity, uid, arrival.raw));
+        self.commit(uid_validity, uid, follow_up, arrival.raw)?;
+        if hangs == Some(Hang::AfterCommit) {
+            std::future::pending::<()>().await;
         }
-        self.changed.send_replace(());
         Ok(Accepted::Duplicate(ThreadId(1)))
     }
 
@@ -79,6 +87,26 @@ impl MailDoor for Door {
 }
 
 impl Door {
+    fn commit(&self, uid_validity: u32, uid: u32, follow_up: bool, raw: Vec<u8>) -> Result<(), NotAccepted> {
+        let mut kept = self.kept.lock().unwrap();
+        if let Some(refusal) = kept.refuses.clone() {
+            kept.refused += 1;
+            self.changed.send_replace(());
+            return Err(refusal);
+        }
+        kept.cursor.add(uid);
+        if follow_up {
+            kept.cursor.owe(uid);
+        }
+        if kept.taken.iter().any(|(_, _, known)| *known == raw) {
+            kept.duplicates += 1;
+        } else {
+            kept.taken.push((uid_validity, uid, raw));
+        }
+        self.changed.send_replace(());
+        Ok(())
+    }
+
     /// Waits until `seen` is true of what was kept.
     pub(super) async fn until(&self, what: &str, seen: impl Fn(&Kept) -> bool) {
         let mut changed = self.changed.subscribe();

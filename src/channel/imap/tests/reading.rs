@@ -83,7 +83,7 @@ async fn eml_3_a_new_mailbox_gives_what_came_since_it_was_added() {
     for uid_validity in [0, 6] {
         let fake = Fake::start(&[(2, "before"), (3, "also before"), (4, "since"), (9, "long since")]).await;
         let door = Arc::new(Door::default());
-        door.kept.lock().unwrap().cursor = MailboxCursor { uid_validity, done: Vec::new() };
+        door.kept.lock().unwrap().cursor = MailboxCursor { uid_validity, ..MailboxCursor::default() };
         let options = MailboxOptions { import_existing: false, import_since, ..options(&fake) };
         let reading = Reading::with_door(options, door);
         reading.door.until_taken(2).await;
