@@ -86,6 +86,7 @@ async fn open(data_dir: &Path) -> Desk {
         main_address,
         unseen_delay: Duration::from_secs(120),
         state_mail_settle: Duration::from_secs(10),
+        signers: Default::default(),
         identity: IdentitySettings { enforced: false, secret: None },
         disk_reserve_bytes: 0,
         broadcasts: deskgate::desk::broadcasts::BroadcastSettings::default(),

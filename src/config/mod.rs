@@ -77,7 +77,7 @@ pub struct Config {
     pub mailboxes: Vec<Mailbox>,
     /// `[[support]]`, at least one.
     pub support: Vec<Support>,
-    /// `[[relay]]`; the first is used, without any mail is captured.
+    /// `[[relay]]`; the first takes what no address sends elsewhere, without any mail is captured.
     pub relays: Vec<Relay>,
     /// `[[dkim]]`.
     pub dkim: Vec<Dkim>,

@@ -30,6 +30,8 @@ pub struct Support {
     pub name: String,
     /// Id or name of the Customer ticket type that new mail to it becomes (TCK-10).
     pub new_mail_as: Option<String>,
+    /// Name of the relay its mail goes through; the first one without it.
+    pub relay: Option<String>,
 }
 
 /// `[messenger]`.
@@ -80,7 +82,7 @@ pub(crate) fn support(reader: &Reader<'_>, workspace: &Workspace, relays: &[Rela
         let address = Address::parse(&text);
         let name = section.text("name").unwrap_or_else(|| workspace.name.clone());
         let new_mail_as = section.text("new_mail_as").filter(|wanted| !wanted.trim().is_empty());
-        check_relay(&section, relays);
+        let relay = relay_of(&section, relays);
         match address {
             _ if text.is_empty() => {}
             None => section.fault("address", format!("{} is not an email address", shown(&text))),
@@ -90,21 +92,20 @@ pub(crate) fn support(reader: &Reader<'_>, workspace: &Workspace, relays: &[Rela
             Some(address) if support.iter().any(|other| other.address == address) => {
                 section.fault("address", format!("{address} is here twice"));
             }
-            Some(address) => support.push(Support { address, name, new_mail_as }),
+            Some(address) => support.push(Support { address, name, new_mail_as, relay }),
         }
         section.end();
     }
     support
 }
 
-/// All mail goes through the first relay; naming another one must not pass unseen.
-fn check_relay(section: &Section<'_>, relays: &[Relay]) {
-    let Some(name) = section.text("relay") else { return };
-    match relays.iter().position(|relay| relay.name == name) {
-        Some(0) => {}
-        Some(_) => section.fault("relay", "only the first [[relay]] is used; put this one first or leave the key out"),
-        None => section.fault("relay", format!("{} is not the name of any [[relay]]", shown(&name))),
+/// The relay an address names; it must be there.
+fn relay_of(section: &Section<'_>, relays: &[Relay]) -> Option<String> {
+    let name = section.text("relay")?;
+    if !relays.iter().any(|relay| relay.name == name) {
+        section.fault("relay", format!("{} is not the name of any [[relay]]", shown(&name)));
     }
+    Some(name)
 }
 
 pub(crate) fn messenger(section: Section<'_>) -> Messenger {

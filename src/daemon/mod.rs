@@ -71,12 +71,13 @@ struct Running {
     addresses: Vec<(&'static str, String)>,
 }
 
-/// Checks what can be checked without opening anything: templates and the certificate of `[smtp]`.
+/// Checks what can be checked without opening anything: templates, the keys of `[[dkim]]`, the certificate of `[smtp]`.
 ///
 /// # Errors
 /// [`Exit::Config`].
 pub(crate) fn check(config: &Config) -> Result<(), Failure> {
     open::templates(config)?;
+    open::signers(config)?;
     channels::listener(config, crate::channel::smtp_in::Protocol::Smtp).map(drop)
 }
 

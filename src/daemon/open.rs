@@ -2,6 +2,7 @@
 
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::config::relay::Dkim;
 use crate::config::workspace::Support;
 use crate::daemon::data_dir::DataDir;
 use crate::daemon::exit::Exit;
@@ -12,6 +13,8 @@ use crate::desk::IdentitySettings;
 use crate::desk::Settings;
 use crate::desk::SupportAddress;
 use crate::desk::broadcasts::BroadcastSettings;
+use crate::desk::signing::Signer;
+use crate::desk::signing::Signers;
 use crate::store::Store;
 use crate::store::attempts::Attempts;
 use crate::store::backup::STORE_FILE;
@@ -89,5 +92,15 @@ fn settings(config: &Config) -> Result<Settings, Failure> {
         },
         disk_reserve_bytes: config.limits.disk_reserve_bytes,
         tickets: config.tickets,
+        signers: signers(config)?,
     })
+}
+
+/// The keys of `[[dkim]]`.
+pub(crate) fn signers(config: &Config) -> Result<Signers, Failure> {
+    let signer = |key: &Dkim| {
+        let refused = |why| Failure::new(Exit::Config, format!("dkim.key_file of {}: {why}", key.domain));
+        Signer::new(&key.domain, &key.selector, key.key.reveal()).map_err(refused)
+    };
+    Ok(Signers::new(config.dkim.iter().map(signer).collect::<Result<_, _>>()?))
 }

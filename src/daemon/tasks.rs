@@ -8,9 +8,11 @@ use crate::channel::smtp_in::Protocol;
 use crate::channel::smtp_in::SmtpListener;
 use crate::channel::smtp_out;
 use crate::channel::smtp_out::RelayHealth;
+use crate::channel::smtp_out::RelayOptions;
 use crate::channel::webhook_out;
 use crate::channel::webhook_out::Tally;
 use crate::config::Config;
+use crate::config::workspace::Support;
 use crate::daemon::channels;
 use crate::daemon::control::Control;
 use crate::daemon::control::server;
@@ -27,6 +29,8 @@ use crate::daemon::supervise::Supervisor;
 use crate::daemon::systemd;
 use crate::daemon::workers;
 use crate::daemon::workers::Work;
+use crate::domain::mail_share;
+use crate::domain::mail_share::MailShare;
 use crate::http;
 use crate::http::ops;
 use crate::http::ops::Ops;
@@ -147,13 +151,33 @@ fn mailboxes(parts: &Parts<'_>) {
 }
 
 fn outbox(parts: &Parts<'_>) {
-    let (sender, state) = watch::channel(RelayHealth::default());
-    let relay = parts.config.relays.first().map(|relay| channels::relay(relay, parts.config));
-    if let Some(relay) = &relay {
-        parts.health.watch_relay(&relay.name, state);
+    let config = parts.config;
+    if config.relays.is_empty() {
+        let sender = watch::Sender::new(RelayHealth::default());
+        return outbox_of(parts, "outbox", MailShare::All, None, sender);
     }
+    let names: Vec<String> = config.relays.iter().map(|relay| relay.name.clone()).collect();
+    let route = |support: &Support| Some((support.address.clone(), support.relay.clone()?));
+    let routes: Vec<_> = config.support.iter().filter_map(route).collect();
+    for (relay, share) in config.relays.iter().zip(mail_share::divide(&names, &routes)) {
+        let (sender, state) = watch::channel(RelayHealth::default());
+        parts.health.watch_relay(&relay.name, state);
+        let task = format!("outbox {}", relay.name);
+        outbox_of(parts, &task, share, Some(channels::relay(relay, config)), sender);
+    }
+}
+
+fn outbox_of(
+    parts: &Parts<'_>,
+    task: &str,
+    share: MailShare,
+    relay: Option<RelayOptions>,
+    sender: watch::Sender<RelayHealth>,
+) {
     let (desk, drain) = (parts.house.desk.clone(), parts.drain.clone());
-    parts.supervisor.keep("outbox", move || smtp_out::run(desk.clone(), relay.clone(), sender.clone(), drain.clone()));
+    parts
+        .supervisor
+        .keep(task, move || smtp_out::run(desk.clone(), share.clone(), relay.clone(), sender.clone(), drain.clone()));
 }
 
 fn messenger(parts: &Parts<'_>, site: &Site) {

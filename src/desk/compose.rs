@@ -172,6 +172,8 @@ impl Inner {
     ) -> std::result::Result<OutgoingMail, String> {
         let support = self.support_address(&material.thread);
         let bytes = mail::compose::compose(outgoing).map_err(|error| format!("cannot be composed: {error}"))?;
+        let signed = self.settings.signers.sign(&outgoing.from.address, bytes);
+        let bytes = signed.map_err(|error| format!("cannot be signed: {error}"))?;
         let bounces = self.keys.bounce_address(&support.address, delivery.id);
         Ok(OutgoingMail {
             delivery: delivery.id,

@@ -19,6 +19,7 @@ use crate::domain::id::Millis;
 use crate::domain::id::PartId;
 use crate::domain::intake::IntakeResult;
 use crate::domain::intake::IntakeRow;
+use crate::domain::mail_share::MailShare;
 use crate::mail::message::attachment_bytes;
 use crate::store;
 use crate::store::engine::ReadTx;
@@ -108,11 +109,14 @@ impl Desk {
     pub fn status(&self) -> Result<Status> {
         let stats = self.inner.store.stats();
         let webhooks = self.webhook_figures()?;
-        let now = self.inner.clock.now();
+        let (now, all) = (self.inner.clock.now(), MailShare::All);
         Ok(self.inner.store.view(|tx| {
             Ok(Status {
                 deliveries: store::outbox::counts(tx)?,
-                oldest_due: store::outbox::next_due(tx)?.into_iter().chain(store::lanes::next_due(tx, now)?).min(),
+                oldest_due: store::outbox::next_due(tx, &all)?
+                    .into_iter()
+                    .chain(store::lanes::next_due(tx, &all, now)?)
+                    .min(),
                 quarantined: store::intake::quarantined(tx, None, QUARANTINE_COUNTED_MAX)?.len() as u64,
                 log_seq: store::events::last_seq(tx)?.0,
                 store_bytes: stats.engine.file_bytes,

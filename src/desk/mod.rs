@@ -21,6 +21,7 @@
 //! | [`journal`] | trace, status, quarantine |
 //! | [`requests`] | requests that come twice |
 //! | [`search`] | tickets, conversations and contacts by their fields |
+//! | [`signing`] | DKIM signatures on what goes out |
 //! | [`thread_history`] | all parts of a thread, its statistics |
 //! | [`views`] | what readers get to see |
 //! | [`webhooks`] | who is told of what happens, what is owed to them and what became of it |
@@ -59,6 +60,7 @@ pub mod redaction;
 pub mod requests;
 pub mod search;
 mod sharing;
+pub mod signing;
 pub mod stream;
 pub mod tags;
 pub mod thread_history;
@@ -160,6 +162,8 @@ pub struct Settings {
     pub disk_reserve_bytes: u64,
     /// What the house decides for all threads and tickets.
     pub tickets: TicketRules,
+    /// Keys that sign outgoing mail (EML-66).
+    pub signers: signing::Signers,
     /// How broadcasts are bounded.
     pub broadcasts: broadcasts::BroadcastSettings,
 }

@@ -205,6 +205,7 @@ impl Inner {
             agent,
             channel: ChannelKind::Email,
             address: contact.email.clone(),
+            from: from.address.clone(),
             kind,
             state: unreachable_reason(contact).map_or(DeliveryState::Queued, DeliveryState::Skipped),
             message_id,

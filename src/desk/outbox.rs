@@ -34,6 +34,7 @@ use crate::domain::event::EventKind;
 use crate::domain::id::BroadcastId;
 use crate::domain::id::DeliveryId;
 use crate::domain::id::Millis;
+use crate::domain::mail_share::MailShare;
 use crate::domain::refusal::Refusal;
 use crate::store;
 use crate::store::engine::ReadTx;
@@ -77,51 +78,52 @@ impl Desk {
     /// # Errors
     /// When the store cannot be read or written.
     pub async fn lease_due(&self, limit: usize, lease: Duration) -> Result<Vec<Delivery>> {
-        let mut leased = self.lease_one_to_one(limit, lease).await?;
-        leased.extend(self.lease_broadcasts(limit.saturating_sub(leased.len()), lease).await?);
+        let all = MailShare::All;
+        let mut leased = self.lease_one_to_one(&all, limit, lease).await?;
+        leased.extend(self.lease_broadcasts(&all, limit.saturating_sub(leased.len()), lease).await?);
         Ok(leased)
     }
 
-    /// [`Desk::lease_due`] of one-to-one mail alone.
+    /// [`Desk::lease_due`] of the one-to-one mail of a share alone.
     ///
     /// # Errors
     /// As there.
-    pub async fn lease_one_to_one(&self, limit: usize, lease: Duration) -> Result<Vec<Delivery>> {
+    pub async fn lease_one_to_one(&self, share: &MailShare, limit: usize, lease: Duration) -> Result<Vec<Delivery>> {
         let now = self.inner.clock.now();
         let limit = limit.min(LEASED_MAX);
-        if limit == 0 || self.inner.store.view(|tx| store::outbox::due(tx, now, 1))?.is_empty() {
+        if limit == 0 || self.inner.store.view(|tx| store::outbox::due(tx, share, now, 1))?.is_empty() {
             return Ok(Vec::new());
         }
-        let at = At::of(&self.inner.clock);
+        let (at, share) = (At::of(&self.inner.clock), share.clone());
         let leased = self.inner.store.update(move |tx| {
-            let due = store::outbox::due(&*tx, now, limit)?;
+            let due = store::outbox::due(&*tx, &share, now, limit)?;
             lease_all(tx, due, lease, &at)
         });
         Ok(leased.await?)
     }
 
-    /// [`Desk::lease_due`] of broadcasts' mail alone: an equal share for each broadcast whose mails may go out, within its
-    /// rate.
+    /// [`Desk::lease_due`] of the broadcasts' mail of a share alone: as much for each broadcast whose mails may go out,
+    /// within its rate.
     ///
     /// # Errors
     /// As there.
-    pub async fn lease_broadcasts(&self, limit: usize, lease: Duration) -> Result<Vec<Delivery>> {
+    pub async fn lease_broadcasts(&self, share: &MailShare, limit: usize, lease: Duration) -> Result<Vec<Delivery>> {
         let now = self.inner.clock.now();
         let limit = limit.min(LEASED_MAX);
-        let next = self.inner.store.view(|tx| store::lanes::next_due(tx, now))?;
+        let next = self.inner.store.view(|tx| store::lanes::next_due(tx, share, now))?;
         if limit == 0 || next.is_none_or(|next| next > now) {
             return Ok(Vec::new());
         }
-        let at = At::of(&self.inner.clock);
+        let (at, share) = (At::of(&self.inner.clock), share.clone());
         let leased = self.inner.store.update(move |tx| {
             let lanes = store::lanes::open(&*tx)?;
-            let share = limit.div_ceil(lanes.len().max(1));
+            let each = limit.div_ceil(lanes.len().max(1));
             let mut leased = Vec::new();
             for (broadcast, _) in lanes {
                 let rate = broadcast.options.rate_per_minute;
                 let mut lane = store::lanes::get(&*tx, broadcast.id)?;
-                let room = share.min(limit.saturating_sub(leased.len())).min(lane.allowed(rate, now));
-                let due = store::lanes::due(&*tx, broadcast.id, now, room)?;
+                let room = each.min(limit.saturating_sub(leased.len())).min(lane.allowed(rate, now));
+                let due = store::lanes::due_in(&*tx, broadcast.id, &share, now, room)?;
                 let taken = lease_all(tx, due, lease, &at)?;
                 if !taken.is_empty() {
                     lane.take(taken.len(), rate, now);
@@ -134,23 +136,25 @@ impl Desk {
         Ok(leased.await?)
     }
 
-    /// Ends every lease that still runs, for the only worker of this store when it begins or has stopped: nobody is behind
+    /// Ends every lease of a share that still runs, for its only worker when it begins or has stopped: nobody is behind
     /// them. What was past the dot becomes *uncertain* (BRC-43), the rest is due again. Gives how many ended.
     ///
     /// # Errors
     /// When the store cannot be read or written.
-    pub async fn end_leases(&self) -> Result<usize> {
+    pub async fn end_leases(&self, share: &MailShare) -> Result<usize> {
         let now = self.inner.clock.now();
-        let mut ended = self.end_leases_of(now, |tx, after| store::outbox::open(tx, LEASED_MAX, after)).await?;
+        let mut ended =
+            self.end_leases_of(share, now, |tx, after| store::outbox::open(tx, share, LEASED_MAX, after)).await?;
         for (broadcast, _) in self.inner.store.view(store::lanes::all)? {
             let page = move |tx: &dyn ReadTx, after| store::lanes::waiting(tx, broadcast, after, LEASED_MAX);
-            ended += self.end_leases_of(now, page).await?;
+            ended += self.end_leases_of(share, now, page).await?;
         }
         Ok(ended)
     }
 
     async fn end_leases_of(
         &self,
+        share: &MailShare,
         now: Millis,
         page: impl Fn(&dyn ReadTx, Option<(Millis, DeliveryId)>) -> store::Result<Vec<Delivery>>,
     ) -> Result<usize> {
@@ -161,7 +165,7 @@ impl Desk {
             let page = self.inner.store.view(|tx| page(tx, after))?;
             let Some(last) = page.last() else { return Ok(ended) };
             after = last.wakes_at().map(|at| (at, last.id));
-            let leased = page.iter().filter(|delivery| delivery.leased_until.is_some());
+            let leased = page.iter().filter(|delivery| delivery.leased_until.is_some() && share.takes(&delivery.from));
             let leased: Vec<DeliveryId> = leased.map(|delivery| delivery.id).collect();
             if !leased.is_empty() {
                 let at = At::of(&self.inner.clock);
@@ -225,21 +229,21 @@ impl Desk {
         Ok(captured.await?)
     }
 
-    /// When the next one-to-one delivery is due; may be in the past.
+    /// When the next one-to-one delivery of a share is due; may be in the past.
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub fn next_due(&self) -> Result<Option<Millis>> {
-        Ok(self.inner.store.view(store::outbox::next_due)?)
+    pub fn next_due(&self, share: &MailShare) -> Result<Option<Millis>> {
+        Ok(self.inner.store.view(|tx| store::outbox::next_due(tx, share))?)
     }
 
-    /// When the next mail of a broadcast may go out; may be in the past.
+    /// When the next mail of a broadcast in a share may go out; may be in the past.
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub fn next_broadcast_due(&self) -> Result<Option<Millis>> {
+    pub fn next_broadcast_due(&self, share: &MailShare) -> Result<Option<Millis>> {
         let now = self.inner.clock.now();
-        Ok(self.inner.store.view(|tx| store::lanes::next_due(tx, now))?)
+        Ok(self.inner.store.view(|tx| store::lanes::next_due(tx, share, now))?)
     }
 
     /// One delivery.
@@ -257,7 +261,7 @@ impl Desk {
     /// When the store cannot be read.
     pub fn deliveries(&self, limit: usize) -> Result<Vec<Delivery>> {
         Ok(self.inner.store.view(|tx| {
-            let mut found = store::outbox::open(tx, limit, None)?;
+            let mut found = store::outbox::open(tx, &MailShare::All, limit, None)?;
             found.extend(store::lanes::all_waiting(tx, limit.saturating_sub(found.len()))?);
             let attention = store::outbox::attention(tx, limit.saturating_sub(found.len()))?;
             let known: Vec<DeliveryId> = found.iter().map(|delivery| delivery.id).collect();

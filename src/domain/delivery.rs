@@ -270,6 +270,8 @@ pub struct Delivery {
     pub channel: ChannelKind,
     /// Recipient's address when it was owed; read again when it is sent.
     pub address: Option<Address>,
+    /// The support address it goes out from; decides by which relay ([`crate::domain::mail_share`]).
+    pub from: Address,
     /// What is owed.
     pub kind: DeliveryKind,
     /// Where it stands.

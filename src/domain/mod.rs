@@ -20,6 +20,7 @@ pub mod intake;
 pub mod ledger;
 pub mod link;
 pub mod mail_lane;
+pub mod mail_share;
 pub mod mailbox_cursor;
 pub mod part;
 pub mod propagation;

@@ -9,16 +9,20 @@ use crate::domain::id::BroadcastId;
 use crate::domain::id::DeliveryId;
 use crate::domain::id::Millis;
 use crate::domain::mail_lane::MailLane;
+use crate::domain::mail_share::MailShare;
 use crate::store::broadcasts;
 use crate::store::engine::ReadTx;
 use crate::store::engine::WriteTx;
 use crate::store::error::Result;
 use crate::store::key;
+use crate::store::outbox;
 use crate::store::record;
 use crate::store::tables;
 
 /// Most lanes looked at in one turn.
 pub const LANES_MAX: usize = 200;
+/// Mails of other relays passed over in one lane.
+const PASSED_OVER_MAX: usize = 300;
 
 /// The lane of a broadcast; a new one where nothing went through it yet.
 ///
@@ -109,13 +113,47 @@ pub fn all_waiting(tx: &dyn ReadTx, limit: usize) -> Result<Vec<Delivery>> {
     record::load(tx, tables::BROADCAST_DUE, tx.scan(tables::BROADCAST_DUE, &[], key::END, limit)?)
 }
 
-/// When the next mail of any broadcast may begin; may be in the past.
+/// Mails of [`due`] that belong to a share. Those of other shares are passed over, [`PASSED_OVER_MAX`] of them: a broadcast
+/// whose first mails wait for a relay that is down is held after a while (BRC-33).
 ///
 /// # Errors
 /// `Corrupt`.
-pub fn next_due(tx: &dyn ReadTx, now: Millis) -> Result<Option<Millis>> {
+pub fn due_in(
+    tx: &dyn ReadTx,
+    broadcast: BroadcastId,
+    share: &MailShare,
+    now: Millis,
+    limit: usize,
+) -> Result<Vec<DeliveryId>> {
+    if *share == MailShare::All {
+        return due(tx, broadcast, now, limit);
+    }
+    let mut found = Vec::new();
+    for id in due(tx, broadcast, now, PASSED_OVER_MAX)? {
+        if found.len() < limit && outbox::get(tx, id)?.is_some_and(|delivery| share.takes(&delivery.from)) {
+            found.push(id);
+        }
+    }
+    Ok(found)
+}
+
+/// Whether a mail of the share is among the first of the lane, and when the first of them wakes.
+fn first_in(tx: &dyn ReadTx, broadcast: BroadcastId, share: &MailShare, first: Millis) -> Result<Option<Millis>> {
+    if *share == MailShare::All {
+        return Ok(Some(first));
+    }
+    let waiting = waiting(tx, broadcast, None, PASSED_OVER_MAX)?;
+    Ok(waiting.iter().find(|delivery| share.takes(&delivery.from)).and_then(Delivery::wakes_at))
+}
+
+/// When the next mail of any broadcast in a share may begin; may be in the past.
+///
+/// # Errors
+/// `Corrupt`.
+pub fn next_due(tx: &dyn ReadTx, share: &MailShare, now: Millis) -> Result<Option<Millis>> {
     let mut next = None;
-    for (broadcast, wakes_at) in open(tx)? {
+    for (broadcast, first) in open(tx)? {
+        let Some(wakes_at) = first_in(tx, broadcast.id, share, first)? else { continue };
         let allowed_at = get(tx, broadcast.id)?.next_at(broadcast.options.rate_per_minute, now);
         let at = if allowed_at > now { wakes_at.max(allowed_at) } else { wakes_at };
         next = Some(next.map_or(at, |known: Millis| known.min(at)));
@@ -135,7 +173,6 @@ mod tests {
     use crate::domain::delivery::DeliveryState;
     use crate::domain::id::PartId;
     use crate::store::Store;
-    use crate::store::outbox;
     use crate::store::sample;
 
     fn owe(store: &Store, id: u64, broadcast: u64, state: DeliveryState) {
@@ -165,9 +202,9 @@ mod tests {
         put_broadcast(&store, 1, BroadcastState::Running, None);
         owe(&store, 7, 1, DeliveryState::Queued);
         owe(&store, 8, 1, DeliveryState::Deferred);
-        assert_eq!(store.view(outbox::next_due), Ok(None));
-        assert_eq!(store.view(|tx| outbox::due(tx, Millis(u64::MAX), 9)), Ok(Vec::new()));
-        assert_eq!(store.view(|tx| next_due(tx, Millis(0))), Ok(Some(Millis(1_007))));
+        assert_eq!(store.view(|tx| outbox::next_due(tx, &MailShare::All)), Ok(None));
+        assert_eq!(store.view(|tx| outbox::due(tx, &MailShare::All, Millis(u64::MAX), 9)), Ok(Vec::new()));
+        assert_eq!(store.view(|tx| next_due(tx, &MailShare::All, Millis(0))), Ok(Some(Millis(1_007))));
         let due_at = |now| store.view(|tx| due(tx, BroadcastId(1), Millis(now), 9)).unwrap();
         assert_eq!((due_at(1_006), due_at(1_007)), (vec![], vec![DeliveryId(7)]));
         assert_eq!(due_at(u64::MAX), [DeliveryId(7), DeliveryId(8)]);
@@ -177,7 +214,11 @@ mod tests {
         assert_eq!((first[0].id, rest[0].id, rest.len()), (DeliveryId(7), DeliveryId(8), 1));
         owe(&store, 7, 1, DeliveryState::Sent);
         owe(&store, 8, 1, DeliveryState::Uncertain);
-        assert_eq!(store.view(|tx| next_due(tx, Millis(0))), Ok(None), "an uncertain one never wakes by itself");
+        assert_eq!(
+            store.view(|tx| next_due(tx, &MailShare::All, Millis(0))),
+            Ok(None),
+            "an uncertain one never wakes by itself"
+        );
     }
 
     #[test]
@@ -203,7 +244,7 @@ mod tests {
         put_broadcast(&store, 1, BroadcastState::Running, Some(60));
         owe(&store, 7, 1, DeliveryState::Queued);
         let now = Millis(1_000_000);
-        assert_eq!(store.view(|tx| next_due(tx, now)), Ok(Some(Millis(1_007))));
+        assert_eq!(store.view(|tx| next_due(tx, &MailShare::All, now)), Ok(Some(Millis(1_007))));
         store
             .update_blocking(move |tx| {
                 let mut lane = get(&*tx, BroadcastId(1))?;
@@ -211,6 +252,9 @@ mod tests {
                 put(tx, &lane)
             })
             .unwrap();
-        assert_eq!(store.view(|tx| next_due(tx, now)), Ok(Some(now.plus(std::time::Duration::from_secs(1)))));
+        assert_eq!(
+            store.view(|tx| next_due(tx, &MailShare::All, now)),
+            Ok(Some(now.plus(std::time::Duration::from_secs(1))))
+        );
     }
 }

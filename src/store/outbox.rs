@@ -4,11 +4,13 @@
 //! in its lane ([`crate::store::lanes`]); the counts by state are those of the records, and a broadcast's ledger says the
 //! same. [`put`] keeps all of them.
 
+use crate::domain::address::Address;
 use crate::domain::delivery::Delivery;
 use crate::domain::id::ContactId;
 use crate::domain::id::DeliveryId;
 use crate::domain::id::Millis;
 use crate::domain::id::ThreadId;
+use crate::domain::mail_share::MailShare;
 use crate::store::engine::ReadTx;
 use crate::store::engine::Table;
 use crate::store::engine::WriteTx;
@@ -23,6 +25,8 @@ use std::collections::BTreeMap;
 pub(crate) const STATES: [&str; 6] = ["queued", "deferred", "sent", "failed", "uncertain", "skipped"];
 /// Deliveries looked at for one hash of a Message-ID.
 const SAME_HASH_MAX: usize = 20;
+/// Most addresses whose mail is looked at in one turn; the configuration has at most 100.
+const LANES_MAX: usize = 500;
 
 /// The delivery of that id.
 ///
@@ -54,22 +58,51 @@ pub fn put(tx: &mut dyn WriteTx, delivery: &Delivery) -> Result<()> {
     tx.put(tables::DELIVERY_COUNTS, now.as_bytes(), &key::one(more))
 }
 
-/// Deliveries that woke at or before `now`, broadcasts' mails not among them, longest waiting first.
-///
-/// # Errors
-/// `Corrupt`.
-pub fn due(tx: &dyn ReadTx, now: Millis, limit: usize) -> Result<Vec<DeliveryId>> {
-    let rows = tx.scan(tables::DUE, &[], &key::prefix_end(&key::one(now.0)), limit)?;
-    rows.iter().map(|(row, _)| number_of_due(row, 8).map(DeliveryId)).collect()
+/// Lane of the due index: mail from one address stands together, so that a relay finds its share without reading others'.
+pub(crate) fn lane_of(from: &Address) -> u64 {
+    key::number(&key::hash16(&from.to_string())).unwrap_or_default()
 }
 
-/// When the next delivery wakes; may be in the past.
+/// Lanes of a share, with the time at which the first of each wakes.
+fn lanes_of(tx: &dyn ReadTx, share: &MailShare) -> Result<Vec<(u64, Millis)>> {
+    let mut lanes = Vec::new();
+    let mut from = Vec::new();
+    for _ in 0..LANES_MAX {
+        let rows = tx.scan(tables::DUE, &from, key::END, 1)?;
+        let Some((row, _)) = rows.first() else { break };
+        let (lane, wakes_at) = (number_of_due(row, 0)?, Millis(number_of_due(row, 8)?));
+        from = key::prefix_end(&key::one(lane));
+        if share.takes_where(|address| lane_of(address) == lane) {
+            lanes.push((lane, wakes_at));
+        }
+    }
+    Ok(lanes)
+}
+
+/// Deliveries of a share that woke at or before `now`, broadcasts' mails not among them, longest waiting first.
 ///
 /// # Errors
 /// `Corrupt`.
-pub fn next_due(tx: &dyn ReadTx) -> Result<Option<Millis>> {
-    let rows = tx.scan(tables::DUE, &[], key::END, 1)?;
-    rows.first().map(|(row, _)| number_of_due(row, 0).map(Millis)).transpose()
+pub fn due(tx: &dyn ReadTx, share: &MailShare, now: Millis, limit: usize) -> Result<Vec<DeliveryId>> {
+    let mut found = Vec::new();
+    for (lane, wakes_at) in lanes_of(tx, share)? {
+        if wakes_at <= now {
+            let to = key::prefix_end(&key::two(lane, now.0));
+            for (row, _) in tx.scan(tables::DUE, &key::one(lane), &to, limit)? {
+                found.push((number_of_due(&row, 8)?, number_of_due(&row, 16)?));
+            }
+        }
+    }
+    found.sort_unstable();
+    Ok(found.into_iter().take(limit).map(|(_, id)| DeliveryId(id)).collect())
+}
+
+/// When the next delivery of a share wakes; may be in the past.
+///
+/// # Errors
+/// `Corrupt`.
+pub fn next_due(tx: &dyn ReadTx, share: &MailShare) -> Result<Option<Millis>> {
+    Ok(lanes_of(tx, share)?.into_iter().map(|(_, wakes_at)| wakes_at).min())
 }
 
 fn number_of_due(row: &[u8], at: usize) -> Result<u64> {
@@ -105,14 +138,30 @@ pub fn by_message_id(tx: &dyn ReadTx, message_id: &str) -> Result<Option<Deliver
     Ok(found.iter().find(|delivery| delivery.message_id == message_id).map(|delivery| delivery.id))
 }
 
-/// Deliveries that something still happens to, by time of waking; `after` is [`Delivery::wakes_at`] and id of the last
-/// one of the page before.
+/// Deliveries of a share that something still happens to, by time of waking; `after` is [`Delivery::wakes_at`] and id of the
+/// last one of the page before.
 ///
 /// # Errors
 /// `Corrupt`.
-pub fn open(tx: &dyn ReadTx, limit: usize, after: Option<(Millis, DeliveryId)>) -> Result<Vec<Delivery>> {
-    let from = after.map(|(at, id)| key::after(&key::two(at.0, id.0))).unwrap_or_default();
-    let rows = tx.scan(tables::DUE, &from, key::END, limit)?;
+pub fn open(
+    tx: &dyn ReadTx,
+    share: &MailShare,
+    limit: usize,
+    after: Option<(Millis, DeliveryId)>,
+) -> Result<Vec<Delivery>> {
+    let mut found = Vec::new();
+    for (lane, _) in lanes_of(tx, share)? {
+        let lane = key::one(lane);
+        let from = match after {
+            Some((at, id)) => key::after(&key::joined(&[&lane, &key::two(at.0, id.0)])),
+            None => lane.clone(),
+        };
+        for (row, id) in tx.scan(tables::DUE, &from, &key::prefix_end(&lane), limit)? {
+            found.push((number_of_due(&row, 8)?, (row, id)));
+        }
+    }
+    found.sort_unstable();
+    let rows = found.into_iter().take(limit).map(|(_, row)| row).collect();
     record::load(tx, tables::DUE, rows)
 }
 
@@ -226,26 +275,52 @@ mod tests {
         let store = Store::in_memory().unwrap();
         put_new(&store, 1, DeliveryState::Queued, |_| ());
         put_new(&store, 2, DeliveryState::Deferred, |_| ());
-        let due_at = |now| store.view(|tx| due(tx, Millis(now), 10)).unwrap();
+        let due_at = |now| store.view(|tx| due(tx, &MailShare::All, Millis(now), 10)).unwrap();
         assert_eq!(due_at(1_000), []);
         assert_eq!(due_at(1_001), [DeliveryId(1)]);
         put_new(&store, 1, DeliveryState::Queued, |delivery| delivery.leased_until = Some(Millis(5_000)));
         assert_eq!(due_at(4_999), [DeliveryId(2)]);
         assert_eq!(due_at(u64::MAX), [DeliveryId(2), DeliveryId(1)]);
-        assert_eq!(store.view(next_due), Ok(Some(Millis(1_002))));
+        assert_eq!(store.view(|tx| next_due(tx, &MailShare::All)), Ok(Some(Millis(1_002))));
         put_new(&store, 2, DeliveryState::Sent, |_| ());
         put_new(&store, 1, DeliveryState::Sent, |_| ());
-        assert_eq!((store.view(next_due), due_at(u64::MAX)), (Ok(None), vec![]));
+        assert_eq!((store.view(|tx| next_due(tx, &MailShare::All)), due_at(u64::MAX)), (Ok(None), vec![]));
+    }
+
+    #[test]
+    fn eml_66_a_relay_sees_the_mail_of_its_own_addresses_alone() {
+        let store = Store::in_memory().unwrap();
+        let other = Address::parse("billing@example.org").unwrap();
+        for id in 1..=4 {
+            let from = other.clone();
+            put_new(&store, id, DeliveryState::Queued, move |delivery| {
+                if id % 2 == 0 {
+                    delivery.from.clone_from(&from);
+                }
+            });
+        }
+        let shares = [
+            (MailShare::All, vec![1, 2, 3, 4], 1_001),
+            (MailShare::From(vec![other.clone()]), vec![2, 4], 1_002),
+            (MailShare::NotFrom(vec![other]), vec![1, 3], 1_001),
+        ];
+        for (share, expected, next) in shares {
+            let found = store.view(|tx| due(tx, &share, Millis(u64::MAX), 10)).unwrap();
+            assert_eq!(found.iter().map(|id| id.0).collect::<Vec<_>>(), expected);
+            assert_eq!(store.view(|tx| open(tx, &share, 10, None)).map(|found| ids(&found)), Ok(expected));
+            assert_eq!(store.view(|tx| next_due(tx, &share)), Ok(Some(Millis(next))));
+        }
+        assert_eq!(store.view(|tx| due(tx, &MailShare::From(vec![]), Millis(u64::MAX), 10)), Ok(vec![]));
     }
 
     #[test]
     fn eml_65_an_uncertain_mail_wakes_once_more_and_asks_for_attention() {
         let store = Store::in_memory().unwrap();
         put_new(&store, 1, DeliveryState::Uncertain, |_| ());
-        assert_eq!(store.view(|tx| due(tx, Millis(9_999), 10)), Ok(vec![DeliveryId(1)]));
+        assert_eq!(store.view(|tx| due(tx, &MailShare::All, Millis(9_999), 10)), Ok(vec![DeliveryId(1)]));
         put_new(&store, 1, DeliveryState::Uncertain, |delivery| delivery.uncertain_retried = true);
         put_new(&store, 2, DeliveryState::Failed("no".to_owned()), |_| ());
-        assert_eq!(store.view(|tx| due(tx, Millis(9_999), 10)), Ok(vec![]));
+        assert_eq!(store.view(|tx| due(tx, &MailShare::All, Millis(9_999), 10)), Ok(vec![]));
         assert_eq!(store.view(|tx| attention(tx, 10)).map(|found| ids(&found)), Ok(vec![2, 1]));
         put_new(&store, 1, DeliveryState::Sent, |_| ());
         assert_eq!(store.view(|tx| attention(tx, 10)).map(|found| ids(&found)), Ok(vec![2]));
@@ -278,10 +353,10 @@ mod tests {
         for id in 1..=3 {
             put_new(&store, id, DeliveryState::Queued, move |delivery| delivery.due_at = Millis(10 - id));
         }
-        let first = store.view(|tx| open(tx, 2, None)).unwrap();
+        let first = store.view(|tx| open(tx, &MailShare::All, 2, None)).unwrap();
         assert_eq!(ids(&first), [3, 2]);
         let last = first.last().map(|delivery| (delivery.wakes_at().unwrap(), delivery.id));
-        assert_eq!(store.view(|tx| open(tx, 2, last)).map(|found| ids(&found)), Ok(vec![1]));
+        assert_eq!(store.view(|tx| open(tx, &MailShare::All, 2, last)).map(|found| ids(&found)), Ok(vec![1]));
     }
 
     #[test]

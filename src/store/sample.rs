@@ -362,6 +362,7 @@ pub(crate) fn delivery(id: u64, kind: DeliveryKind, state: DeliveryState) -> Del
         agent: Some(AGENT),
         channel: ChannelKind::Email,
         address: Some(address("ana@example.com")),
+        from: address("support@example.org"),
         kind,
         state,
         message_id: format!("d{id}@example.org"),

@@ -88,7 +88,8 @@ pub const CONTACT_STREAM: Table = Table("contact_stream");
 
 /// delivery → record: the outbox.
 pub const DELIVERIES: Table = Table("deliveries");
-/// time of waking ++ delivery: index of [`DELIVERIES`] that something still happens to, but for broadcasts' mails.
+/// hash of the address it goes out from ++ time of waking ++ delivery: index of [`DELIVERIES`] that something still happens
+/// to, but for broadcasts' mails. A relay that is down keeps its own addresses' mail waiting and no other.
 pub const DUE: Table = Table("due");
 /// delivery: index of [`DELIVERIES`] that people should look at.
 pub const ATTENTION: Table = Table("attention");

@@ -33,6 +33,7 @@ mod io_errors;
 mod layers;
 mod messenger;
 mod outbound_smtp;
+mod relays;
 mod restart;
 mod sdk;
 mod search;

@@ -41,19 +41,23 @@ pub use crate::channel::smtp_out::options::RelayTls;
 pub use crate::channel::smtp_out::probe::probe;
 pub use lettre::transport::smtp::authentication::Credentials;
 
+use crate::channel::smtp_out::outbox::Shared;
 use crate::channel::smtp_out::worker::Worker;
 use crate::desk::Desk;
+use crate::domain::mail_share::MailShare;
+use std::sync::Arc;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-/// Sends what is due until `drain` is cancelled, or keeps it in the store when there is no relay. Returns within 25 s of
-/// the drain, usually at once; what is under way then may end within 12 s. One such worker per store: at its start it ends
-/// the leases of the one before.
+/// Sends what is due of a share until `drain` is cancelled, or keeps it in the store when there is no relay. Returns within
+/// 25 s of the drain, usually at once; what is under way then may end within 12 s. One such worker per share, and shares
+/// without overlap: at its start it ends the leases of the one before.
 pub async fn run(
     desk: Desk,
+    share: MailShare,
     relay: Option<RelayOptions>,
     health: watch::Sender<RelayHealth>,
     drain: CancellationToken,
 ) {
-    Worker::new(desk, relay, health).run(drain).await;
+    Worker::new(Shared { desk, share: Arc::new(share) }, relay, health).run(drain).await;
 }

@@ -8,12 +8,14 @@ use crate::domain::delivery::Delivery;
 use crate::domain::delivery::Verdict;
 use crate::domain::id::DeliveryId;
 use crate::domain::id::Millis;
+use crate::domain::mail_share::MailShare;
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 
 /// The deliveries that are owed, as [`Desk`] keeps them; its functions say what each does. `next_due` and `lease_due` are
-/// one-to-one mail's.
+/// one-to-one mail's. Everything is of one share.
 pub(crate) trait Outbox: Clone + Send + Sync + 'static {
     fn now(&self) -> Millis;
     fn committed(&self) -> watch::Receiver<u64>;
@@ -29,52 +31,59 @@ pub(crate) trait Outbox: Clone + Send + Sync + 'static {
     fn settle(&self, id: DeliveryId, verdict: Verdict) -> impl Future<Output = Result<()>> + Send;
 }
 
-impl Outbox for Desk {
+/// The desk's outbox as one relay sees it: its share and nothing else.
+#[derive(Clone, Debug)]
+pub(crate) struct Shared {
+    pub(crate) desk: Desk,
+    pub(crate) share: Arc<MailShare>,
+}
+
+impl Outbox for Shared {
     fn now(&self) -> Millis {
-        self.clock().now()
+        self.desk.clock().now()
     }
 
     fn committed(&self) -> watch::Receiver<u64> {
-        Self::committed(self)
+        self.desk.committed()
     }
 
     fn next_due(&self) -> Result<Option<Millis>> {
-        Self::next_due(self)
+        self.desk.next_due(&self.share)
     }
 
     async fn end_leases(&self) -> Result<usize> {
-        Self::end_leases(self).await
+        self.desk.end_leases(&self.share).await
     }
 
     async fn lease_due(&self, limit: usize, lease: Duration) -> Result<Vec<Delivery>> {
-        Self::lease_one_to_one(self, limit, lease).await
+        self.desk.lease_one_to_one(&self.share, limit, lease).await
     }
 
     fn next_broadcast_due(&self) -> Result<Option<Millis>> {
-        Self::next_broadcast_due(self)
+        self.desk.next_broadcast_due(&self.share)
     }
 
     async fn lease_broadcasts(&self, limit: usize, lease: Duration) -> Result<Vec<Delivery>> {
-        Self::lease_broadcasts(self, limit, lease).await
+        self.desk.lease_broadcasts(&self.share, limit, lease).await
     }
 
     async fn relay_is_down(&self, since: Millis) -> Result<()> {
-        Self::relay_is_down(self, since).await
+        self.desk.relay_is_down(&self.share, since).await
     }
 
     fn prepare(&self, delivery: &Delivery) -> Result<Prepared> {
-        Self::prepare(self, delivery)
+        self.desk.prepare(delivery)
     }
 
     async fn mark_past_dot(&self, id: DeliveryId) -> Result<()> {
-        Self::mark_past_dot(self, vec![id]).await
+        self.desk.mark_past_dot(vec![id]).await
     }
 
     async fn capture(&self, mail: OutgoingMail) -> Result<()> {
-        Self::capture(self, mail).await
+        self.desk.capture(mail).await
     }
 
     async fn settle(&self, id: DeliveryId, verdict: Verdict) -> Result<()> {
-        Self::settle(self, id, verdict).await
+        self.desk.settle(id, verdict).await
     }
 }

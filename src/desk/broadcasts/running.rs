@@ -32,6 +32,7 @@ use crate::domain::id::AgentId;
 use crate::domain::id::BroadcastId;
 use crate::domain::id::Millis;
 use crate::domain::id::ThreadId;
+use crate::domain::mail_share::MailShare;
 use crate::domain::part::Author;
 use crate::domain::part::Cause;
 use crate::domain::part::PartKind;
@@ -231,13 +232,18 @@ impl Desk {
     ///
     /// # Errors
     /// When the store cannot be read or written.
-    pub async fn relay_is_down(&self, since: Millis) -> Result<()> {
+    pub async fn relay_is_down(&self, share: &MailShare, since: Millis) -> Result<()> {
         let at = At::of(&self.inner.clock);
         if at.now.since(since) < RELAY_DOWN_MAX {
             return Ok(());
         }
         let open = self.inner.store.view(store::lanes::open)?;
         for (broadcast, _) in open.into_iter().filter(|(broadcast, _)| broadcast.state == BroadcastState::Running) {
+            // Another relay's mail goes on.
+            let (id, now) = (broadcast.id, at.now);
+            if self.inner.store.view(|tx| store::lanes::due_in(tx, id, share, now, 1))?.is_empty() {
+                continue;
+            }
             let (id, at) = (broadcast.id, at.clone());
             let held = self.inner.store.update(move |tx| {
                 let broadcast = known(tx, id)?;

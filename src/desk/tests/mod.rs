@@ -95,6 +95,7 @@ impl Story {
             identity: IdentitySettings { enforced: false, secret: Some(b"secret".to_vec()) },
             disk_reserve_bytes: 0,
             tickets: TicketRules::default(),
+            signers: Default::default(),
         };
         set(&mut settings);
         let templates = TemplateSet::new(Templates::load(None).unwrap());

@@ -11,6 +11,7 @@ use crate::domain::delivery::DeliveryState;
 use crate::domain::delivery::SkipReason;
 use crate::domain::delivery::Verdict;
 use crate::domain::id::ThreadId;
+use crate::domain::mail_share::MailShare;
 use std::time::Duration;
 
 const HELLO: &str = "From: Ana <ana@example.com>\nSubject: Invoice\nMessage-ID: <1@example.com>";
@@ -159,8 +160,8 @@ async fn brc_43_leases_of_a_worker_that_is_gone_end_at_once_and_past_the_dot_unc
     leased.extend(story.desk.lease_due(10, LEASE * 2).await.unwrap());
     let (waiting, past_dot) = (leased[0].id, leased[59].id);
     story.desk.mark_past_dot(vec![past_dot]).await.unwrap();
-    assert_eq!(story.desk.end_leases().await.unwrap(), 60);
-    assert_eq!(story.desk.end_leases().await.unwrap(), 0);
+    assert_eq!(story.desk.end_leases(&MailShare::All).await.unwrap(), 60);
+    assert_eq!(story.desk.end_leases(&MailShare::All).await.unwrap(), 0);
     assert_eq!(story.desk.delivery(past_dot).unwrap().state, DeliveryState::Uncertain);
     assert_eq!(story.desk.delivery(waiting).unwrap().state, DeliveryState::Queued);
     let mut again = story.desk.lease_due(50, LEASE).await.unwrap();

@@ -125,6 +125,7 @@ fn settings() -> Settings {
         unseen_delay: Duration::from_secs(120),
         state_mail_settle: Duration::from_secs(10),
         broadcasts: crate::desk::broadcasts::BroadcastSettings::default(),
+        signers: Default::default(),
         identity: IdentitySettings::default(),
         disk_reserve_bytes: 0,
         tickets: TicketRules::default(),

@@ -16,6 +16,7 @@ use crate::domain::id::PartId;
 use crate::domain::id::ThreadId;
 use crate::store::engine::Table;
 use crate::store::key;
+use crate::store::outbox;
 use crate::store::record;
 use crate::store::record::Record;
 use crate::store::record::Restored;
@@ -43,6 +44,7 @@ pub(crate) struct StoredDelivery {
     uncertain_retried: bool,
     attempts: Vec<(u64, u8, String)>,
     attempt_count: u32,
+    from: StoredAddress,
 }
 
 /// Append only.
@@ -146,7 +148,10 @@ impl Record for Delivery {
         ];
         rows.extend(self.wakes_at().map(|at| match self.kind.lane() {
             Some(broadcast) => (tables::BROADCAST_DUE, key::joined(&[&key::one(broadcast.0), &key::two(at.0, id)])),
-            None => (tables::DUE, key::two(at.0, id)),
+            None => {
+                let lane = outbox::lane_of(&self.from);
+                (tables::DUE, key::joined(&[&key::one(lane), &key::two(at.0, id)]))
+            }
         }));
         if self.needs_attention() {
             rows.push((tables::ATTENTION, key::one(id)));
@@ -177,6 +182,7 @@ impl Record for Delivery {
             uncertain_retried: self.uncertain_retried,
             attempts: attempts.map(|tried| (tried.at.0, tried.stage.code(), tried.answer.clone())).collect(),
             attempt_count: self.attempt_count,
+            from: record::stored_address(&self.from),
         }
     }
 
@@ -199,6 +205,7 @@ impl Record for Delivery {
             uncertain_retried: stored.uncertain_retried,
             attempts: stored.attempts.into_iter().map(attempt).collect::<Restored<_>>()?,
             attempt_count: stored.attempt_count,
+            from: record::address(stored.from),
         })
     }
 }

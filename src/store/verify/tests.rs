@@ -262,7 +262,7 @@ fn gaps_and_wrong_rows_are_named() {
         }),
         ("ledger rows not counted", tables::LEDGER_COUNTS, faults_after(cut(tables::LEDGER_COUNTS, false))),
         ("a broadcast's mail among one-to-one mail", tables::DUE, {
-            let row = key::two(1, sample::WAITING_IN_LANE.0);
+            let row = key::joined(&[&key::one(1), &key::two(1, sample::WAITING_IN_LANE.0)]);
             faults_after(write(tables::DUE, row, key::one(sample::WAITING_IN_LANE.0)))
         }),
         ("a stop at no time", tables::BROADCAST_STOPS, {

@@ -114,6 +114,7 @@ fn settings(enforced: bool) -> Settings {
         unseen_delay: Duration::from_secs(120),
         state_mail_settle: Duration::from_secs(10),
         broadcasts: deskgate::desk::broadcasts::BroadcastSettings::default(),
+        signers: Default::default(),
         identity: IdentitySettings { enforced, secret: Some(SECRET.to_vec()) },
         disk_reserve_bytes: 0,
         tickets: Default::default(),

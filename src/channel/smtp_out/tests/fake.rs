@@ -8,6 +8,7 @@ use crate::desk::Error;
 use crate::desk::Result;
 use crate::desk::outbox::OutgoingMail;
 use crate::desk::outbox::Prepared;
+use crate::domain::address::Address;
 use crate::domain::channel_kind::ChannelKind;
 use crate::domain::delivery::Delivery;
 use crate::domain::delivery::DeliveryKind;
@@ -78,6 +79,7 @@ impl FakeOutbox {
             agent: None,
             channel: ChannelKind::Email,
             address: None,
+            from: Address::parse("support@desk.example").unwrap(),
             kind,
             state: DeliveryState::Queued,
             message_id: format!("{id}@desk.example"),

@@ -145,7 +145,10 @@ async fn brc_31_one_to_one_mail_goes_first_and_the_rate_holds() {
     }
     assert_eq!(story.send_all().await.len(), 7, "ten seconds' worth, three were taken");
     let now = story.desk.clock().now();
-    assert_eq!(story.desk.next_broadcast_due().unwrap(), Some(now.plus(SECOND)));
+    assert_eq!(
+        story.desk.next_broadcast_due(&crate::domain::mail_share::MailShare::All).unwrap(),
+        Some(now.plus(SECOND))
+    );
     for _ in 0..3 {
         story.wait(SECOND);
         assert_eq!(story.send_all().await.len(), 1);
@@ -181,10 +184,10 @@ async fn brc_33_a_relay_that_is_down_for_ten_minutes_holds_what_runs() {
     let since = story.desk.clock().now();
     story.relay_says(&Verdict::Deferred { reason: "connect: refused".to_owned(), retry_after: None }).await;
     story.wait(SECOND * 599);
-    story.desk.relay_is_down(since).await.unwrap();
+    story.desk.relay_is_down(&crate::domain::mail_share::MailShare::All, since).await.unwrap();
     assert_eq!(story.state_of(broadcast.id), "running");
     story.wait(SECOND);
-    story.desk.relay_is_down(since).await.unwrap();
+    story.desk.relay_is_down(&crate::domain::mail_share::MailShare::All, since).await.unwrap();
     assert_eq!(story.state_of(broadcast.id), "paused");
     story.end();
 }

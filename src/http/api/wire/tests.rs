@@ -184,6 +184,7 @@ fn owed() -> Delivery {
         agent: Some(AgentId(14)),
         channel: ChannelKind::Email,
         address: Address::parse("ana@example.com"),
+        from: Address::parse("support@example.com").unwrap(),
         kind: DeliveryKind::Reply { parts: vec![PartId(902)] },
         state: DeliveryState::Deferred,
         message_id: "x1@desk.example.com".to_owned(),
