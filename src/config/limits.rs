@@ -2,6 +2,8 @@
 
 use crate::config::reader::Section;
 use crate::config::value::shown;
+use crate::domain::mail_limits::Limit;
+use crate::domain::mail_limits::MailLimits;
 use tracing_subscriber::EnvFilter;
 
 /// `[limits]`.
@@ -27,6 +29,8 @@ pub struct Limits {
     pub broadcast_confirm_over: u64,
     /// Posts of broadcasts into threads in a second (BRC-31).
     pub broadcast_posts_per_s: u64,
+    /// Automatic mail, and conversations begun by mail (EML-86, EML-88).
+    pub mail: MailLimits,
 }
 
 /// How log lines are written.
@@ -63,6 +67,14 @@ pub(crate) fn limits(section: Section<'_>) -> Limits {
         api_per_workspace_per_minute: per_minute("api_per_workspace_per_minute", 25_000),
         broadcast_confirm_over: section.number("broadcast_confirm_over", 0..=1_000_000, 500),
         broadcast_posts_per_s: section.number("broadcast_posts_per_s", 1..=100_000, 5_000),
+        mail: MailLimits {
+            per_address: Limit::in_3_h(section.number("automatic_per_address_in_3_h", 1..=100_000, 10)),
+            per_subject: Limit::in_3_h(section.number("automatic_per_subject_in_3_h", 1..=100_000, 2)),
+            per_thread: Limit::hourly(section.number("automatic_per_thread_in_1_h", 1..=100_000, 10)),
+            per_domain: Limit::hourly(section.number("automatic_per_domain_in_1_h", 1..=1_000_000, 200)),
+            in_all: Limit::hourly(section.number("automatic_in_1_h", 1..=1_000_000, 1_000)),
+            new_conversations: Limit::hourly(section.number("new_conversations_per_sender_in_1_h", 1..=100_000, 30)),
+        },
     };
     if limits.inflight_bytes_max < limits.message_bytes_max {
         section.fault("inflight_bytes_max", "is smaller than message_bytes_max: no such mail could ever come in");

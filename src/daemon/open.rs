@@ -93,6 +93,7 @@ fn settings(config: &Config) -> Result<Settings, Failure> {
         disk_reserve_bytes: config.limits.disk_reserve_bytes,
         tickets: config.tickets,
         signers: signers(config)?,
+        mail_limits: config.limits.mail,
     })
 }
 

@@ -83,6 +83,15 @@ impl Desk {
     /// # Errors
     /// When store or blobs cannot be read. What cannot be rendered or composed is a verdict, not an error.
     pub fn prepare(&self, delivery: &Delivery) -> Result<Prepared> {
+        Ok(match self.prepared(delivery)? {
+            Prepared::Send(mail) if self.inner.is_suppressed(delivery, &mail.recipient)? => {
+                Prepared::Settle(Verdict::Skipped(SkipReason::Suppressed))
+            }
+            prepared => prepared,
+        })
+    }
+
+    fn prepared(&self, delivery: &Delivery) -> Result<Prepared> {
         if let DeliveryKind::BroadcastTest { broadcast } = &delivery.kind {
             return self.inner.prepare_test(delivery, *broadcast);
         }
@@ -306,7 +315,8 @@ fn material(tx: &dyn ReadTx, delivery: &Delivery) -> store::Result<std::result::
     // Deleted meanwhile: nobody wants it any more (TCK-15).
     let Some(thread) = store::threads::get(tx, delivery.thread)? else { return Ok(Err(SkipReason::Cancelled)) };
     let contact = store::contacts::get(tx, delivery.contact)?.ok_or_else(|| missing("contact"))?;
-    if let Some(reason) = unreachable_reason(&contact) {
+    let overridden = |reason: &SkipReason| delivery.despite_suppression && *reason == SkipReason::Suppressed;
+    if let Some(reason) = unreachable_reason(&contact).filter(|reason| !overridden(reason)) {
         return Ok(Err(reason));
     }
     let participant = thread.participant(contact.id).filter(|known| known.removed_at.is_none());

@@ -25,6 +25,7 @@ use crate::store;
 use crate::store::engine::ReadTx;
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// Rows of a trace.
@@ -72,6 +73,8 @@ pub struct Status {
     pub broadcasts_running: u64,
     /// Webhook subscriptions.
     pub webhooks: Figures,
+    /// Automatic mails over a limit since the start (EML-87).
+    pub rate_limited: u64,
 }
 
 impl Desk {
@@ -124,6 +127,7 @@ impl Desk {
                 commits: stats.engine.commits,
                 broadcasts_running: store::broadcasts::with_work(tx)?.len() as u64,
                 webhooks: webhooks.clone(),
+                rate_limited: self.inner.rate_limited.load(Ordering::Relaxed),
             })
         })?)
     }
@@ -248,6 +252,7 @@ impl Desk {
         let known_since = Millis(now.0.saturating_sub(u64::try_from(KNOWN_FOR.as_millis()).unwrap_or(0)));
         self.inner.store.update(move |tx| store::requests::prune(tx, known_since, PRUNED_PER_COMMIT)).await?;
         self.prune_notifications().await?;
+        self.sweep_suppressions().await?;
         let inner = self.inner.clone();
         let swept = tokio::task::spawn_blocking(move || {
             let is_named = |hash: &_| inner.store.view(|tx| store::blob_refs::is_named(tx, *hash));

@@ -22,6 +22,7 @@
 //! | [`requests`] | requests that come twice |
 //! | [`search`] | tickets, conversations and contacts by their fields |
 //! | [`signing`] | DKIM signatures on what goes out |
+//! | [`suppressions`] | addresses that get no mail, limits of automatic mail |
 //! | [`thread_history`] | all parts of a thread, its statistics |
 //! | [`views`] | what readers get to see |
 //! | [`webhooks`] | who is told of what happens, what is owed to them and what became of it |
@@ -62,6 +63,7 @@ pub mod search;
 mod sharing;
 pub mod signing;
 pub mod stream;
+pub mod suppressions;
 pub mod tags;
 pub mod thread_history;
 mod ticket_state;
@@ -82,6 +84,7 @@ mod tests;
 use crate::clock::Clock;
 use crate::domain::address::Address;
 use crate::domain::id::StateId;
+use crate::domain::mail_limits::MailLimits;
 use crate::domain::refusal::Refusal;
 use crate::domain::state::StateCategory;
 use crate::domain::state::TicketState;
@@ -98,6 +101,7 @@ use ring::rand::SecureRandom;
 use ring::rand::SystemRandom;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 /// Why an operation did not happen. Nothing of it was written.
@@ -162,6 +166,8 @@ pub struct Settings {
     pub disk_reserve_bytes: u64,
     /// What the house decides for all threads and tickets.
     pub tickets: TicketRules,
+    /// How much automatic mail may go out (EML-86).
+    pub mail_limits: MailLimits,
     /// Keys that sign outgoing mail (EML-66).
     pub signers: signing::Signers,
     /// How broadcasts are bounded.
@@ -202,6 +208,8 @@ struct Inner {
     form_links: form_links::FormLinks,
     templates: TemplateSet,
     attempts: Attempts,
+    /// Automatic mails over a limit since the start (EML-87).
+    rate_limited: AtomicU64,
     settings: Settings,
 }
 
@@ -228,7 +236,9 @@ impl Desk {
         clock.ids_after(highest_id);
         let keys = Keys::new(1, &key);
         let Files { blobs, attempts } = files;
-        Ok(Self { inner: Arc::new(Inner { store, blobs, clock, keys, form_links, templates, attempts, settings }) })
+        let rate_limited = AtomicU64::default();
+        let inner = Inner { store, blobs, clock, keys, form_links, templates, attempts, rate_limited, settings };
+        Ok(Self { inner: Arc::new(inner) })
     }
 
     /// The clock every operation takes its time from.

@@ -32,11 +32,6 @@ use crate::store::engine::WriteTx;
 use crate::store::outbox::Pending;
 use std::time::Duration;
 
-/// Automatic mails of one thread within [`AUTOMATIC_WINDOW`] (EML-86).
-const AUTOMATIC_PER_THREAD_MAX: usize = 10;
-/// The span that limit counts in.
-const AUTOMATIC_WINDOW: Duration = Duration::from_secs(3_600);
-
 impl Inner {
     /// An agent's comment: mailed at once where the thread is an email thread or the participant is not the primary
     /// one, else when it was not seen for a while; unsent ones are grouped (EML-70 to EML-72).
@@ -93,7 +88,7 @@ impl Inner {
         let policy = policy(tx, shared.as_ref().unwrap_or(&draft.thread))?.of(MailEvent::Submitted);
         for (participant, contact) in recipients(tx, &draft.thread)? {
             let due_at = draft.at.now.plus(self.status_delay(policy, &draft.thread, &participant, &contact));
-            let delivery = self.owed_automatic(tx, draft, &contact, DeliveryKind::TicketSubmitted, due_at)?;
+            let delivery = self.owed(draft, &contact, None, DeliveryKind::TicketSubmitted, due_at);
             draft.owed.push(if policy == EmailPolicy::Never { never(delivery) } else { delivery });
         }
         Ok(())
@@ -130,8 +125,7 @@ impl Inner {
             let unseen = self.status_delay(policy, &draft.thread, &participant, &contact);
             let due_at = draft.at.now.plus(self.settings.state_mail_settle.max(unseen));
             if policy == EmailPolicy::Never {
-                let delivery =
-                    self.owed_automatic(tx, draft, &contact, DeliveryKind::TicketStateChanged { part }, due_at)?;
+                let delivery = self.owed(draft, &contact, None, DeliveryKind::TicketStateChanged { part }, due_at);
                 draft.owed.push(never(delivery));
                 continue;
             }
@@ -140,7 +134,7 @@ impl Inner {
                 continue;
             }
             let kind = DeliveryKind::TicketStateChanged { part };
-            let delivery = self.owed_automatic(tx, draft, &contact, kind, due_at)?;
+            let delivery = self.owed(draft, &contact, None, kind, due_at);
             remember_pending(tx, &delivery, Pending::Status)?;
             draft.owed.push(delivery);
         }
@@ -162,26 +156,10 @@ impl Inner {
         let policy = policy.of(MailEvent::FormSent);
         for (participant, contact) in recipients(tx, &draft.thread)? {
             let due_at = draft.at.now.plus(self.status_delay(policy, &draft.thread, &participant, &contact));
-            let delivery = self.owed_automatic(tx, draft, &contact, DeliveryKind::FormSent { part }, due_at)?;
-            let delivery = Delivery { agent: Some(agent), ..delivery };
+            let delivery = self.owed(draft, &contact, Some(agent), DeliveryKind::FormSent { part }, due_at);
             draft.owed.push(if policy == EmailPolicy::Never { never(delivery) } else { delivery });
         }
         Ok(())
-    }
-
-    fn owed_automatic(
-        &self,
-        tx: &dyn ReadTx,
-        draft: &Draft,
-        contact: &Contact,
-        kind: DeliveryKind,
-        due_at: Millis,
-    ) -> store::Result<Delivery> {
-        let mut delivery = self.owed(draft, contact, None, kind, due_at);
-        if !delivery.state.is_settled() && too_many_automatic(tx, draft)? {
-            delivery.state = DeliveryState::Skipped(SkipReason::RateLimited);
-        }
-        Ok(delivery)
     }
 
     /// A delivery with its Message-ID; settled at once where there is nobody to mail (NTF-13).
@@ -216,6 +194,7 @@ impl Inner {
             uncertain_retried: false,
             attempts: Vec::new(),
             attempt_count: 0,
+            despite_suppression: false,
         }
     }
 
@@ -301,14 +280,4 @@ fn remember_pending(tx: &mut dyn WriteTx, delivery: &Delivery, kind: Pending) ->
         return Ok(());
     }
     store::outbox::set_pending(tx, delivery.thread, delivery.contact, kind, Some(delivery.id))
-}
-
-fn too_many_automatic(tx: &dyn ReadTx, draft: &Draft) -> store::Result<bool> {
-    let recent = store::outbox::of_thread(tx, draft.thread.id, 100)?;
-    let is_recent = |delivery: &&Delivery| {
-        delivery.kind.is_automatic()
-            && draft.at.now.since(delivery.created_at) < AUTOMATIC_WINDOW
-            && !matches!(delivery.state, DeliveryState::Skipped(_))
-    };
-    Ok(recent.iter().filter(is_recent).count() >= AUTOMATIC_PER_THREAD_MAX)
 }

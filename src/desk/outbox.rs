@@ -12,17 +12,21 @@
 
 use crate::desk::Desk;
 use crate::desk::Error;
+use crate::desk::Inner;
 use crate::desk::Result;
 use crate::desk::broadcasts::running::hold;
 use crate::desk::draft::At;
 use crate::desk::draft::missing;
 use crate::desk::random_bytes;
+use crate::desk::suppressions::refused;
+use crate::desk::suppressions::take_automatic;
 use crate::domain::address::Address;
 use crate::domain::broadcast::BroadcastState;
 use crate::domain::broadcast::PauseCause;
 use crate::domain::delivery::ATTEMPTS_KEPT_MAX;
 use crate::domain::delivery::Attempt;
 use crate::domain::delivery::Delivery;
+use crate::domain::delivery::DeliveryKind;
 use crate::domain::delivery::DeliveryState;
 use crate::domain::delivery::SkipReason;
 use crate::domain::delivery::Stage;
@@ -41,6 +45,7 @@ use crate::store::engine::ReadTx;
 use crate::store::engine::WriteTx;
 use crate::store::save::Change;
 use crate::store::save::save;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// Deliveries leased in one transaction.
@@ -95,9 +100,10 @@ impl Desk {
             return Ok(Vec::new());
         }
         let (at, share) = (At::of(&self.inner.clock), share.clone());
+        let inner = self.inner.clone();
         let leased = self.inner.store.update(move |tx| {
             let due = store::outbox::due(&*tx, &share, now, limit)?;
-            lease_all(tx, due, lease, &at)
+            inner.lease_all(tx, due, lease, &at)
         });
         Ok(leased.await?)
     }
@@ -115,6 +121,7 @@ impl Desk {
             return Ok(Vec::new());
         }
         let (at, share) = (At::of(&self.inner.clock), share.clone());
+        let inner = self.inner.clone();
         let leased = self.inner.store.update(move |tx| {
             let lanes = store::lanes::open(&*tx)?;
             let each = limit.div_ceil(lanes.len().max(1));
@@ -124,7 +131,7 @@ impl Desk {
                 let mut lane = store::lanes::get(&*tx, broadcast.id)?;
                 let room = each.min(limit.saturating_sub(leased.len())).min(lane.allowed(rate, now));
                 let due = store::lanes::due_in(&*tx, broadcast.id, &share, now, room)?;
-                let taken = lease_all(tx, due, lease, &at)?;
+                let taken = inner.lease_all(tx, due, lease, &at)?;
                 if !taken.is_empty() {
                     lane.take(taken.len(), rate, now);
                     store::lanes::put(tx, &lane)?;
@@ -311,7 +318,7 @@ impl Desk {
     }
 
     /// Makes a delivery due now, whatever its state. An agent who does this with an uncertain one decides to risk a
-    /// repeat; the Message-ID stays.
+    /// repeat; the Message-ID stays. An agent's answer to a suppressed address goes out all the same then (EML-83).
     ///
     /// # Errors
     /// `NotFound`; `Conflict` for one that was sent or is being sent.
@@ -320,6 +327,13 @@ impl Desk {
         self.change_delivery(id, move |delivery| {
             if delivery.state == DeliveryState::Sent {
                 return Err(Refusal::Conflict { message: format!("delivery {id} was sent") });
+            }
+            if delivery.state == DeliveryState::Skipped(SkipReason::Suppressed) {
+                if !matches!(delivery.kind, DeliveryKind::Reply { .. }) {
+                    let message = "the address is suppressed; lift that first".to_owned();
+                    return Err(Refusal::Conflict { message });
+                }
+                delivery.despite_suppression = true;
             }
             delivery.state = DeliveryState::Queued;
             delivery.past_dot = false;
@@ -367,26 +381,40 @@ impl Desk {
     }
 }
 
-/// Leases deliveries that are due.
-fn lease_all(tx: &mut dyn WriteTx, due: Vec<DeliveryId>, lease: Duration, at: &At) -> store::Result<Vec<Delivery>> {
-    let mut leased = Vec::with_capacity(due.len());
-    for id in due {
-        let Some(mut delivery) = store::outbox::get(&*tx, id)? else { continue };
-        if delivery.past_dot && delivery.state != DeliveryState::Uncertain {
-            settle_in(tx, delivery, &ended_past_dot(), at, 0)?;
-            continue;
+impl Inner {
+    /// Leases deliveries that are due; automatic ones over a limit end here (EML-87).
+    fn lease_all(
+        &self,
+        tx: &mut dyn WriteTx,
+        due: Vec<DeliveryId>,
+        lease: Duration,
+        at: &At,
+    ) -> store::Result<Vec<Delivery>> {
+        let mut leased = Vec::with_capacity(due.len());
+        for id in due {
+            let Some(mut delivery) = store::outbox::get(&*tx, id)? else { continue };
+            if delivery.past_dot && delivery.state != DeliveryState::Uncertain {
+                settle_in(tx, delivery, &ended_past_dot(), at, 0)?;
+                continue;
+            }
+            if !take_automatic(tx, &delivery, &self.settings.mail_limits, at.now)? {
+                tracing::warn!(delivery = %id, "an automatic mail is over a limit and does not go out");
+                self.rate_limited.fetch_add(1, Ordering::Relaxed);
+                settle_in(tx, delivery, &Verdict::Skipped(SkipReason::RateLimited), at, 0)?;
+                continue;
+            }
+            if delivery.state == DeliveryState::Uncertain {
+                delivery.uncertain_retried = true;
+                delivery.state = DeliveryState::Queued;
+            }
+            store::outbox::end_pending(tx, &delivery)?;
+            delivery.past_dot = false;
+            delivery.leased_until = Some(at.now.plus(lease));
+            store::outbox::put(tx, &delivery)?;
+            leased.push(delivery);
         }
-        if delivery.state == DeliveryState::Uncertain {
-            delivery.uncertain_retried = true;
-            delivery.state = DeliveryState::Queued;
-        }
-        store::outbox::end_pending(tx, &delivery)?;
-        delivery.past_dot = false;
-        delivery.leased_until = Some(at.now.plus(lease));
-        store::outbox::put(tx, &delivery)?;
-        leased.push(delivery);
+        Ok(leased)
     }
-    Ok(leased)
 }
 
 /// Whether it is a broadcast's mail that may not go out now (BRC-32).
@@ -435,6 +463,9 @@ pub(crate) fn settle_in(
     delivery.leased_until = None;
     store::outbox::end_pending(tx, &delivery)?;
     let ended = delivery.state.is_settled();
+    if ended && !was_settled {
+        refused(tx, &delivery, at.now)?;
+    }
     let (id, thread, lane) = (delivery.id, delivery.thread, delivery.kind.lane());
     let mut change = Change { owed: vec![delivery], ..Change::default() };
     if ended && !was_settled {

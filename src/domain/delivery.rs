@@ -292,6 +292,8 @@ pub struct Delivery {
     pub attempts: Vec<Attempt>,
     /// Number of tries; not cut like `attempts`.
     pub attempt_count: u32,
+    /// An agent wants it to go out although the address is suppressed (EML-83).
+    pub despite_suppression: bool,
 }
 
 impl Delivery {

@@ -399,6 +399,8 @@ pub enum PlacedBy {
     Bounce,
     /// Nothing pointed anywhere.
     NewThread,
+    /// Its sender began too many conversations; it went to the newest of them (EML-88).
+    SenderLimit,
 }
 
 impl PlacedBy {
@@ -413,6 +415,7 @@ impl PlacedBy {
             Self::NamedEarlier => "named_earlier",
             Self::Bounce => "bounce",
             Self::NewThread => "new_thread",
+            Self::SenderLimit => "sender_limit",
         }
     }
 }

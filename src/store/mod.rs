@@ -50,6 +50,7 @@ pub mod requests;
 #[cfg(test)]
 mod sample;
 pub mod save;
+pub mod suppressions;
 pub mod tables;
 pub mod tags;
 pub mod teams;

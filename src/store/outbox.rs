@@ -60,7 +60,7 @@ pub fn put(tx: &mut dyn WriteTx, delivery: &Delivery) -> Result<()> {
 
 /// Lane of the due index: mail from one address stands together, so that a relay finds its share without reading others'.
 pub(crate) fn lane_of(from: &Address) -> u64 {
-    key::number(&key::hash16(&from.to_string())).unwrap_or_default()
+    key::number_at(&key::hash16(&from.to_string()), 0).unwrap_or_default()
 }
 
 /// Lanes of a share, with the time at which the first of each wakes.

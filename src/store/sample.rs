@@ -58,12 +58,14 @@ use crate::domain::ledger::LedgerState;
 use crate::domain::link::Link;
 use crate::domain::link::LinkKind;
 use crate::domain::mail_lane::MailLane;
+use crate::domain::mail_limits::Limit;
 use crate::domain::mailbox_cursor::MailboxCursor;
 use crate::domain::part::PlacedBy;
 use crate::domain::propagation::Propagation;
 use crate::domain::propagation::PropagationCounts;
 use crate::domain::state::StateCategory;
 use crate::domain::state::TicketState;
+use crate::domain::suppression::AddressStanding;
 use crate::domain::tag::Tag;
 use crate::domain::team::Team;
 use crate::domain::thread::Merge;
@@ -116,6 +118,8 @@ use crate::store::requests::Answered;
 use crate::store::requests::KeptAnswer;
 use crate::store::save::Change;
 use crate::store::save::save;
+use crate::store::suppressions;
+use crate::store::suppressions::Bucket;
 use crate::store::tags;
 use crate::store::teams;
 use crate::store::threads;
@@ -373,6 +377,7 @@ pub(crate) fn delivery(id: u64, kind: DeliveryKind, state: DeliveryState) -> Del
         uncertain_retried: false,
         attempts: Vec::new(),
         attempt_count: 0,
+        despite_suppression: false,
     }
 }
 
@@ -631,7 +636,16 @@ pub(crate) fn fill(tx: &mut dyn WriteTx) -> Result<()> {
     uploads().iter().try_for_each(|upload| uploads::put(tx, upload))?;
     webhooks().iter().try_for_each(|webhook| webhooks::put(tx, webhook))?;
     notifications().iter().try_for_each(|notification| webhooks::put_notification(tx, notification))?;
+    suppressions::put(tx, &standing())?;
+    suppressions::take(tx, &[(Bucket::All, Limit::hourly(10))], at(1))?;
     blob_refs::add(tx, blob(FILE), 999)
+}
+
+/// An address that does not exist.
+pub(crate) fn standing() -> AddressStanding {
+    let mut standing = AddressStanding::new(address("gone@example.com"));
+    standing.failed(true, "550 5.1.1 no such user", at(1));
+    standing
 }
 
 /// The workspace, in memory.

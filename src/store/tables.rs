@@ -188,6 +188,13 @@ pub const NOTIFICATIONS_OPEN: Table = Table("notifications_open");
 /// subscription ++ notification: index of [`NOTIFICATIONS`].
 pub const NOTIFICATIONS_BY_WEBHOOK: Table = Table("notifications_by_webhook");
 
+/// address → record: addresses that mail failed for or that get no mail (EML-82).
+pub const SUPPRESSIONS: Table = Table("suppressions");
+/// address: index of the [`SUPPRESSIONS`] that say so.
+pub const SUPPRESSED: Table = Table("suppressed");
+/// kind of bucket ++ hash16 of what it counts → time until it is spent: limits of automatic mail (EML-86).
+pub const MAIL_BUCKETS: Table = Table("mail_buckets");
+
 /// hash of a blob ++ owner: index of [`PARTS`], [`INTAKE`] and [`UPLOADS`] by the blobs they name, the owner being the
 /// part, the arrival or the upload. A row with an empty value was set by hand and keeps its blob for an owner without record.
 pub const BLOB_REFS: Table = Table("blob_refs");
@@ -273,6 +280,9 @@ pub const ALL: &[Table] = &[
     NOTIFICATIONS,
     NOTIFICATIONS_OPEN,
     NOTIFICATIONS_BY_WEBHOOK,
+    SUPPRESSIONS,
+    SUPPRESSED,
+    MAIL_BUCKETS,
     BLOB_REFS,
 ];
 

@@ -93,6 +93,17 @@ pub fn of_contact(tx: &dyn ReadTx, contact: ContactId, limit: usize) -> Result<V
     record::load(tx, tables::THREADS_BY_CONTACT, rows)
 }
 
+/// The thread of a contact that has `others` newer ones.
+///
+/// # Errors
+/// `Corrupt`.
+pub fn of_contact_behind(tx: &dyn ReadTx, contact: ContactId, others: usize) -> Result<Option<Thread>> {
+    let prefix = key::one(contact.0);
+    let mut rows = tx.scan_back(tables::THREADS_BY_CONTACT, &prefix, &key::prefix_end(&prefix), others + 1)?;
+    let last = rows.pop().filter(|_| rows.len() == others);
+    Ok(record::load(tx, tables::THREADS_BY_CONTACT, last.into_iter().collect())?.pop())
+}
+
 /// Tickets, newest id first; `before` is the last one of the page before.
 ///
 /// # Errors

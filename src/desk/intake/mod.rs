@@ -139,6 +139,8 @@ pub(crate) struct Facts {
     pub(crate) imap: Option<ImapUid>,
     /// Support address where the message names none (EML-10).
     pub(crate) default_address: Option<Address>,
+    /// Out of a file: it may be as old as it likes.
+    pub(crate) is_import: bool,
 }
 
 /// A message's place in a mailbox, and whether something is to be done with it there (EML-5).
@@ -152,6 +154,7 @@ pub(crate) struct ImapUid {
 
 impl Facts {
     fn split(arrival: Arrival) -> (Self, Vec<u8>) {
+        let is_import = matches!(arrival.source, ArrivalSource::Import { .. });
         let (source, imap, default_address) = match arrival.source {
             ArrivalSource::Smtp { peer } => (format!("smtp {peer}"), None, None),
             ArrivalSource::Lmtp { peer } => (format!("lmtp {peer}"), None, None),
@@ -162,7 +165,7 @@ impl Facts {
             ArrivalSource::Import { origin, support } => (format!("import {origin}"), None, Some(support)),
         };
         let (reverse_path, recipients) = (arrival.reverse_path, arrival.recipients);
-        (Self { reverse_path, recipients, source, imap, default_address }, arrival.raw)
+        (Self { reverse_path, recipients, source, imap, default_address, is_import }, arrival.raw)
     }
 
     fn of_row(row: &IntakeRow) -> Self {
@@ -172,6 +175,7 @@ impl Facts {
             source: row.source.clone(),
             imap: None,
             default_address: row.support_address.clone(),
+            is_import: row.source.starts_with("import "),
         }
     }
 }

@@ -4,7 +4,10 @@ use crate::desk::Inner;
 use crate::desk::intake::Facts;
 use crate::desk::intake::reading::Reading;
 use crate::domain::address::Address;
+use crate::domain::channel_kind::ChannelKind;
+use crate::domain::contact::Contact;
 use crate::domain::delivery::Delivery;
+use crate::domain::id::Millis;
 use crate::domain::id::ThreadId;
 use crate::domain::part::PlacedBy;
 use crate::domain::thread::HINTS_MAX;
@@ -13,6 +16,9 @@ use crate::mail::message::msg_id::MsgId;
 use crate::mail::message_id::StopClaims;
 use crate::store;
 use crate::store::engine::ReadTx;
+
+/// Conversations of a sender looked through for one by mail.
+const NEWEST_LOOKED_AT: usize = 20;
 
 /// Where a mail goes.
 #[derive(Clone, Debug)]
@@ -47,6 +53,30 @@ impl Inner {
         }
         let ours = recipients(reading, facts).filter(|address| self.is_ours(address));
         ours.filter_map(|address| address.without_tag().1).find_map(|tag| self.keys.read_stop_token(tag))
+    }
+}
+
+impl Inner {
+    /// A mail that would begin one conversation too many for its sender goes to the newest they have by mail (EML-88).
+    /// What a file is imported from tells nothing of now.
+    pub(super) fn bounded(
+        &self,
+        tx: &dyn ReadTx,
+        place: Place,
+        sender: Option<&Contact>,
+        facts: &Facts,
+        now: Millis,
+    ) -> store::Result<Place> {
+        let Some(sender) = sender.filter(|_| place.thread.is_none() && !facts.is_import) else { return Ok(place) };
+        let limit = self.settings.mail_limits.new_conversations;
+        let others = usize::try_from(limit.count.saturating_sub(1)).unwrap_or(usize::MAX);
+        let oldest = store::threads::of_contact_behind(tx, sender.id, others)?;
+        if oldest.is_none_or(|oldest| now.since(oldest.created_at) >= limit.window) {
+            return Ok(place);
+        }
+        let newest = store::threads::of_contact(tx, sender.id, NEWEST_LOOKED_AT)?;
+        let newest = newest.into_iter().find(|thread| thread.initial_channel == ChannelKind::Email);
+        Ok(newest.map_or(place, |thread| Place::at(thread.id, PlacedBy::SenderLimit)))
     }
 }
 

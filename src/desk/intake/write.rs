@@ -18,6 +18,8 @@ use crate::desk::intake::place::Place;
 use crate::desk::intake::place::place;
 use crate::desk::intake::reading::Reading;
 use crate::desk::participants::join;
+use crate::desk::suppressions::heard_from;
+use crate::desk::suppressions::reported;
 use crate::domain::address::Address;
 use crate::domain::attachment::BlobHash;
 use crate::domain::channel_kind::ChannelKind;
@@ -125,7 +127,7 @@ impl Inner {
             return quarantine(tx, taken, Some(reading), error, id, at);
         }
         store::intake::claim(tx, &key, id)?;
-        self.write_part(tx, taken, reading, &place, bounced, id, at)
+        self.write_part(tx, taken, reading, place, bounced, id, at)
     }
 
     #[expect(clippy::too_many_arguments, reason = "the parts of one transaction")]
@@ -134,12 +136,16 @@ impl Inner {
         tx: &mut dyn WriteTx,
         taken: &Taken,
         reading: &Reading,
-        place: &Place,
+        place: Place,
         bounced: Option<Delivery>,
         id: IntakeId,
         at: &At,
     ) -> store::Result<Accepted> {
         let sender = sender(tx, reading, self, at)?;
+        if let Some(address) = sender.as_ref().and_then(|sender| sender.email.as_ref()) {
+            heard_from(tx, address)?;
+        }
+        let place = &self.bounded(&*tx, place, sender.as_ref(), &taken.facts, at.now)?;
         let class =
             if sender.as_ref().is_some_and(|sender| sender.blocked) { DeliveryClass::Spam } else { reading.class };
         let new_thread = place.thread.is_none();
@@ -169,6 +175,9 @@ impl Inner {
         };
         let confirmed = bounced.clone().filter(|_| reading.report.as_ref().is_some_and(says_delivered));
         if let Some(delivery) = bounced {
+            if let Some(report) = &reading.report {
+                reported(tx, report, &delivery, at.now)?;
+            }
             apply_complaint(tx, reading, &delivery, at, &mut change)?;
             apply_bounce(tx, reading, delivery, &mut change)?;
         }
@@ -482,7 +491,7 @@ fn says_delivered(report: &Report) -> bool {
     report.kind == ReportKind::Other && report.recipients.first().is_some_and(arrived)
 }
 
-/// A complaint about a broadcast's mail counts as a global unsubscribe (BRC-53).
+/// A complaint is remembered (EML-83); one about a broadcast's mail counts as a global unsubscribe (BRC-53).
 fn apply_complaint(
     tx: &dyn ReadTx,
     reading: &Reading,
@@ -491,11 +500,12 @@ fn apply_complaint(
     change: &mut Change,
 ) -> store::Result<()> {
     let complains = reading.report.as_ref().is_some_and(|report| report.kind == ReportKind::Complaint);
-    if !complains || delivery.kind.lane().is_none() {
+    if !complains {
         return Ok(());
     }
     let Some(mut contact) = store::contacts::get(tx, delivery.contact)? else { return Ok(()) };
-    (contact.unsubscribed_from_emails, contact.marked_email_as_spam, contact.updated_at) = (true, true, at.now);
+    (contact.marked_email_as_spam, contact.updated_at) = (true, at.now);
+    contact.unsubscribed_from_emails |= delivery.kind.lane().is_some();
     change.events.push(Event {
         kind: EventKind::ContactUpdated(contact.id),
         thread: None,

@@ -8,6 +8,7 @@ mod mail;
 mod merging;
 mod outbox;
 mod propagation;
+mod suppressions;
 mod talk;
 mod ticket;
 
@@ -96,6 +97,7 @@ impl Story {
             disk_reserve_bytes: 0,
             tickets: TicketRules::default(),
             signers: Default::default(),
+            mail_limits: Default::default(),
         };
         set(&mut settings);
         let templates = TemplateSet::new(Templates::load(None).unwrap());

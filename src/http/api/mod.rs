@@ -16,6 +16,7 @@ mod part_list;
 mod propagation;
 mod quarantine;
 mod search;
+mod suppressions;
 mod tags;
 mod ticket_links;
 mod ticket_list;
@@ -64,6 +65,7 @@ pub(crate) fn routes(api: &Api) -> Router<Api> {
         .merge(tags::routes())
         .merge(part_list::routes())
         .merge(quarantine::routes())
+        .merge(suppressions::routes())
         .merge(search::routes())
         .merge(ticket_links::routes())
         .merge(ticket_states::routes())

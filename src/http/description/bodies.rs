@@ -355,6 +355,10 @@ pub(super) fn tag() -> Value {
     object(&["name"], &[("id", id()), ("name", json!({"type": "string"}))])
 }
 
+pub(super) fn suppression() -> Value {
+    object(&["address"], &[("address", text()), ("until", json!({"type": "integer"})), ("reason", text())])
+}
+
 pub(super) fn tagging() -> Value {
     object(&["id"], &[("id", id()), ("admin_id", id())])
 }

@@ -50,6 +50,8 @@ fn deliveries(registry: &mut Registry, status: &Status, now: Millis) {
     let oldest = Seconds::default();
     oldest.set(status.oldest_due.map_or(0.0, |due| now.since(due).as_secs_f64()));
     registry.register("delivery_oldest_due_seconds", "How long the oldest due delivery waits", oldest);
+    let limited = counter(status.rate_limited);
+    registry.register("automatic_mails_rate_limited", "Automatic mails that were over a limit", limited);
     let running = gauge(status.broadcasts_running);
     registry.register("broadcasts_running", "Broadcasts that are being told", running);
 }

@@ -57,6 +57,19 @@ async fn api_48_deliveries_are_listed_shown_and_retried() {
 }
 
 #[tokio::test]
+async fn eml_83_suppressions_are_listed_made_and_lifted() {
+    let house = House::new().await;
+    let made = house.post("/api/suppressions", json!({"address": "Ana@Example.com", "reason": "by phone"})).await.ok();
+    assert_eq!((&made["address"], &made["cause"]), (&json!("ana@example.com"), &json!("manual")));
+    assert_eq!(house.get("/api/suppressions").await.ok()["data"], json!([made]));
+    assert_eq!(house.post("/api/suppressions", json!({"address": "ana"})).await.error().0, 400);
+    let lifted = house.delete("/api/suppressions/Ana@example.com").await.ok();
+    assert_eq!(lifted["deleted"], json!(true));
+    assert_eq!(house.delete("/api/suppressions/Ana@example.com").await.error().0, 404);
+    assert_eq!(house.get("/api/suppressions").await.ok()["data"], json!([]));
+}
+
+#[tokio::test]
 async fn api_50_the_log_is_polled_in_order() {
     let house = House::new().await;
     let ana = house.contact("ana@example.com").await;

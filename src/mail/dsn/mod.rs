@@ -144,6 +144,18 @@ pub fn read_report(message: &Message, reverse_path: Option<&str>) -> Option<Repo
     Some(report)
 }
 
+/// Whether words hold a server's refusal of a mail: a reply code of failure.
+#[must_use]
+pub fn is_refusal(words: &str) -> bool {
+    status::reply_code(words).is_some()
+}
+
+/// Whether a server's refusal says that the address itself is at fault for good (EML-82: 5.1.x or equal meaning).
+#[must_use]
+pub fn refuses_address(words: &str) -> bool {
+    judged(None, ReportKind::Failed, None, words, None).hard
+}
+
 impl Report {
     fn new(recipients: Vec<ReportedRecipient>, evidence: &'static str) -> Option<Self> {
         let kind = recipients.iter().map(|recipient| recipient.kind).max()?;

@@ -102,7 +102,8 @@ codes! {
     AddressField { From = 0, To = 1, Cc = 2, ReplyTo = 3 }
     Cause { CustomerReply = 0, LinkedTicket = 1, Broadcast = 2, SnoozeEnded = 3, Merge = 4, Propagation = 5, Deletion = 6 }
     PlacedBy {
-        ReplyToken = 0, OurMessageId = 1, InReplyTo = 2, References = 3, NamedEarlier = 4, Bounce = 5, NewThread = 6
+        ReplyToken = 0, OurMessageId = 1, InReplyTo = 2, References = 3, NamedEarlier = 4, Bounce = 5, NewThread = 6,
+        SenderLimit = 7
     }
     StateCategory { Submitted = 0, InProgress = 1, WaitingOnCustomer = 2, Resolved = 3 }
     Priority { None = 0, Low = 1, Medium = 2, High = 3, Urgent = 4 }

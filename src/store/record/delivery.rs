@@ -45,6 +45,7 @@ pub(crate) struct StoredDelivery {
     attempts: Vec<(u64, u8, String)>,
     attempt_count: u32,
     from: StoredAddress,
+    despite_suppression: bool,
 }
 
 /// Append only.
@@ -183,6 +184,7 @@ impl Record for Delivery {
             attempts: attempts.map(|tried| (tried.at.0, tried.stage.code(), tried.answer.clone())).collect(),
             attempt_count: self.attempt_count,
             from: record::stored_address(&self.from),
+            despite_suppression: self.despite_suppression,
         }
     }
 
@@ -206,6 +208,7 @@ impl Record for Delivery {
             attempts: stored.attempts.into_iter().map(attempt).collect::<Restored<_>>()?,
             attempt_count: stored.attempt_count,
             from: record::address(stored.from),
+            despite_suppression: stored.despite_suppression,
         })
     }
 }

@@ -24,6 +24,7 @@ pub(crate) mod part;
 pub(crate) mod part_kind;
 pub(crate) mod propagation;
 pub(crate) mod request;
+pub(crate) mod suppression;
 pub(crate) mod tag;
 pub(crate) mod team;
 pub(crate) mod thread;

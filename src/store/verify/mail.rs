@@ -4,6 +4,7 @@ use crate::domain::intake::IntakeResult;
 use crate::domain::intake::IntakeRow;
 use crate::domain::mailbox_cursor::MailboxCursor;
 use crate::domain::part::Part;
+use crate::domain::suppression::AddressStanding;
 use crate::domain::upload::Upload;
 use crate::store::Store;
 use crate::store::blob_refs;
@@ -49,6 +50,13 @@ impl Check<'_> {
         })?;
         self.each(tables::MESSAGE_IDS, |check, row, _| {
             check.names_id((tables::MESSAGE_IDS, row), tables::THREADS, key::number_at(row, 16).unwrap_or(0))
+        })?;
+        self.records::<AddressStanding>(|_, _, _| Ok(()))?;
+        self.each(tables::MAIL_BUCKETS, |check, row, value| {
+            if value.len() != 8 {
+                check.fault(tables::MAIL_BUCKETS, row, "its value is no time");
+            }
+            Ok(())
         })?;
         self.records::<NamedCursor>(|check, key, named| {
             let MailboxCursor { done, owed, .. } = &named.cursor;

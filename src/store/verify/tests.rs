@@ -17,6 +17,7 @@ use crate::domain::link::Link;
 use crate::domain::mailbox_cursor::MailboxCursor;
 use crate::domain::part::Part;
 use crate::domain::propagation::Propagation;
+use crate::domain::suppression::AddressStanding;
 use crate::domain::tag::Tag;
 use crate::domain::thread::Thread;
 use crate::domain::upload::Upload;
@@ -73,6 +74,7 @@ fn index_tables() -> Vec<Table> {
         LedgerRow::INDEXES,
         Posted::INDEXES,
         Upload::INDEXES,
+        AddressStanding::INDEXES,
         Answered::INDEXES,
         Tag::INDEXES,
         Propagation::INDEXES,
@@ -152,6 +154,7 @@ fn every_record_that_cannot_be_read_is_named() {
         tables::PURGES,
         tables::LEDGER_COUNTS,
         tables::BROADCAST_STOPS,
+        tables::MAIL_BUCKETS,
     ];
     let indexes = index_tables();
     let records = tables::ALL
@@ -264,6 +267,9 @@ fn gaps_and_wrong_rows_are_named() {
         ("a broadcast's mail among one-to-one mail", tables::DUE, {
             let row = key::joined(&[&key::one(1), &key::two(1, sample::WAITING_IN_LANE.0)]);
             faults_after(write(tables::DUE, row, key::one(sample::WAITING_IN_LANE.0)))
+        }),
+        ("a bucket of no time", tables::MAIL_BUCKETS, {
+            faults_after(write(tables::MAIL_BUCKETS, b"x".to_vec(), b"x".to_vec()))
         }),
         ("a stop at no time", tables::BROADCAST_STOPS, {
             let row = key::two(sample::TRACKER.0, sample::ANA.0);

@@ -90,6 +90,7 @@ impl FakeOutbox {
             uncertain_retried: true,
             attempts: Vec::new(),
             attempt_count: 0,
+            despite_suppression: false,
         };
         self.world().deliveries.insert(id, delivery);
         self.commit();

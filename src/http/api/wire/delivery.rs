@@ -84,6 +84,7 @@ fn short(delivery: &Delivery) -> Value {
         "recipient": delivery.address.as_ref().map(ToString::to_string),
         "state": delivery.state.as_str(),
         "reason": reason(&delivery.state),
+        "drop_reason": reason(&delivery.state),
         "attempts": delivery.attempt_count,
         "last_reply": delivery.attempts.last().map(|last| last.answer.clone()),
         "message_id": bracketed(&delivery.message_id),

@@ -195,6 +195,7 @@ fn owed() -> Delivery {
         uncertain_retried: false,
         attempts: vec![Attempt { at: AT, stage: Stage::Answered, answer: "451 4.7.1 later".to_owned() }],
         attempt_count: 1,
+        despite_suppression: false,
     }
 }
 

@@ -1,0 +1,214 @@
+//! Which addresses get no mail, and how much automatic mail goes out (EML-82 to EML-88).
+//!
+//! **Invariant:** every outgoing mail passes here twice: automatic mail when it is leased, where it takes from its buckets,
+//! and every mail once it is composed, where a suppressed address ends it. Nothing is sent to a suppressed address but an
+//! agent's answer that an agent wants to go out all the same.
+
+use crate::desk::Desk;
+use crate::desk::Inner;
+use crate::desk::Result;
+use crate::desk::draft::missing;
+use crate::domain::address::Address;
+use crate::domain::agent::Caller;
+use crate::domain::delivery::Delivery;
+use crate::domain::delivery::DeliveryKind;
+use crate::domain::delivery::DeliveryState;
+use crate::domain::id::Millis;
+use crate::domain::mail_limits::MailLimits;
+use crate::domain::suppression::AddressStanding;
+use crate::domain::suppression::SuppressedBy;
+use crate::domain::suppression::Suppression;
+use crate::domain::suppression::WORDS_CHARS_MAX;
+use crate::mail::clean;
+use crate::mail::dsn;
+use crate::mail::dsn::Report;
+use crate::mail::dsn::ReportKind;
+use crate::store;
+use crate::store::engine::ReadTx;
+use crate::store::engine::WriteTx;
+use crate::store::suppressions::Bucket;
+
+/// Records looked at in one transaction of a sweep.
+const SWEPT_MAX: usize = 200;
+/// Transactions of one sweep.
+const SWEEPS_MAX: usize = 50;
+
+impl Desk {
+    /// Addresses that get no mail now, in their order behind `after`.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn suppressions(&self, after: Option<&str>, limit: usize) -> Result<Vec<AddressStanding>> {
+        let now = self.inner.clock.now();
+        let mut found = self.inner.store.view(|tx| store::suppressions::suppressed(tx, after, limit))?;
+        found.retain(|standing| standing.suppressed(now).is_some());
+        Ok(found)
+    }
+
+    /// Stops all mail to an address, for good or until a time.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub async fn suppress(
+        &self,
+        caller: &Caller,
+        address: Address,
+        until: Option<Millis>,
+        words: &str,
+    ) -> Result<AddressStanding> {
+        let (since, by) = (self.inner.clock.now(), SuppressedBy::Agent(caller.agent));
+        let suppression = Suppression { by, since, until, words: clean::line(words, WORDS_CHARS_MAX) };
+        let kept = self.inner.store.update(move |tx| {
+            let mut standing = standing(&*tx, &address)?;
+            standing.suppression = Some(suppression.clone());
+            store::suppressions::put(tx, &standing)?;
+            Ok(standing)
+        });
+        Ok(kept.await?)
+    }
+
+    /// Lets an address get mail again and forgets its failures.
+    ///
+    /// # Errors
+    /// `NotFound` for an address that is not suppressed.
+    pub async fn lift_suppression(&self, address: Address) -> Result<AddressStanding> {
+        let lifted = self.inner.store.update(move |tx| {
+            let standing = store::suppressions::get(&*tx, &address)?.filter(|known| known.suppression.is_some());
+            let standing = standing.ok_or_else(|| missing("suppression"))?;
+            forget(tx, &standing)?;
+            Ok(standing)
+        });
+        Ok(lifted.await?)
+    }
+
+    /// Forgets addresses whose suppression has ended, and buckets that are full again. Part of [`Desk::sweep`].
+    pub(crate) async fn sweep_suppressions(&self) -> Result<()> {
+        let now = self.inner.clock.now();
+        let mut after: Option<String> = None;
+        for _ in 0..SWEEPS_MAX {
+            let from = after.clone();
+            let page = self.inner.store.view(|tx| store::suppressions::all(tx, from.as_deref(), SWEPT_MAX))?;
+            let Some(last) = page.last() else { break };
+            after = Some(last.address.to_string());
+            let ended: Vec<AddressStanding> = page.into_iter().filter(|standing| standing.is_empty(now)).collect();
+            if !ended.is_empty() {
+                self.inner.store.update(move |tx| ended.iter().try_for_each(|standing| forget(tx, standing))).await?;
+            }
+        }
+        let mut after = None;
+        for _ in 0..SWEEPS_MAX {
+            let from: Option<Vec<u8>> = after;
+            let swept =
+                self.inner.store.update(move |tx| store::suppressions::drop_full(tx, now, from.as_deref(), SWEPT_MAX));
+            after = swept.await?;
+            if after.is_none() {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Inner {
+    /// Whether the recipient of a composed mail is suppressed.
+    pub(crate) fn is_suppressed(&self, delivery: &Delivery, recipient: &Address) -> store::Result<bool> {
+        let now = self.clock.now();
+        Ok(!delivery.despite_suppression && self.store.view(|tx| store::suppressions::holds(tx, recipient, now))?)
+    }
+}
+
+/// Takes an automatic mail from the buckets; whether it may go out (EML-86). Others may always.
+pub(crate) fn take_automatic(
+    tx: &mut dyn WriteTx,
+    delivery: &Delivery,
+    limits: &MailLimits,
+    now: Millis,
+) -> store::Result<bool> {
+    let Some(address) = delivery.address.as_ref().filter(|_| delivery.kind.is_automatic()) else { return Ok(true) };
+    if delivery.attempt_count > 0 {
+        return Ok(true);
+    }
+    let says = says(&*tx, delivery)?;
+    let buckets = [
+        (Bucket::Address(address), limits.per_address),
+        (Bucket::Subject(address, &says), limits.per_subject),
+        (Bucket::Thread(delivery.thread.0), limits.per_thread),
+        (Bucket::Domain(address.domain()), limits.per_domain),
+        (Bucket::All, limits.in_all),
+    ];
+    store::suppressions::take(tx, &buckets, now)
+}
+
+/// What decides the subject of an automatic mail: its kind, its thread, and the state it tells.
+fn says(tx: &dyn ReadTx, delivery: &Delivery) -> store::Result<String> {
+    let thread = store::threads::get(tx, delivery.thread)?;
+    let state = thread.and_then(|thread| thread.ticket).map(|ticket| ticket.state_id.0).unwrap_or_default();
+    let form = match &delivery.kind {
+        DeliveryKind::FormSent { part } => part.0,
+        _ => 0,
+    };
+    Ok(format!("{} {} {state} {form}", delivery.kind.as_str(), delivery.thread.0))
+}
+
+/// Notes that the relay refused a mail for good. What the desk itself could not do says nothing of the address.
+pub(crate) fn refused(tx: &mut dyn WriteTx, delivery: &Delivery, now: Millis) -> store::Result<()> {
+    let DeliveryState::Failed(reason) = &delivery.state else { return Ok(()) };
+    let Some(address) = delivery.address.as_ref().filter(|_| dsn::is_refusal(reason)) else { return Ok(()) };
+    failed(tx, address, dsn::refuses_address(reason), reason, now)?;
+    if dsn::refuses_address(reason) {
+        mark_bounced(tx, address, true)?;
+    }
+    Ok(())
+}
+
+/// Notes what a report says of the address we wrote to.
+pub(crate) fn reported(tx: &mut dyn WriteTx, report: &Report, delivery: &Delivery, now: Millis) -> store::Result<()> {
+    let Some(address) = &delivery.address else { return Ok(()) };
+    let first = report.recipients.first();
+    let words = first.and_then(|one| one.smtp_reply.clone().or(one.status.clone())).unwrap_or_default();
+    match report.kind {
+        ReportKind::Failed => failed(tx, address, first.is_some_and(|one| one.hard), &words, now),
+        ReportKind::Complaint => {
+            let mut standing = standing(&*tx, address)?;
+            let words = report.feedback_type.clone().unwrap_or_default();
+            standing.suppress(Suppression { by: SuppressedBy::Complaint, since: now, until: None, words });
+            store::suppressions::put(tx, &standing)
+        }
+        ReportKind::Delayed | ReportKind::Other => Ok(()),
+    }
+}
+
+/// Mail came from an address: it exists and takes mail (EML-82).
+pub(crate) fn heard_from(tx: &mut dyn WriteTx, address: &Address) -> store::Result<()> {
+    let Some(standing) = store::suppressions::get(&*tx, address)? else { return Ok(()) };
+    if standing.suppression.as_ref().is_none_or(|held| held.by.ends_when_heard_from()) {
+        store::suppressions::delete(tx, &standing)?;
+    }
+    Ok(())
+}
+
+fn failed(tx: &mut dyn WriteTx, address: &Address, hard: bool, words: &str, now: Millis) -> store::Result<()> {
+    let mut standing = standing(&*tx, address)?;
+    standing.failed(hard, words, now);
+    store::suppressions::put(tx, &standing)
+}
+
+fn standing(tx: &dyn ReadTx, address: &Address) -> store::Result<AddressStanding> {
+    Ok(store::suppressions::get(tx, address)?.unwrap_or_else(|| AddressStanding::new(address.clone())))
+}
+
+fn forget(tx: &mut dyn WriteTx, standing: &AddressStanding) -> store::Result<()> {
+    store::suppressions::delete(tx, standing)?;
+    mark_bounced(tx, &standing.address, false)
+}
+
+/// The contacts of an address say whether it bounces.
+fn mark_bounced(tx: &mut dyn WriteTx, address: &Address, bounces: bool) -> store::Result<()> {
+    for mut contact in store::contacts::by_email(&*tx, address)? {
+        if contact.has_hard_bounced != bounces {
+            contact.has_hard_bounced = bounces;
+            store::contacts::put(tx, &contact)?;
+        }
+    }
+    Ok(())
+}
