@@ -37,8 +37,6 @@ use std::path::PathBuf;
 pub const STORE_FILE: &str = "store.redb";
 /// Begins every backup.
 const MAGIC: &[u8] = b"deskgate backup 1\n";
-/// Blobs listed at a time.
-const BLOBS_PAGE: usize = 1_000;
 /// Octets copied at a time.
 const COPY_BYTES: usize = 256 * 1024;
 /// Longest name of an entry.
@@ -72,12 +70,8 @@ pub fn write(
     let mut entries = Entries::begin(out)?;
     let mut amount = Amount { store_bytes: entries.file(&snapshot.0)?, blobs: 0 };
     progress(amount);
-    let mut after = None;
-    loop {
-        let page = blobs.list(after, BLOBS_PAGE)?;
-        let Some(last) = page.last() else { break };
-        after = Some(*last);
-        for hash in page {
+    for first in 0..=u8::MAX {
+        for hash in blobs.beginning_with(first)? {
             match blobs.get_blocking(hash) {
                 Ok(content) => {
                     entries.blob(hash, &content)?;

@@ -20,15 +20,6 @@ pub fn sync_dir(dir: &Path) -> Result<()> {
     opened.sync_all().map_err(|error| Error::at(dir, &error))
 }
 
-/// Makes everything durable that was written to the file system of `dir`, whoever wrote it.
-///
-/// # Errors
-/// `Engine` or `Full` when the file system fails.
-pub fn sync_file_system(dir: &Path) -> Result<()> {
-    let opened = File::open(dir).map_err(|error| Error::at(dir, &error))?;
-    rustix::fs::syncfs(&opened).map_err(|errno| Error::at(dir, &errno.into()))
-}
-
 /// Makes `dir` with all it needs above it, each name durable when this returns.
 ///
 /// # Errors

@@ -13,7 +13,6 @@ use crate::store::error::Result;
 use crate::store::key;
 use crate::store::record::cursor::NamedCursor;
 use crate::store::tables;
-use crate::store::verify::BATCH;
 use crate::store::verify::Check;
 
 /// How many blobs nothing names, whatever their age; the sweep takes those that are old enough.
@@ -22,17 +21,13 @@ use crate::store::verify::Check;
 /// `Engine` when the disk fails.
 pub fn sweepable(store: &Store, blobs: &Blobs) -> Result<u64> {
     let mut unnamed = 0;
-    let mut after = None;
-    loop {
-        let batch = blobs.list(after, BATCH)?;
-        let Some(last) = batch.last() else { return Ok(unnamed) };
-        after = Some(*last);
+    for first in 0..=u8::MAX {
+        let batch = blobs.beginning_with(first)?;
         unnamed += store.view(|tx| {
-            batch
-                .iter()
-                .try_fold(0, |unnamed, hash| Ok(if blob_refs::is_named(tx, *hash)? { unnamed } else { unnamed + 1 }))
+            batch.iter().try_fold(0_u64, |unnamed, hash| Ok(unnamed + u64::from(!blob_refs::is_named(tx, *hash)?)))
         })?;
     }
+    Ok(unnamed)
 }
 
 /// Whether closed ranges ascend and neither touch nor overlap.

@@ -1,0 +1,138 @@
+//! Packs that fill up, are cut, damaged, emptied, or cannot be written.
+
+use super::*;
+use crate::store::blobs::compressed;
+use std::collections::HashSet;
+use std::thread;
+
+const SMALL: u32 = 4_000;
+
+fn content(n: u32) -> Vec<u8> {
+    n.to_be_bytes().repeat(usize::try_from(n % 70 + 1).unwrap())
+}
+
+fn put(packs: &Packs, n: u32) -> BlobHash {
+    let hash = BlobHash::of(&content(n));
+    assert!(packs.append(hash, &compressed(&content(n)).unwrap(), 7));
+    hash
+}
+
+/// Which of the first `count` contents are there and whole.
+fn kept(packs: &Packs, count: u32) -> HashSet<u32> {
+    let is_there = |n: &u32| {
+        let found = packs.find(BlobHash::of(&content(*n))).unwrap();
+        found.is_some_and(|record| record.frame().unwrap() == compressed(&content(*n)).unwrap())
+    };
+    (0..count).filter(is_there).collect()
+}
+
+fn files(dir: &Path) -> Vec<String> {
+    let mut names = names(dir).unwrap();
+    names.sort_unstable();
+    names
+}
+
+#[test]
+fn p1_what_was_put_by_many_at_once_is_there_after_a_restart() {
+    let dir = tempfile::tempdir().unwrap();
+    let packs = Packs::of_size(dir.path().to_owned(), SMALL).unwrap();
+    thread::scope(|scope| {
+        for thread in 0..4 {
+            let packs = &packs;
+            scope.spawn(move || {
+                for n in 0..150 {
+                    put(packs, thread * 150 + n);
+                }
+            });
+        }
+    });
+    assert_eq!(kept(&packs, 600).len(), 600);
+    drop(packs);
+    let numbers = numbers(dir.path()).unwrap();
+    assert!(numbers.len() > 5, "several packs were filled: {numbers:?}");
+    assert_eq!(kept(&Packs::of_size(dir.path().to_owned(), SMALL).unwrap(), 600).len(), 600);
+    for name in files(dir.path()).iter().filter(|name| name.ends_with(CONTENTS)) {
+        fs::write(dir.path().join(name), "damaged").unwrap();
+    }
+    let packs = Packs::of_size(dir.path().to_owned(), SMALL).unwrap();
+    assert_eq!(kept(&packs, 600).len(), 600, "read from the packs themselves");
+    put(&packs, 600);
+    assert_eq!(kept(&Packs::of_size(dir.path().to_owned(), SMALL).unwrap(), 601).len(), 601, "and it goes on");
+}
+
+#[test]
+fn p1_a_pack_that_was_cut_or_damaged_keeps_the_rest_and_is_not_written_to() {
+    let dir = tempfile::tempdir().unwrap();
+    let packs = Packs::of_size(dir.path().to_owned(), SMALL).unwrap();
+    let second_at = pack::record_bytes(&compressed(&content(0)).unwrap());
+    for n in 0..3 {
+        put(&packs, n);
+    }
+    drop(packs);
+    let path = dir.path().join("0000000001");
+    let mut octets = fs::read(&path).unwrap();
+    octets[usize::try_from(second_at).unwrap() + 30] ^= 1;
+    fs::write(&path, &octets).unwrap();
+    let packs = Packs::of_size(dir.path().to_owned(), SMALL).unwrap();
+    assert_eq!(kept(&packs, 3), HashSet::from([0, 2]));
+    put(&packs, 1);
+    assert_eq!(kept(&packs, 3).len(), 3);
+    assert_eq!(numbers(dir.path()).unwrap(), [1, 2], "what came afterwards stands elsewhere");
+    assert_eq!(fs::read(&path).unwrap(), octets, "not even the damage is touched");
+}
+
+#[test]
+fn p1_after_a_batch_that_failed_nothing_is_appended_behind_the_gap() {
+    let dir = tempfile::tempdir().unwrap();
+    let packs = Packs::of_size(dir.path().to_owned(), SMALL).unwrap();
+    put(&packs, 0);
+    let full = OpenOptions::new().read(true).write(true).open("/dev/full").unwrap();
+    let begun = packs.lock().active.replace(Active { number: 9, file: Arc::new(full), next_at: 0, broken: false });
+    assert_eq!(begun.unwrap().number, 1);
+    let hash = BlobHash::of(&content(1));
+    assert!(!packs.append(hash, &compressed(&content(1)).unwrap(), 7), "the caller keeps it in another way");
+    assert!(packs.find(hash).unwrap().is_none());
+    put(&packs, 1);
+    assert_eq!(kept(&packs, 2).len(), 2);
+    assert_eq!(numbers(dir.path()).unwrap(), [1, 2]);
+}
+
+#[test]
+fn obj_47_what_a_crash_left_half_removed_is_removed_by_the_next_sweep() {
+    let dir = tempfile::tempdir().unwrap();
+    let packs = Packs::of_size(dir.path().to_owned(), SMALL).unwrap();
+    let [gone, stays] = [1, 2].map(|n| put(&packs, n));
+    packs.take_out(&packs.find(gone).unwrap().unwrap()).unwrap();
+    assert!(packs.find(gone).unwrap().is_none());
+    drop(packs);
+    let packs = Packs::of_size(dir.path().to_owned(), SMALL).unwrap();
+    assert!(packs.find(gone).unwrap().is_none() && packs.find(stays).unwrap().is_some());
+    let places = packs.beginning_with(gone.shard());
+    let left = packs.record(places[0]).unwrap().unwrap();
+    assert!(!left.is_live());
+    packs.take_out(&left).unwrap();
+    packs.wipe(&[left.place()]).unwrap();
+    assert_eq!(pack::find(&fs::read(dir.path().join("0000000001")).unwrap()).records.len(), 1);
+    assert!(left.frame().unwrap().iter().all(|octet| *octet == 0));
+}
+
+#[test]
+fn obj_47_a_full_pack_that_holds_nothing_more_is_removed() {
+    let dir = tempfile::tempdir().unwrap();
+    let packs = Packs::of_size(dir.path().to_owned(), SMALL).unwrap();
+    let hashes: Vec<BlobHash> = (0..60).map(|n| put(&packs, n)).collect();
+    assert_eq!(files(dir.path())[..2], ["0000000001", "0000000001.contents"]);
+    let mut out = Vec::new();
+    for hash in &hashes {
+        let record = packs.find(*hash).unwrap().unwrap();
+        if record.place().pack == 1 {
+            packs.take_out(&record).unwrap();
+            out.push(record.place());
+        }
+    }
+    packs.wipe(&out).unwrap();
+    assert_eq!(files(dir.path())[0], "0000000002");
+    let left = hashes.len() - out.len();
+    assert_eq!(kept(&packs, 60).len(), left);
+    assert_eq!(kept(&Packs::of_size(dir.path().to_owned(), SMALL).unwrap(), 60).len(), left);
+}
