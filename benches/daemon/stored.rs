@@ -87,6 +87,7 @@ async fn open(data_dir: &Path) -> Desk {
         unseen_delay: Duration::from_secs(120),
         state_mail_settle: Duration::from_secs(10),
         signers: Default::default(),
+        trust: Default::default(),
         mail_limits: Default::default(),
         identity: IdentitySettings { enforced: false, secret: None },
         disk_reserve_bytes: 0,

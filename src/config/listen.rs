@@ -1,7 +1,9 @@
 //! `[http]`, `[ops]`, `[smtp]`, `[lmtp]`: where this process listens.
 
 use crate::config::reader::Section;
+use ipnet::IpNet;
 use std::fmt;
+use std::net::IpAddr;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -70,6 +72,16 @@ pub struct Smtp {
     pub hostname: String,
     /// Certificate chain (PEM) and key for STARTTLS.
     pub tls: Option<TlsFiles>,
+    /// Hosts whose mail is taken although they are not its senders: relays of ours.
+    pub trusted_networks: Vec<IpNet>,
+    /// Hosts that speak for others by the PROXY protocol.
+    pub proxy_networks: Vec<IpNet>,
+    /// The server whose Authentication-Results are believed.
+    pub trusted_authserv_id: Option<String>,
+    /// Whether senders are checked here: SPF, DKIM, DMARC, ARC.
+    pub check_senders: bool,
+    /// The DNS server for that; the system's without it.
+    pub dns: Option<SocketAddr>,
 }
 
 /// A certificate chain and its key, both PEM.
@@ -135,8 +147,28 @@ pub(crate) fn smtp(section: Section<'_>, public_url: &str) -> Smtp {
         }
         _ => None,
     };
+    let check_senders = section.flag("check_senders", false);
+    let dns = section.parsed("dns", "IP:PORT of a DNS server", |text| text.parse().ok());
+    if dns.is_some() && !check_senders {
+        section.fault("dns", "is of use only with check_senders = true");
+    }
+    let trusted_authserv_id = section.text("trusted_authserv_id");
+    let (trusted_networks, proxy_networks) =
+        (networks(&section, "trusted_networks"), networks(&section, "proxy_networks"));
     section.end();
-    Smtp { listen, hostname, tls }
+    Smtp { listen, hostname, tls, trusted_networks, proxy_networks, trusted_authserv_id, check_senders, dns }
+}
+
+/// Networks such as `10.0.0.0/8`; an address alone is a network of one.
+fn networks(section: &Section<'_>, key: &'static str) -> Vec<IpNet> {
+    let read = |text: &String| {
+        let network = text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from));
+        if network.is_none() {
+            section.fault(key, format!("{} is not a network such as 10.0.0.0/8", crate::config::value::shown(text)));
+        }
+        network
+    };
+    section.texts(key).iter().filter_map(read).collect()
 }
 
 pub(crate) fn lmtp(section: Section<'_>) -> Lmtp {

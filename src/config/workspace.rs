@@ -32,6 +32,8 @@ pub struct Support {
     pub new_mail_as: Option<String>,
     /// Name of the relay its mail goes through; the first one without it.
     pub relay: Option<String>,
+    /// Whether a stranger's answer begins a conversation of its own (EML-33).
+    pub strict_senders: bool,
 }
 
 /// `[messenger]`.
@@ -83,6 +85,7 @@ pub(crate) fn support(reader: &Reader<'_>, workspace: &Workspace, relays: &[Rela
         let name = section.text("name").unwrap_or_else(|| workspace.name.clone());
         let new_mail_as = section.text("new_mail_as").filter(|wanted| !wanted.trim().is_empty());
         let relay = relay_of(&section, relays);
+        let strict_senders = section.flag("strict_senders", false);
         match address {
             _ if text.is_empty() => {}
             None => section.fault("address", format!("{} is not an email address", shown(&text))),
@@ -92,7 +95,7 @@ pub(crate) fn support(reader: &Reader<'_>, workspace: &Workspace, relays: &[Rela
             Some(address) if support.iter().any(|other| other.address == address) => {
                 section.fault("address", format!("{address} is here twice"));
             }
-            Some(address) => support.push(Support { address, name, new_mail_as, relay }),
+            Some(address) => support.push(Support { address, name, new_mail_as, relay, strict_senders }),
         }
         section.end();
     }

@@ -3,6 +3,7 @@
 use crate::channel::imap;
 use crate::channel::imap::MailboxOptions;
 use crate::channel::imap::Password;
+use crate::channel::smtp_in::EdgeCheck;
 use crate::channel::smtp_in::ListenerOptions;
 use crate::channel::smtp_in::Protocol;
 use crate::channel::smtp_out::Credentials;
@@ -34,6 +35,13 @@ pub(crate) fn listener(config: &Config, protocol: Protocol) -> Result<ListenerOp
     options.inflight_bytes_max = config.limits.inflight_bytes_max;
     if protocol == Protocol::Smtp {
         options.tls = config.smtp.tls.as_ref().map(tls).transpose()?.map(Arc::new);
+        options.trusted.clone_from(&config.smtp.trusted_networks);
+        options.proxies.clone_from(&config.smtp.proxy_networks);
+        if config.smtp.check_senders {
+            let edge = EdgeCheck::new(&config.smtp.hostname, config.smtp.dns, options.trusted.clone());
+            let refused = |why| Failure::new(Exit::Config, format!("smtp.check_senders: {why}"));
+            options.edge = Some(Arc::new(edge.map_err(refused)?));
+        }
     }
     Ok(options)
 }

@@ -12,6 +12,7 @@ use crate::desk::Files;
 use crate::desk::IdentitySettings;
 use crate::desk::Settings;
 use crate::desk::SupportAddress;
+use crate::desk::TrustSettings;
 use crate::desk::broadcasts::BroadcastSettings;
 use crate::desk::signing::Signer;
 use crate::desk::signing::Signers;
@@ -72,6 +73,7 @@ fn settings(config: &Config) -> Result<Settings, Failure> {
         name: support.name.clone(),
         new_mail_as: support.new_mail_as.clone(),
     };
+    let strict = config.support.iter().filter(|support| support.strict_senders);
     let main = config.support.first().ok_or_else(|| Failure::new(Exit::Config, "no support address"))?;
     Ok(Settings {
         workspace_name: config.workspace.name.clone(),
@@ -93,6 +95,10 @@ fn settings(config: &Config) -> Result<Settings, Failure> {
         disk_reserve_bytes: config.limits.disk_reserve_bytes,
         tickets: config.tickets,
         signers: signers(config)?,
+        trust: TrustSettings {
+            authserv_id: config.smtp.trusted_authserv_id.clone(),
+            strict_senders: strict.map(|support| support.address.clone()).collect(),
+        },
         mail_limits: config.limits.mail,
     })
 }

@@ -4,6 +4,7 @@
 //! acknowledges (250, cursor moved) only then. On `Err` the channel must not acknowledge.
 
 use crate::domain::address::Address;
+use crate::domain::authentication::Authentication;
 use crate::domain::id::IntakeId;
 use crate::domain::id::PartId;
 use crate::domain::id::ThreadId;
@@ -30,6 +31,8 @@ pub enum ArrivalSource {
     Smtp {
         /// `ip:port` and HELO name.
         peer: String,
+        /// What the listener found out about the sender, where it checks.
+        checked: Option<Box<Authentication>>,
     },
     /// LMTP listener.
     Lmtp {

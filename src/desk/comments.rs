@@ -274,7 +274,7 @@ pub(crate) fn takes_part(thread: &Thread, contact: ContactId) -> bool {
 }
 
 /// Where an agent's comment on this thread goes (TCK-3).
-fn open_for_comment(tx: &dyn ReadTx, id: ThreadId, at: &At) -> store::Result<Draft> {
+pub(crate) fn open_for_comment(tx: &dyn ReadTx, id: ThreadId, at: &At) -> store::Result<Draft> {
     let draft = Draft::open_merged(tx, id, at)?;
     let shared = draft.thread.ticket.as_ref().and_then(|ticket| ticket.shared_in);
     match draft.thread.category() {

@@ -180,6 +180,14 @@ impl Draft {
         self.cross_posts.clear();
     }
 
+    /// Says of a part just added that it came by mail.
+    pub(crate) fn came_by_mail(&mut self, part: PartId, email: &EmailFacts) {
+        for written in self.parts.iter_mut().filter(|written| written.id == part) {
+            written.channel = ChannelKind::Email;
+            written.email = Some(email.clone());
+        }
+    }
+
     /// Takes another draft along, to be saved with this one.
     pub(crate) fn bring(&mut self, other: Self) {
         self.companions.push(other);

@@ -141,6 +141,15 @@ pub struct IdentitySettings {
     pub secret: Option<Vec<u8>>,
 }
 
+/// Whose word counts about who wrote a mail.
+#[derive(Clone, Debug, Default)]
+pub struct TrustSettings {
+    /// The server whose Authentication-Results are believed (RFC 8601 §2.5).
+    pub authserv_id: Option<String>,
+    /// Support addresses where a stranger's answer begins a conversation of its own (EML-33).
+    pub strict_senders: Vec<Address>,
+}
+
 /// What of the configuration the desk needs.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -166,6 +175,8 @@ pub struct Settings {
     pub disk_reserve_bytes: u64,
     /// What the house decides for all threads and tickets.
     pub tickets: TicketRules,
+    /// Whose word counts about senders, and which addresses are strict.
+    pub trust: TrustSettings,
     /// How much automatic mail may go out (EML-86).
     pub mail_limits: MailLimits,
     /// Keys that sign outgoing mail (EML-66).

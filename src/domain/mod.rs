@@ -8,6 +8,7 @@ pub mod agent;
 pub mod attachment;
 pub mod attribute;
 pub mod audience;
+pub mod authentication;
 pub mod broadcast;
 pub mod channel_kind;
 pub mod contact;

@@ -3,6 +3,7 @@
 use crate::domain::attachment::Attachment;
 use crate::domain::attachment::BlobHash;
 use crate::domain::attribute::Value;
+use crate::domain::authentication::Authentication;
 use crate::domain::channel_kind::ChannelKind;
 use crate::domain::delivery_class::DeliveryClass;
 use crate::domain::form::FormCard;
@@ -354,6 +355,8 @@ pub struct EmailFacts {
     pub bounce: Option<BounceFacts>,
     /// May it be answered automatically (EML-28, EML-85).
     pub may_answer_automatically: bool,
+    /// What is known of its sender; `None` where nobody checked.
+    pub authentication: Option<Authentication>,
 }
 
 /// Which field an address stood in.

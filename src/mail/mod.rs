@@ -9,11 +9,13 @@
 //! [`classify`] says what kind of mail it is; [`reply`] separates new text from quotes; [`sanitize`] makes HTML safe;
 //! [`compose`] writes.
 
+pub mod auth_results;
 pub mod classify;
 pub mod clean;
 pub mod compose;
 pub mod dsn;
 pub mod fault;
+pub mod forward;
 pub mod html_text;
 mod html_tokens;
 pub mod limits;

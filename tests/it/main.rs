@@ -24,6 +24,7 @@ mod crawl;
 mod demo;
 mod desk_workload;
 mod disk;
+mod edge;
 mod engine_contract;
 mod flows;
 mod full_disk;

@@ -8,11 +8,13 @@ use crate::channel::smtp_in::body::Budget;
 use crate::channel::smtp_in::caps::Caps;
 use crate::channel::smtp_in::caps::Full;
 use crate::channel::smtp_in::caps::Seat;
+use crate::channel::smtp_in::proxy;
 use crate::channel::smtp_in::reply::Reply;
 use crate::channel::smtp_in::session::Session;
 use crate::channel::smtp_in::session::Signals;
 use crate::channel::smtp_in::wire::Stream;
 use crate::desk::arrival::MailDoor;
+use ipnet::IpNet;
 use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -30,6 +32,9 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 const TURN_AWAY_LIMIT: Duration = Duration::from_secs(1);
 
 const FULL_TOTAL: Reply = Reply::new(421, "4.3.2", "Too many connections; try again later");
+const FOREIGN: Reply = Reply::new(554, "5.7.1", "This server takes mail from its own relays only");
+/// Time for a proxy to say for whom it speaks.
+const PROXY_LIMIT: Duration = Duration::from_secs(10);
 const FULL_HOST: Reply = Reply::new(421, "4.7.0", "Too many connections from your host; try again later");
 
 /// Where connections come in.
@@ -69,21 +74,25 @@ pub async fn serve<D: MailDoor>(
     door: Arc<D>,
     drain: CancellationToken,
 ) {
-    let options = Arc::new(options);
-    let caps = Caps::new(options.connections_max, options.connections_per_ip_max);
-    let budget = Budget::new(options.inflight_bytes_max);
-    let signals = Signals { drain, cut: CancellationToken::new() };
+    let house = House {
+        caps: Caps::new(options.connections_max, options.connections_per_ip_max),
+        budget: Budget::new(options.inflight_bytes_max),
+        options: Arc::new(options),
+        door,
+        signals: Signals { drain, cut: CancellationToken::new() },
+    };
+    let (options, signals) = (Arc::clone(&house.options), house.signals.clone());
     let sessions = TaskTracker::new();
     while let Some(accepted) = next(&listener, &signals.drain).await {
         match accepted {
-            Ok(caller) => match caps.seat(caller.ip) {
-                Ok(seat) => {
-                    let wire = (caller.stream, caller.peer);
-                    let session = Session::new(wire, &options, &door, &budget, &signals);
+            Ok(caller) if is_among(&options.proxies, caller.ip) => {
+                sessions.spawn(behind_proxy(house.clone(), caller));
+            }
+            Ok(caller) => {
+                if let Some((seat, session)) = house.admit(caller).await {
                     sessions.spawn(seated(seat, session));
                 }
-                Err(full) => turn_away(caller, full).await,
-            },
+            }
             Err(error) => {
                 tracing::warn!(%error, "mail listener cannot accept a connection");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -96,6 +105,72 @@ pub async fn serve<D: MailDoor>(
     if timeout(grace, sessions.wait()).await.is_err() {
         signals.cut.cancel();
         sessions.wait().await;
+    }
+}
+
+/// What sessions share.
+struct House<D> {
+    options: Arc<ListenerOptions>,
+    door: Arc<D>,
+    caps: Arc<Caps>,
+    budget: Arc<Budget>,
+    signals: Signals,
+}
+
+impl<D> Clone for House<D> {
+    fn clone(&self) -> Self {
+        Self {
+            options: Arc::clone(&self.options),
+            door: Arc::clone(&self.door),
+            caps: Arc::clone(&self.caps),
+            budget: Arc::clone(&self.budget),
+            signals: self.signals.clone(),
+        }
+    }
+}
+
+impl<D: MailDoor> House<D> {
+    /// A session for a caller, who is turned away where there is no place for them.
+    async fn admit(&self, caller: Caller) -> Option<(Seat, Session<D>)> {
+        let options = &self.options;
+        // A Unix socket is guarded by its file mode.
+        let is_closed = options.edge.is_none() && !options.trusted.is_empty() && caller.ip.is_some();
+        if is_closed && !is_among(&options.trusted, caller.ip) {
+            turn_away(caller, &FOREIGN).await;
+            return None;
+        }
+        let full = match self.caps.seat(caller.ip) {
+            Ok(seat) => {
+                let wire = (caller.stream, caller.peer, caller.ip);
+                return Some((seat, Session::new(wire, options, &self.door, &self.budget, &self.signals)));
+            }
+            Err(Full::Total) => &FULL_TOTAL,
+            Err(Full::Host) => &FULL_HOST,
+        };
+        turn_away(caller, full).await;
+        None
+    }
+}
+
+fn is_among(networks: &[IpNet], ip: Option<IpAddr>) -> bool {
+    ip.is_some_and(|ip| networks.iter().any(|network| network.contains(&ip.to_canonical())))
+}
+
+/// A session whose proxy says first who the peer is.
+async fn behind_proxy<D: MailDoor>(house: House<D>, mut caller: Caller) {
+    let told = tokio::select! {
+        biased;
+        () = house.signals.drain.cancelled() => return,
+        told = timeout(PROXY_LIMIT, proxy::read_header(&mut caller.stream)) => told,
+    };
+    match told {
+        Ok(Ok(Some(client))) => (caller.ip, caller.peer) = (Some(client.ip()), client.to_string()),
+        Ok(Ok(None)) => {}
+        Ok(Err(error)) => return tracing::warn!(proxy = caller.peer, %error, "a proxy did not say who it speaks for"),
+        Err(_) => return tracing::warn!(proxy = caller.peer, "a proxy did not say in time who it speaks for"),
+    }
+    if let Some((seat, session)) = house.admit(caller).await {
+        seated(seat, session).await;
     }
 }
 
@@ -128,12 +203,8 @@ async fn accept(listener: &SmtpListener) -> io::Result<Caller> {
     }
 }
 
-async fn turn_away(mut caller: Caller, full: Full) {
-    let reply = match full {
-        Full::Total => FULL_TOTAL,
-        Full::Host => FULL_HOST,
-    };
-    tracing::debug!(peer = caller.peer, ?full, "mail connection turned away");
+async fn turn_away(mut caller: Caller, reply: &Reply) {
+    tracing::debug!(peer = caller.peer, ?reply, "mail connection turned away");
     let mut line = Vec::new();
     reply.write_to(&mut line);
     let farewell = async {

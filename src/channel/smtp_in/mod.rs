@@ -11,8 +11,10 @@ mod body;
 mod caps;
 mod command;
 mod dialog;
+mod edge;
 mod listen;
 mod path;
+mod proxy;
 mod reply;
 mod session;
 mod unstuff;
@@ -21,9 +23,11 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
+pub use crate::channel::smtp_in::edge::EdgeCheck;
 pub use crate::channel::smtp_in::listen::SmtpListener;
 pub use crate::channel::smtp_in::listen::serve;
 
+use ipnet::IpNet;
 use std::sync::Arc;
 
 /// Which of the two a listener speaks.
@@ -68,6 +72,12 @@ pub struct ListenerOptions {
     pub tls: Option<Arc<rustls::ServerConfig>>,
     /// Memory for messages of all sessions that are coming in; when used up, 452.
     pub inflight_bytes_max: u64,
+    /// Checks of senders, where this listener is the first to see a mail.
+    pub edge: Option<Arc<EdgeCheck>>,
+    /// Where any are given and nothing is checked, others are turned away (EML-7).
+    pub trusted: Vec<IpNet>,
+    /// Hosts that say by the PROXY protocol for whom they speak.
+    pub proxies: Vec<IpNet>,
 }
 
 impl ListenerOptions {
@@ -90,6 +100,9 @@ impl ListenerOptions {
             errors_max: 20,
             tls: None,
             inflight_bytes_max: 256 * 1024 * 1024,
+            edge: None,
+            trusted: Vec::new(),
+            proxies: Vec::new(),
         }
     }
 }

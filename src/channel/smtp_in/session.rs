@@ -14,6 +14,7 @@ use crate::channel::smtp_in::command::COMMAND_BYTES_MAX;
 use crate::channel::smtp_in::dialog::Dialog;
 use crate::channel::smtp_in::dialog::Step;
 use crate::channel::smtp_in::dialog::Transaction;
+use crate::channel::smtp_in::edge::Peer;
 use crate::channel::smtp_in::reply::Reply;
 use crate::channel::smtp_in::unstuff::Found;
 use crate::channel::smtp_in::unstuff::Unstuffer;
@@ -26,6 +27,7 @@ use crate::desk::arrival::ArrivalSource;
 use crate::desk::arrival::MailDoor;
 use crate::desk::arrival::NotAccepted;
 use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::timeout;
@@ -95,12 +97,13 @@ pub(crate) struct Session<D> {
     wire: Wire,
     dialog: Dialog,
     peer: String,
+    ip: Option<IpAddr>,
 }
 
 impl<D: MailDoor> Session<D> {
     /// A session with the peer at the other end of the stream.
     pub(crate) fn new(
-        (stream, peer): (Box<dyn Stream>, String),
+        (stream, peer, ip): (Box<dyn Stream>, String, Option<IpAddr>),
         options: &Arc<ListenerOptions>,
         door: &Arc<D>,
         budget: &Arc<Budget>,
@@ -114,6 +117,7 @@ impl<D: MailDoor> Session<D> {
             wire: Wire::new(stream),
             dialog: Dialog::new(Arc::clone(options)),
             peer,
+            ip,
         }
     }
 
@@ -260,7 +264,8 @@ impl<D: MailDoor> Session<D> {
     /// Asks the door, and puts its answer into words.
     async fn hand_over(&mut self, transaction: Transaction, raw: Vec<u8>) -> Result<Reply, Bye> {
         let body_bytes = raw.len();
-        let arrival = Arrival {
+        let edge = self.options.edge.clone().zip(self.peer_of(&transaction));
+        let mut arrival = Arrival {
             source: self.source(),
             reverse_path: Some(transaction.reverse_path),
             recipients: transaction.recipients,
@@ -269,7 +274,12 @@ impl<D: MailDoor> Session<D> {
         let limit = Duration::from_secs(self.options.accept_timeout_s);
         let door = Arc::clone(&self.door);
         // A task of its own: a panic behind the door must not cost the peer its answer.
-        let accepting = AbortOnDropHandle::new(tokio::spawn(async move { door.accept(arrival).await }));
+        let accepting = AbortOnDropHandle::new(tokio::spawn(async move {
+            if let (Some((edge, peer)), ArrivalSource::Smtp { checked, .. }) = (edge, &mut arrival.source) {
+                *checked = edge.check(&peer, &arrival.raw).await.map(Box::new);
+            }
+            door.accept(arrival).await
+        }));
         let outcome = tokio::select! {
             biased;
             outcome = timeout(limit, accepting) => outcome,
@@ -303,10 +313,16 @@ impl<D: MailDoor> Session<D> {
         }
     }
 
+    /// Who hands over, for the checks of senders.
+    fn peer_of(&self, transaction: &Transaction) -> Option<Peer> {
+        let helo = self.dialog.greeted_as().to_owned();
+        Some(Peer { ip: self.ip?, helo, mail_from: transaction.reverse_path.clone() })
+    }
+
     fn source(&self) -> ArrivalSource {
         let peer = format!("{} {}", self.peer, self.dialog.greeted_as());
         match self.options.protocol {
-            Protocol::Smtp => ArrivalSource::Smtp { peer },
+            Protocol::Smtp => ArrivalSource::Smtp { peer, checked: None },
             Protocol::Lmtp => ArrivalSource::Lmtp { peer },
         }
     }

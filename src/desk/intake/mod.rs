@@ -11,6 +11,7 @@
 //! acknowledged before that is committed (EML-1, P3).
 
 mod as_ticket;
+mod by_agent;
 mod place;
 mod reading;
 mod write;
@@ -27,6 +28,7 @@ use crate::desk::intake::reading::Reading;
 use crate::desk::intake::write::Taken;
 use crate::domain::address::Address;
 use crate::domain::attachment::BlobHash;
+use crate::domain::authentication::Authentication;
 use crate::domain::id::IntakeId;
 use crate::domain::intake::IntakeRow;
 use crate::domain::mailbox_cursor::MailboxCursor;
@@ -141,6 +143,8 @@ pub(crate) struct Facts {
     pub(crate) default_address: Option<Address>,
     /// Out of a file: it may be as old as it likes.
     pub(crate) is_import: bool,
+    /// What the listener found out about the sender.
+    pub(crate) checked: Option<Authentication>,
 }
 
 /// A message's place in a mailbox, and whether something is to be done with it there (EML-5).
@@ -155,8 +159,12 @@ pub(crate) struct ImapUid {
 impl Facts {
     fn split(arrival: Arrival) -> (Self, Vec<u8>) {
         let is_import = matches!(arrival.source, ArrivalSource::Import { .. });
+        let mut checked = None;
         let (source, imap, default_address) = match arrival.source {
-            ArrivalSource::Smtp { peer } => (format!("smtp {peer}"), None, None),
+            ArrivalSource::Smtp { peer, checked: found } => {
+                checked = found.map(|found| *found);
+                (format!("smtp {peer}"), None, None)
+            }
             ArrivalSource::Lmtp { peer } => (format!("lmtp {peer}"), None, None),
             ArrivalSource::Imap { mailbox, uid_validity, uid, default_address, follow_up } => {
                 let source = format!("imap {mailbox} uidvalidity {uid_validity} uid {uid}");
@@ -165,7 +173,7 @@ impl Facts {
             ArrivalSource::Import { origin, support } => (format!("import {origin}"), None, Some(support)),
         };
         let (reverse_path, recipients) = (arrival.reverse_path, arrival.recipients);
-        (Self { reverse_path, recipients, source, imap, default_address, is_import }, arrival.raw)
+        (Self { reverse_path, recipients, source, imap, default_address, is_import, checked }, arrival.raw)
     }
 
     fn of_row(row: &IntakeRow) -> Self {
@@ -176,6 +184,7 @@ impl Facts {
             imap: None,
             default_address: row.support_address.clone(),
             is_import: row.source.starts_with("import "),
+            checked: None,
         }
     }
 }

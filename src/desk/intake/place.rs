@@ -1,12 +1,16 @@
 //! Which thread a mail belongs to (EML-30, EML-31, EML-35), and which delivery a bounce is about (EML-22).
 
 use crate::desk::Inner;
+use crate::desk::draft::At;
+use crate::desk::draft::Draft;
 use crate::desk::intake::Facts;
 use crate::desk::intake::reading::Reading;
+use crate::desk::intake::write::writer;
 use crate::domain::address::Address;
 use crate::domain::channel_kind::ChannelKind;
 use crate::domain::contact::Contact;
 use crate::domain::delivery::Delivery;
+use crate::domain::delivery_class::DeliveryClass;
 use crate::domain::id::Millis;
 use crate::domain::id::ThreadId;
 use crate::domain::part::PlacedBy;
@@ -29,6 +33,8 @@ pub(crate) struct Place {
     pub(crate) by: PlacedBy,
     /// Threads that may belong to it, when none was certain.
     pub(crate) hints: Vec<ThreadHint>,
+    /// It names a conversation it was kept out of, and must not be found by that one's ids.
+    pub(crate) apart: bool,
 }
 
 impl Inner {
@@ -57,6 +63,24 @@ impl Inner {
 }
 
 impl Inner {
+    /// A stranger's answer begins a conversation of its own where the address is strict (EML-33).
+    pub(super) fn strict(&self, tx: &dyn ReadTx, reading: &Reading, place: Place) -> store::Result<Place> {
+        let is_strict = self.settings.trust.strict_senders.contains(&reading.support);
+        let Some(thread) = place.thread.filter(|_| is_strict && reading.class == DeliveryClass::Human) else {
+            return Ok(place);
+        };
+        let Some(writer) = writer(reading, self) else { return Ok(place) };
+        let answered = Draft::open_merged(tx, thread, &At::of(&self.clock))?.thread;
+        for contact in store::contacts::by_email(tx, &writer.address)? {
+            if answered.participant(contact.id).is_some() {
+                return Ok(place);
+            }
+        }
+        let reason = "somebody who takes no part in it answered a mail of it".to_owned();
+        let hints = vec![ThreadHint { thread, reason }];
+        Ok(Place { thread: None, by: PlacedBy::NewThread, hints, apart: true })
+    }
+
     /// A mail that would begin one conversation too many for its sender goes to the newest they have by mail (EML-88).
     /// What a file is imported from tells nothing of now.
     pub(super) fn bounded(
@@ -114,7 +138,7 @@ pub(crate) fn place(tx: &dyn ReadTx, reading: &Reading, bounced: Option<&Deliver
             }
         }
     }
-    Ok(Place { thread: None, by: PlacedBy::NewThread, hints })
+    Ok(Place { thread: None, by: PlacedBy::NewThread, hints, apart: false })
 }
 
 /// The one thread an id stands for; of several, the one at the receiving address, else none and a hint (EML-35).
@@ -148,6 +172,6 @@ fn thread_of(
 
 impl Place {
     fn at(thread: ThreadId, by: PlacedBy) -> Self {
-        Self { thread: Some(thread), by, hints: Vec::new() }
+        Self { thread: Some(thread), by, hints: Vec::new(), apart: false }
     }
 }

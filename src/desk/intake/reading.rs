@@ -3,11 +3,14 @@
 use crate::desk::Inner;
 use crate::desk::intake::Facts;
 use crate::domain::address::Address;
+use crate::domain::agent::Agent;
 use crate::domain::attachment::Attachment;
 use crate::domain::attachment::AttachmentSource;
 use crate::domain::attachment::BlobHash;
+use crate::domain::authentication::Authentication;
 use crate::domain::delivery_class::DeliveryClass;
 use crate::domain::id::AttachmentId;
+use crate::mail::auth_results;
 use crate::mail::classify;
 use crate::mail::classify::Surroundings;
 use crate::mail::dsn::Report;
@@ -38,6 +41,10 @@ pub(crate) struct Reading {
     pub(crate) attachments: Vec<Attachment>,
     pub(crate) faults: Vec<String>,
     pub(crate) may_answer: bool,
+    /// What is known of the sender.
+    pub(crate) authentication: Option<Authentication>,
+    /// The agent who forwarded it by hand, and what they wrote above it (EML-42).
+    pub(crate) forwarded_by: Option<(Agent, String)>,
 }
 
 impl Reading {
@@ -73,6 +80,8 @@ impl Reading {
             content_hash: message::content_hash(&message),
             support: support_of(&message, facts, inner),
             may_answer: may_answer.is_ok(),
+            authentication: facts.checked.clone().or_else(|| told(&message, inner)),
+            forwarded_by: None,
             body_html,
             body_text,
             quoted,
@@ -81,6 +90,11 @@ impl Reading {
             message,
         })
     }
+}
+
+/// What the server we trust says of the sender.
+fn told(message: &Message, inner: &Inner) -> Option<Authentication> {
+    auth_results::read(message, inner.settings.trust.authserv_id.as_deref()?)
 }
 
 /// The support address a message came to: by envelope evidence first, then To, then Cc (EML-10).

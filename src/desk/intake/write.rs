@@ -5,6 +5,7 @@ use crate::desk::arrival::Accepted;
 use crate::desk::broadcasts::settling;
 use crate::desk::broadcasts::stopping::stop_issue;
 use crate::desk::comments::contact_author;
+use crate::desk::comments::takes_part;
 use crate::desk::contact_comment::Comment;
 use crate::desk::draft::At;
 use crate::desk::draft::Draft;
@@ -13,6 +14,10 @@ use crate::desk::draft::conclude;
 use crate::desk::intake::BOUNCED;
 use crate::desk::intake::Facts;
 use crate::desk::intake::ImapUid;
+use crate::desk::intake::by_agent::agent_of;
+use crate::desk::intake::by_agent::forwarded;
+use crate::desk::intake::by_agent::not_proven;
+use crate::desk::intake::by_agent::note_of_forward;
 use crate::desk::intake::intake_id;
 use crate::desk::intake::place::Place;
 use crate::desk::intake::place::place;
@@ -122,10 +127,19 @@ impl Inner {
         }
         let bounced = self.bounced(tx, reading, &taken.facts)?;
         let place = place(tx, reading, bounced.as_ref())?;
-        if place.thread.is_some() && is_agent(tx, reading)? {
-            let error = "an agent's answer by mail is not taken without proof; answer in the console";
-            return quarantine(tx, taken, Some(reading), error, id, at);
-        }
+        let forwarded = match (agent_of(&*tx, reading)?, place.thread) {
+            (Some(agent), Some(thread)) => {
+                if let Some(error) = not_proven(reading, &agent, thread) {
+                    return quarantine(tx, taken, Some(reading), error, id, at);
+                }
+                store::intake::claim(tx, &key, id)?;
+                return self.agent_answers(tx, (taken, reading), (&place, thread), &agent, id, at);
+            }
+            (Some(agent), None) => forwarded(self, reading, agent),
+            (None, _) => None,
+        };
+        let reading = forwarded.as_ref().unwrap_or(reading);
+        let place = self.strict(&*tx, reading, place)?;
         store::intake::claim(tx, &key, id)?;
         self.write_part(tx, taken, reading, place, bounced, id, at)
     }
@@ -141,7 +155,7 @@ impl Inner {
         id: IntakeId,
         at: &At,
     ) -> store::Result<Accepted> {
-        let sender = sender(tx, reading, self, at)?;
+        let sender = sender(tx, reading, place.thread, self, at)?;
         if let Some(address) = sender.as_ref().and_then(|sender| sender.email.as_ref()) {
             heard_from(tx, address)?;
         }
@@ -168,6 +182,7 @@ impl Inner {
                 let part = self.human(tx, &mut draft, new, &contact, reading, &mut change)?;
                 if new_thread {
                     self.mail_as_ticket(tx, &mut draft, &part, &reading.support, reading.may_answer, &change)?;
+                    note_of_forward(tx, &mut draft, reading)?;
                 }
                 part
             }
@@ -186,7 +201,9 @@ impl Inner {
         if let Some(delivery) = confirmed {
             settling::confirmed(tx, delivery, at.now)?;
         }
-        for message_id in reading.candidates.all_ids() {
+        // What stands apart must not draw others' answers to itself.
+        let known_by = if place.apart { 1 } else { usize::MAX };
+        for message_id in reading.candidates.all_ids().take(known_by) {
             store::message_ids::put(tx, message_id.as_str(), thread)?;
         }
         let result = IntakeResult::Part { thread, part: part.id, placed_by: place.by };
@@ -253,7 +270,7 @@ fn silent(
     change: &mut Change,
 ) -> store::Result<Part> {
     let is_report = reading.report.is_some();
-    let author = match sender(tx, reading, inner, at)?.filter(|_| !is_report) {
+    let author = match sender(tx, reading, Some(draft.thread.id), inner, at)?.filter(|_| !is_report) {
         Some(contact) => {
             if draft.thread.participants.is_empty() {
                 draft.thread.join(contact.id, false, 1);
@@ -282,14 +299,27 @@ fn first_thread(reading: &Reading, place: &Place, class: DeliveryClass, at: &At)
 }
 
 /// The contact a mail is from (EML-40, EML-41, EML-45); made at the first mail. `None` where it names nobody.
-fn sender(tx: &dyn ReadTx, reading: &Reading, inner: &Inner, at: &At) -> store::Result<Option<Contact>> {
+fn sender(
+    tx: &dyn ReadTx,
+    reading: &Reading,
+    thread: Option<ThreadId>,
+    inner: &Inner,
+    at: &At,
+) -> store::Result<Option<Contact>> {
     let Some(from) = writer(reading, inner) else {
         let nobody = Contact::new(ContactId(at.id()), ContactRole::Lead, at.now);
         return Ok(Some(nobody));
     };
     let known = store::contacts::by_email(tx, &from.address)?;
+    let several = known.len() > 1;
+    let thread = match thread.filter(|_| several) {
+        Some(thread) => store::threads::get(tx, thread)?,
+        None => None,
+    };
+    let takes_part = |contact: &Contact| thread.as_ref().is_some_and(|thread| takes_part(thread, contact.id));
     let best = known.into_iter().max_by_key(|contact| {
-        (contact.role == ContactRole::User, contact.email_verified, contact.last_seen_at, contact.last_replied_at)
+        let is_user = contact.role == ContactRole::User;
+        (takes_part(contact), is_user, contact.email_verified, contact.last_seen_at, contact.last_replied_at)
     });
     let mut contact = best.unwrap_or_else(|| Contact::new(ContactId(at.id()), ContactRole::Lead, at.now));
     contact.email.get_or_insert_with(|| from.address.clone());
@@ -301,18 +331,23 @@ fn sender(tx: &dyn ReadTx, reading: &Reading, inner: &Inner, at: &At) -> store::
     Ok(Some(contact))
 }
 
-/// From; of mail from one of our own addresses, Reply-To (EML-41).
-fn writer<'r>(reading: &'r Reading, inner: &Inner) -> Option<&'r NamedAddress> {
+/// From; of mail from one of our own addresses, Reply-To (EML-41); of mail whose From a list rewrote, whom it names
+/// instead (EML-44).
+pub(super) fn writer<'r>(reading: &'r Reading, inner: &Inner) -> Option<&'r NamedAddress> {
     let from = reading.message.from.first()?;
+    if let Some(original) = behind_list(reading) {
+        return Some(original);
+    }
     let other = |named: &&NamedAddress| !inner.is_ours(&named.address);
     if inner.is_ours(&from.address) { reading.message.reply_to.iter().find(other).or(Some(from)) } else { Some(from) }
 }
 
-fn is_agent(tx: &dyn ReadTx, reading: &Reading) -> store::Result<bool> {
-    let Some(from) = reading.message.from.first().filter(|_| reading.class == DeliveryClass::Human) else {
-        return Ok(false);
-    };
-    Ok(store::agents::by_email(tx, &from.address)?.is_some_and(|agent| !agent.disabled))
+/// Who wrote a mail whose From a mailing list rewrote: "Ana via Announcements <list@…>".
+fn behind_list(reading: &Reading) -> Option<&NamedAddress> {
+    let message = &reading.message;
+    let from = message.from.first().filter(|from| from.name.to_lowercase().contains(" via "))?;
+    let other = |named: &&NamedAddress| named.address != from.address;
+    message.original_from.iter().chain(&message.reply_to).find(other)
 }
 
 /// Hash of support address, Message-ID and content: the same mail twice (EML-15).
@@ -423,11 +458,11 @@ fn quarantine(
 }
 
 /// Writes a row; one that was quarantined before leaves the quarantine if its result says so.
-fn keep_row(tx: &mut dyn WriteTx, row: &IntakeRow) -> store::Result<()> {
+pub(super) fn keep_row(tx: &mut dyn WriteTx, row: &IntakeRow) -> store::Result<()> {
     store::intake::put(tx, row)
 }
 
-fn row(taken: &Taken, reading: Option<&Reading>, id: IntakeId, result: IntakeResult, at: &At) -> IntakeRow {
+pub(super) fn row(taken: &Taken, reading: Option<&Reading>, id: IntakeId, result: IntakeResult, at: &At) -> IntakeRow {
     IntakeRow {
         id,
         raw: Some(taken.raw),
@@ -443,7 +478,7 @@ fn row(taken: &Taken, reading: Option<&Reading>, id: IntakeId, result: IntakeRes
     }
 }
 
-fn email_facts(
+pub(super) fn email_facts(
     taken: &Taken,
     reading: &Reading,
     place: &Place,
@@ -472,7 +507,7 @@ fn email_facts(
         class,
         class_reason: reading.class_reason.clone(),
         placed_by: place.by,
-        faults: reading.faults.clone(),
+        faults: noted(reading),
         bounce: reading.report.as_ref().and_then(|report| report.recipients.first()).map(|recipient| BounceFacts {
             status: recipient.status.clone(),
             smtp_reply: recipient.smtp_reply.clone(),
@@ -482,7 +517,16 @@ fn email_facts(
             delivery: bounced.map(|delivery| delivery.id),
         }),
         may_answer_automatically: reading.may_answer,
+        authentication: reading.authentication.clone(),
     }
+}
+
+/// The faults of a mail, and where its sender was taken from if not from From (EML-44).
+fn noted(reading: &Reading) -> Vec<String> {
+    let mut faults = reading.faults.clone();
+    faults.extend(behind_list(reading).map(|_| "from_rewritten_by_list".to_owned()));
+    faults.extend(reading.forwarded_by.as_ref().map(|(agent, _)| format!("forwarded_by:{}", agent.id)));
+    faults
 }
 
 /// Whether a report says that the mail is in its mailbox (RFC 3464 §2.3.3: `delivered`, status 2.y.z).

@@ -11,6 +11,7 @@ mod propagation;
 mod suppressions;
 mod talk;
 mod ticket;
+mod trust;
 
 use crate::clock::Clock;
 use crate::desk::Desk;
@@ -97,6 +98,7 @@ impl Story {
             disk_reserve_bytes: 0,
             tickets: TicketRules::default(),
             signers: Default::default(),
+            trust: Default::default(),
             mail_limits: Default::default(),
         };
         set(&mut settings);

@@ -6,6 +6,7 @@
 use crate::domain::agent::AgentRole;
 use crate::domain::agent::Scope;
 use crate::domain::attribute::DataType;
+use crate::domain::authentication::AuthResult;
 use crate::domain::broadcast::BroadcastState;
 use crate::domain::broadcast::EmailPolicy;
 use crate::domain::broadcast::Only;
@@ -105,6 +106,7 @@ codes! {
         ReplyToken = 0, OurMessageId = 1, InReplyTo = 2, References = 3, NamedEarlier = 4, Bounce = 5, NewThread = 6,
         SenderLimit = 7
     }
+    AuthResult { None = 0, Pass = 1, Fail = 2, SoftFail = 3, Neutral = 4, TempError = 5, PermError = 6 }
     StateCategory { Submitted = 0, InProgress = 1, WaitingOnCustomer = 2, Resolved = 3 }
     Priority { None = 0, Low = 1, Medium = 2, High = 3, Urgent = 4 }
     CreatedVia { Convert = 0, Api = 1, FormSent = 2, FormOpened = 3, Email = 4 }

@@ -1,6 +1,8 @@
 //! Stored form of what a part that came by email tells beside its text.
 
 use crate::domain::attachment::BlobHash;
+use crate::domain::authentication::AuthResult;
+use crate::domain::authentication::Authentication;
 use crate::domain::delivery_class::DeliveryClass;
 use crate::domain::id::DeliveryId;
 use crate::domain::part::AddressField;
@@ -25,6 +27,17 @@ pub(crate) struct StoredEmailFacts {
     faults: Vec<String>,
     bounce: Option<StoredBounceFacts>,
     may_answer_automatically: bool,
+    authentication: Option<StoredAuthentication>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredAuthentication {
+    spf: u8,
+    dkim: u8,
+    dmarc: u8,
+    arc: u8,
+    source: String,
+    from_verified: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -52,7 +65,34 @@ impl From<&EmailFacts> for StoredEmailFacts {
             faults: facts.faults.clone(),
             bounce: facts.bounce.as_ref().map(StoredBounceFacts::from),
             may_answer_automatically: facts.may_answer_automatically,
+            authentication: facts.authentication.as_ref().map(StoredAuthentication::from),
         }
+    }
+}
+
+impl From<&Authentication> for StoredAuthentication {
+    fn from(found: &Authentication) -> Self {
+        Self {
+            spf: found.spf.code(),
+            dkim: found.dkim.code(),
+            dmarc: found.dmarc.code(),
+            arc: found.arc.code(),
+            source: found.source.clone(),
+            from_verified: found.from_verified,
+        }
+    }
+}
+
+impl StoredAuthentication {
+    fn restore(self) -> Restored<Authentication> {
+        Ok(Authentication {
+            spf: AuthResult::of(self.spf)?,
+            dkim: AuthResult::of(self.dkim)?,
+            dmarc: AuthResult::of(self.dmarc)?,
+            arc: AuthResult::of(self.arc)?,
+            source: self.source,
+            from_verified: self.from_verified,
+        })
     }
 }
 
@@ -97,6 +137,7 @@ impl StoredEmailFacts {
             faults: self.faults,
             bounce: self.bounce.map(BounceFacts::from),
             may_answer_automatically: self.may_answer_automatically,
+            authentication: self.authentication.map(StoredAuthentication::restore).transpose()?,
         })
     }
 }

@@ -3,6 +3,8 @@
 use crate::domain::attachment::Attachment;
 use crate::domain::attachment::AttachmentSource;
 use crate::domain::attribute::Value;
+use crate::domain::authentication::AuthResult;
+use crate::domain::authentication::Authentication;
 use crate::domain::channel_kind::ChannelKind;
 use crate::domain::delivery_class::DeliveryClass;
 use crate::domain::event::BroadcastStep;
@@ -165,6 +167,13 @@ fn email_facts(bounce: Option<BounceFacts>) -> EmailFacts {
         faults: vec!["header_8bit".to_owned()],
         bounce,
         may_answer_automatically: true,
+        authentication: Some(Authentication {
+            spf: AuthResult::Pass,
+            dkim: AuthResult::TempError,
+            source: "mx.example.org".to_owned(),
+            from_verified: true,
+            ..Authentication::default()
+        }),
     }
 }
 

@@ -115,6 +115,7 @@ fn settings(enforced: bool) -> Settings {
         state_mail_settle: Duration::from_secs(10),
         broadcasts: deskgate::desk::broadcasts::BroadcastSettings::default(),
         signers: Default::default(),
+        trust: Default::default(),
         mail_limits: Default::default(),
         identity: IdentitySettings { enforced, secret: Some(SECRET.to_vec()) },
         disk_reserve_bytes: 0,

@@ -53,7 +53,7 @@ async fn eml_7_a_message_is_passed_on_byte_for_byte_and_then_acknowledged() {
     let arrivals = listener.door.arrivals.lock().unwrap();
     assert_eq!(arrivals[0].reverse_path.as_deref(), Some("ana@example.org"));
     assert_eq!(arrivals[0].recipients.iter().map(ToString::to_string).collect::<Vec<_>>(), ["support+tag@example.com"]);
-    let ArrivalSource::Smtp { peer } = &arrivals[0].source else { panic!("not by SMTP") };
+    let ArrivalSource::Smtp { peer, .. } = &arrivals[0].source else { panic!("not by SMTP") };
     assert!(peer.starts_with("127.0.0.1:") && peer.ends_with(" mail.example.org"), "{peer}");
 }
 

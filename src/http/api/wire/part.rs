@@ -1,6 +1,7 @@
 //! Parts of conversations and tickets (SHP-2, OBJ-40 to OBJ-43), with what a mail tells beside its text (INTERFACES §6).
 
 use crate::domain::attribute::Value as Kept;
+use crate::domain::authentication::Authentication;
 use crate::domain::channel_kind::ChannelKind;
 use crate::domain::delivery::Delivery;
 use crate::domain::form::FormCard;
@@ -222,6 +223,18 @@ fn email_additions(email: &EmailFacts) -> Value {
         "faults": email.faults,
         "bounce": email.bounce.as_ref().map(bounce),
         "may_answer_automatically": email.may_answer_automatically,
+        "authentication": email.authentication.as_ref().map(authentication),
+    })
+}
+
+fn authentication(found: &Authentication) -> Value {
+    json!({
+        "spf": found.spf.as_str(),
+        "dkim": found.dkim.as_str(),
+        "dmarc": found.dmarc.as_str(),
+        "arc": found.arc.as_str(),
+        "source": found.source,
+        "from_verified": found.from_verified,
     })
 }
 

@@ -148,6 +148,7 @@ fn mail() -> Part {
         faults: vec!["date_missing".to_owned()],
         bounce: None,
         may_answer_automatically: true,
+        authentication: None,
     };
     let file = Attachment {
         id: AttachmentId(5),
