@@ -68,12 +68,12 @@ pub(crate) fn limits(section: Section<'_>) -> Limits {
         broadcast_confirm_over: section.number("broadcast_confirm_over", 0..=1_000_000, 500),
         broadcast_posts_per_s: section.number("broadcast_posts_per_s", 1..=100_000, 5_000),
         mail: MailLimits {
-            per_address: Limit::in_3_h(section.number("automatic_per_address_in_3_h", 1..=100_000, 10)),
-            per_subject: Limit::in_3_h(section.number("automatic_per_subject_in_3_h", 1..=100_000, 2)),
-            per_thread: Limit::hourly(section.number("automatic_per_thread_in_1_h", 1..=100_000, 10)),
-            per_domain: Limit::hourly(section.number("automatic_per_domain_in_1_h", 1..=1_000_000, 200)),
-            in_all: Limit::hourly(section.number("automatic_in_1_h", 1..=1_000_000, 1_000)),
-            new_conversations: Limit::hourly(section.number("new_conversations_per_sender_in_1_h", 1..=100_000, 30)),
+            per_address: Limit::in_3_h(section.number("automatic_per_address", 1..=100_000, 10)),
+            per_subject: Limit::in_3_h(section.number("automatic_per_subject", 1..=100_000, 2)),
+            per_thread: Limit::hourly(section.number("automatic_per_thread_hourly", 1..=100_000, 10)),
+            per_domain: Limit::hourly(section.number("automatic_per_domain_hourly", 1..=1_000_000, 200)),
+            in_all: Limit::hourly(section.number("automatic_hourly", 1..=1_000_000, 1_000)),
+            new_conversations: Limit::hourly(section.number("new_conversations_per_sender_hourly", 1..=100_000, 30)),
         },
     };
     if limits.inflight_bytes_max < limits.message_bytes_max {

@@ -149,9 +149,6 @@ pub(crate) fn smtp(section: Section<'_>, public_url: &str) -> Smtp {
     };
     let check_senders = section.flag("check_senders", false);
     let dns = section.parsed("dns", "IP:PORT of a DNS server", |text| text.parse().ok());
-    if dns.is_some() && !check_senders {
-        section.fault("dns", "is of use only with check_senders = true");
-    }
     let trusted_authserv_id = section.text("trusted_authserv_id");
     let (trusted_networks, proxy_networks) =
         (networks(&section, "trusted_networks"), networks(&section, "proxy_networks"));

@@ -67,6 +67,8 @@ pub(crate) struct Material {
     pub(crate) references: Vec<MsgId>,
     pub(crate) in_reply_to: Option<MsgId>,
     pub(crate) broadcast: Option<Broadcast>,
+    /// Who else gets the same, for them to see (EML-60).
+    pub(crate) others: Vec<NamedAddress>,
 }
 
 impl Material {
@@ -155,7 +157,7 @@ impl Inner {
                 name: material.contact.name.clone().unwrap_or_default(),
                 address: recipient.clone(),
             }],
-            cc: Vec::new(),
+            cc: material.others.clone(),
             subject: rendered.subject,
             message_id,
             in_reply_to: material.in_reply_to.clone(),
@@ -348,7 +350,27 @@ fn material(tx: &dyn ReadTx, delivery: &Delivery) -> store::Result<std::result::
     let (references, in_reply_to) = references(tx, delivery)?;
     let shared = shared_in(tx, thread.id)?;
     let ticket = ticket_view(tx, shared.as_ref().unwrap_or(&thread))?;
-    Ok(Ok(Material { ticket, thread, shared, contact, agent_name, parts, references, in_reply_to, broadcast }))
+    let others = others(tx, delivery, &thread)?;
+    Ok(Ok(Material { ticket, thread, shared, contact, agent_name, parts, references, in_reply_to, broadcast, others }))
+}
+
+/// The other people an agent's answer by mail goes to. Who joined by reference only sees nobody and is shown to nobody
+/// (EML-33); each has a mail of their own, so these are words in a header and no recipients.
+fn others(tx: &dyn ReadTx, delivery: &Delivery, thread: &Thread) -> store::Result<Vec<NamedAddress>> {
+    let is_answer = matches!(delivery.kind, DeliveryKind::Reply { .. }) && thread.initial_channel == ChannelKind::Email;
+    let is_external = thread.participant(delivery.contact).is_none_or(|known| known.external);
+    let mut others = Vec::new();
+    if !is_answer || is_external {
+        return Ok(others);
+    }
+    for participant in thread.current_participants().filter(|one| one.contact != delivery.contact && !one.external) {
+        let contact =
+            store::contacts::get(tx, participant.contact)?.filter(|contact| unreachable_reason(contact).is_none());
+        others.extend(contact.and_then(|contact| {
+            Some(NamedAddress { name: contact.name.clone().unwrap_or_default(), address: contact.email? })
+        }));
+    }
+    Ok(others)
 }
 
 /// The parts the mail is about that were not seen meanwhile, or why none is left.

@@ -13,6 +13,7 @@ use crate::mail::message::content_hash::sha256;
 use crate::mail::message::msg_id::MsgId;
 use crate::mail::message_id::MARKER_FIELD;
 use data_encoding::BASE32_NOPAD;
+use data_encoding::BASE64;
 use lettre::message::Attachment;
 use lettre::message::Body;
 use lettre::message::Mailbox;
@@ -27,6 +28,11 @@ use std::panic::AssertUnwindSafe;
 use std::panic::catch_unwind;
 use std::time::Duration;
 use std::time::UNIX_EPOCH;
+
+/// Octets of a Thread-Index that all mails of a thread share.
+const THREAD_INDEX_BYTES: usize = 22;
+/// Octets that every answer adds.
+const THREAD_INDEX_CHILD_BYTES: usize = 5;
 
 /// A mail to be written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -182,10 +188,51 @@ fn fields(builder: MessageBuilder, mail: &Outgoing) -> Result<MessageBuilder, Co
         builder = raw(builder, "Auto-Submitted", submitted)?;
         builder = raw(builder, "X-Auto-Response-Suppress", "All")?;
     }
+    builder = outlook_thread(builder, mail)?;
     match &mail.list_unsubscribe {
         Some(ways) => unsubscribe(builder, ways),
         None => Ok(builder),
     }
+}
+
+/// Thread-Topic and Thread-Index, by which Outlook and Exchange group a conversation (EML-61). The index begins the same for
+/// all mails of a thread: with what its first id says.
+fn outlook_thread(builder: MessageBuilder, mail: &Outgoing) -> Result<MessageBuilder, ComposeError> {
+    let topic = base_subject(&mail.subject);
+    let name =
+        HeaderName::new_from_ascii("Thread-Topic".to_owned()).map_err(|error| refused("Thread-Topic", &error))?;
+    let builder = builder.raw_header(HeaderValue::new(name, topic));
+    let root = mail.references.first().unwrap_or(&mail.message_id);
+    let mut index = vec![1];
+    index.extend(sha256(root.as_str().as_bytes()).iter().take(THREAD_INDEX_BYTES - 1));
+    if *root != mail.message_id {
+        // A block for this answer; its first bit says that it came soon.
+        let own = sha256(mail.message_id.as_str().as_bytes());
+        index.extend(
+            own.iter().take(THREAD_INDEX_CHILD_BYTES).enumerate().map(|(at, b)| if at == 0 { b & 0x7f } else { *b }),
+        );
+    }
+    raw(builder, "Thread-Index", &BASE64.encode(&index))
+}
+
+/// The subject without the marks of answers and forwards before it.
+fn base_subject(subject: &str) -> String {
+    let clean = clean::subject(subject);
+    let mut rest = clean.trim();
+    for _ in 0..10 {
+        let mark = rest.split_once(':').filter(|(mark, _)| {
+            let mark = mark.trim().to_lowercase();
+            matches!(
+                mark.as_str(),
+                "re" | "fw" | "fwd" | "aw" | "wg" | "sv" | "vs" | "antw" | "rv" | "tr" | "r" | "odp"
+            )
+        });
+        match mark {
+            Some((_, after)) => rest = after.trim_start(),
+            None => break,
+        }
+    }
+    rest.to_owned()
 }
 
 fn unsubscribe(builder: MessageBuilder, ways: &ListUnsubscribe) -> Result<MessageBuilder, ComposeError> {
@@ -447,6 +494,23 @@ mod tests {
     #[test]
     fn a_mail_to_nobody_is_refused() {
         assert_eq!(compose(&Outgoing { to: Vec::new(), ..mail() }), Err(ComposeError::NoRecipient));
+    }
+
+    #[test]
+    fn eml_61_outlook_finds_the_thread_by_topic_and_index() {
+        let of = |message: &Outgoing| {
+            let read = read(&compose(message).unwrap());
+            let index = BASE64.decode(read.field("thread-index").unwrap().as_bytes()).unwrap();
+            (read.field("thread-topic").unwrap().to_owned(), index)
+        };
+        let (topic, first) = of(&mail());
+        assert_eq!((topic.as_str(), first.len()), ("Gr\u{fc}\u{df}e", 27));
+        let (_, second) = of(&Outgoing { message_id: MsgId::parse("other@example.com").unwrap(), ..mail() });
+        assert_eq!(first[..22], second[..22]);
+        assert_ne!(first, second);
+        let root = Outgoing { references: vec![], message_id: mail().references.remove(0), ..mail() };
+        assert_eq!(of(&root).1[..], first[..22]);
+        assert_eq!(base_subject("AW: Re: Fwd: Note: x"), "Note: x");
     }
 
     proptest! {

@@ -14,6 +14,7 @@ use mail_auth::DmarcResult;
 use mail_auth::MessageAuthenticator;
 use mail_auth::SpfOutput;
 use mail_auth::SpfResult;
+use mail_auth::dkim::DkimError;
 use mail_auth::dmarc::verify::DmarcParameters;
 use mail_auth::hickory_resolver::config::ConnectionConfig;
 use mail_auth::hickory_resolver::config::NameServerConfig;
@@ -143,8 +144,11 @@ fn of_signatures(dkim: &[DkimOutput<'_>]) -> AuthResult {
 fn of_dkim(result: &DkimResult) -> AuthResult {
     match result {
         DkimResult::Pass => AuthResult::Pass,
+        // The text is not what was signed: the library calls that neutral.
+        DkimResult::Neutral(mail_auth::Error::Dkim(DkimError::FailedBodyHashMatch)) | DkimResult::Fail(_) => {
+            AuthResult::Fail
+        }
         DkimResult::Neutral(_) => AuthResult::Neutral,
-        DkimResult::Fail(_) => AuthResult::Fail,
         DkimResult::PermError(_) => AuthResult::PermError,
         DkimResult::TempError(_) => AuthResult::TempError,
         DkimResult::None => AuthResult::None,

@@ -377,7 +377,7 @@ fn interfaces_6_a_mail_tells_its_facts_and_an_owed_part_its_deliveries() {
         reply["deskgate"]["deliveries"],
         json!([{
             "id": "77", "kind": "reply", "channel": "email", "contact_id": "0000000000000000000000a1",
-            "recipient": "ana@example.com", "state": "deferred", "reason": null, "attempts": 1,
+            "recipient": "ana@example.com", "state": "deferred", "reason": null, "drop_reason": null, "attempts": 1,
             "last_reply": "451 4.7.1 later", "message_id": "<x1@desk.example.com>", "due_at": 1_767_225_720,
         }])
     );
