@@ -31,7 +31,7 @@ fn show(context: &Context, view: &StatusView) -> Result<(), Failure> {
     let rows = [
         ("daemon", daemon),
         ("deliveries", format!("{}{oldest}", counts(&view.deliveries))),
-        ("broadcasts", format!("{} running", view.broadcasts_running)),
+        ("broadcasts", broadcasts(view)),
         ("quarantine", view.quarantined.to_string()),
         ("store", format!("{}, {} commits, last {commit}", bytes(view.store_bytes), view.commits)),
         ("sockets", format!("{} open", view.sockets)),
@@ -51,6 +51,12 @@ fn show(context: &Context, view: &StatusView) -> Result<(), Failure> {
         context.screen.line(&format!("error       {}", clean(error)))?;
     }
     Ok(())
+}
+
+fn broadcasts(view: &StatusView) -> String {
+    let held: u64 = view.broadcasts_held.values().sum();
+    let held = if held > 0 { format!(", held: {}", counts(&view.broadcasts_held)) } else { String::new() };
+    format!("{} running{held}", view.broadcasts_running)
 }
 
 fn counts(of: &BTreeMap<String, u64>) -> String {

@@ -53,6 +53,7 @@ pub(super) async fn site(config: &Config, house: &House) -> Result<Site, Failure
         ..Options::default()
     };
     let hub = Hub::new(desk.clone(), options);
+    desk.see_presence(Arc::new(hub.clone()));
     let listed = &config.messenger.allowed_origins;
     if listed.is_empty() && !config.is_development() {
         tracing::info!("any page may carry the messenger: messenger.allowed_origins is empty");

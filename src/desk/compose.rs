@@ -13,6 +13,7 @@ use crate::desk::sharing::shared_in;
 use crate::desk::views::TicketView;
 use crate::desk::views::ticket_view;
 use crate::domain::address::Address;
+use crate::domain::attachment::Attachment;
 use crate::domain::attachment::AttachmentSource;
 use crate::domain::attribute::DESCRIPTION;
 use crate::domain::attribute::Value;
@@ -50,7 +51,7 @@ use crate::template::view::Notice;
 
 /// Parts looked at for the thread's Message-IDs.
 const PARTS_FOR_REFERENCES: usize = 60;
-/// Files that go with a mail itself; beyond it the text says that they are in the conversation (BRC-1).
+/// Files that go with a mail itself, together; of a broadcast's files, the others are linked (BRC-1).
 const FILES_BYTES_MAX: u64 = 10 * 1_024 * 1_024;
 
 /// Everything a mail is made of, read in one snapshot.
@@ -168,7 +169,7 @@ impl Inner {
             automatic: if delivery.kind.is_automatic() { Automatic::Generated } else { Automatic::No },
             list_unsubscribe: self.list_unsubscribe(material),
             marker: self.keys.marker(delivery.id),
-            files: self.files(&material.parts)?,
+            files: self.files(&attached(&material.parts).0)?,
         };
         Ok(Ok(outgoing))
     }
@@ -233,16 +234,24 @@ impl Inner {
             }),
             DeliveryKind::Broadcast { .. } | DeliveryKind::BroadcastTest { .. } => {
                 let part = material.parts.first();
+                // A test's part is nowhere, so that its files have no link.
+                let linked = material.broadcast.iter().flat_map(|_| attached(&material.parts).1);
+                let files = linked.filter_map(|(part, file)| self.linked_file(part, file)).collect();
                 Notice::TrackerBroadcast(view::TrackerBroadcast {
                     about,
                     subject: material.broadcast.as_ref().map(|broadcast| broadcast.subject.clone()),
                     email_thread,
                     body_html: part.map(body_html).unwrap_or_default(),
                     body_text: part.map(|part| view::CleanText::new(&part.body_text)).unwrap_or_default(),
-                    files: Vec::new(),
+                    files,
                 })
             }
         }
+    }
+
+    fn linked_file(&self, part: PartId, file: &Attachment) -> Option<view::File> {
+        let url = view::WebUrl::parse(&self.file_links.link_in_mail(part, file.id, self.clock.now()))?;
+        Some(view::File { name: file.name.clone(), url })
     }
 
     fn hosted_form(&self, card: PartId, material: &Material) -> Option<view::WebUrl> {
@@ -274,14 +283,9 @@ impl Inner {
         }
     }
 
-    fn files(&self, parts: &[Part]) -> Result<Vec<OutgoingFile>> {
+    fn files(&self, attached: &[&Attachment]) -> Result<Vec<OutgoingFile>> {
         let mut files = Vec::new();
-        let mut total = 0_u64;
-        for attachment in parts.iter().flat_map(|part| &part.attachments) {
-            total = total.saturating_add(attachment.size);
-            if total > FILES_BYTES_MAX {
-                break;
-            }
+        for attachment in attached {
             let blob = self.blobs.get_blocking(attachment.source.blob())?;
             let bytes = match attachment.source {
                 AttachmentSource::Blob(_) => Some(blob),
@@ -298,6 +302,22 @@ impl Inner {
         }
         Ok(files)
     }
+}
+
+/// The files that go with a mail, and those that it links to: what is shown within the text always goes with it, of the
+/// others what fits.
+fn attached(parts: &[Part]) -> (Vec<&Attachment>, Vec<(PartId, &Attachment)>) {
+    let (mut attached, mut linked, mut total) = (Vec::new(), Vec::new(), 0_u64);
+    for (part, file) in parts.iter().flat_map(|part| part.attachments.iter().map(|file| (part.id, file))) {
+        let with_it = total.saturating_add(file.size);
+        if with_it <= FILES_BYTES_MAX {
+            total = with_it;
+            attached.push(file);
+        } else {
+            linked.push((part, file));
+        }
+    }
+    (attached, linked)
 }
 
 /// What is said of a broadcast's mail whose broadcast does not run (BRC-32, BRC-26).

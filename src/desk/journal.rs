@@ -9,6 +9,8 @@ use crate::desk::requests::KNOWN_FOR;
 use crate::desk::webhooks::owed::Figures;
 use crate::domain::attachment::Attachment;
 use crate::domain::attachment::AttachmentSource;
+use crate::domain::broadcast::Broadcast;
+use crate::domain::broadcast::PauseCause;
 use crate::domain::delivery::Delivery;
 use crate::domain::delivery::DeliveryState;
 use crate::domain::id::AttachmentId;
@@ -71,6 +73,8 @@ pub struct Status {
     pub commits: u64,
     /// Broadcasts under way.
     pub broadcasts_running: u64,
+    /// Broadcasts that the desk itself holds, by the reason (BRC-33).
+    pub broadcasts_held: BTreeMap<&'static str, u64>,
     /// Webhook subscriptions.
     pub webhooks: Figures,
     /// Automatic mails over a limit since the start (EML-87).
@@ -126,6 +130,7 @@ impl Desk {
                 last_commit: Some(stats.engine.last_commit),
                 commits: stats.engine.commits,
                 broadcasts_running: store::broadcasts::with_work(tx)?.len() as u64,
+                broadcasts_held: held(&store::broadcasts::all_under_way(tx)?),
                 webhooks: webhooks.clone(),
                 rate_limited: self.inner.rate_limited.load(Ordering::Relaxed),
             })
@@ -262,6 +267,17 @@ impl Desk {
         tracing::debug!(removed = swept.removed, kept = swept.kept, drafts = swept.drafts, "blobs were swept");
         Ok(())
     }
+}
+
+/// How many of these stand still, and nobody held them (BRC-33).
+fn held(under_way: &[Broadcast]) -> BTreeMap<&'static str, u64> {
+    let mut held = BTreeMap::from([PauseCause::RelayRefuses, PauseCause::RelayDown].map(|cause| (cause.as_str(), 0)));
+    for cause in under_way.iter().filter_map(|broadcast| broadcast.pause_cause) {
+        if let Some(count) = held.get_mut(cause.as_str()) {
+            *count += 1;
+        }
+    }
+    held
 }
 
 fn trace_arrivals(steps: &mut Vec<TraceStep>, rows: Vec<IntakeRow>) {

@@ -41,6 +41,7 @@ pub mod conversations;
 mod cross_post;
 pub mod deletion;
 mod draft;
+pub(crate) mod file_links;
 mod form_links;
 pub mod form_submission;
 pub mod forms;
@@ -83,6 +84,7 @@ mod tests;
 
 use crate::clock::Clock;
 use crate::domain::address::Address;
+use crate::domain::id::ContactId;
 use crate::domain::id::StateId;
 use crate::domain::mail_limits::MailLimits;
 use crate::domain::refusal::Refusal;
@@ -99,8 +101,10 @@ use crate::store::engine::WriteTx;
 use crate::template::TemplateSet;
 use ring::rand::SecureRandom;
 use ring::rand::SystemRandom;
+use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::OnceLock;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
@@ -185,6 +189,12 @@ pub struct Settings {
     pub broadcasts: broadcasts::BroadcastSettings,
 }
 
+/// Who is in a messenger now, as far as the desk needs it.
+pub trait Presence: Send + Sync + fmt::Debug {
+    /// Whether the contact has an open session.
+    fn is_online(&self, contact: ContactId) -> bool;
+}
+
 /// What the desk keeps beside the store.
 #[derive(Clone, Debug)]
 pub struct Files {
@@ -217,6 +227,8 @@ struct Inner {
     clock: Clock,
     keys: Keys,
     form_links: form_links::FormLinks,
+    file_links: file_links::FileLinks,
+    presence: OnceLock<Arc<dyn Presence>>,
     templates: TemplateSet,
     attempts: Attempts,
     /// Automatic mails over a limit since the start (EML-87).
@@ -244,11 +256,27 @@ impl Desk {
         let fresh = random_bytes::<32>()?;
         let form_key = store.update(move |tx| kept_key(tx, FORM_KEY, &fresh)).await?;
         let form_links = form_links::FormLinks::new(&form_key);
+        let fresh = random_bytes::<32>()?;
+        let file_key = store.update(move |tx| kept_key(tx, workspace::FILE_KEY, &fresh)).await?;
+        let file_links = file_links::FileLinks::new(&settings.public_url, &file_key);
         clock.ids_after(highest_id);
         let keys = Keys::new(1, &key);
         let Files { blobs, attempts } = files;
         let rate_limited = AtomicU64::default();
-        let inner = Inner { store, blobs, clock, keys, form_links, templates, attempts, rate_limited, settings };
+        let presence = OnceLock::new();
+        let inner = Inner {
+            store,
+            blobs,
+            clock,
+            keys,
+            form_links,
+            file_links,
+            presence,
+            templates,
+            attempts,
+            rate_limited,
+            settings,
+        };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -270,6 +298,12 @@ impl Desk {
         &self.inner.templates
     }
 
+    /// Says who is in a messenger now; the first one counts. Without it, nobody is known to be.
+    pub fn see_presence(&self, presence: Arc<dyn Presence>) {
+        // A second one would be a fault of whoever puts the house together, and harms nobody.
+        drop(self.inner.presence.set(presence));
+    }
+
     /// Changes after every commit. The value means nothing: wake up and read the store.
     #[must_use]
     pub fn committed(&self) -> tokio::sync::watch::Receiver<u64> {
@@ -278,6 +312,11 @@ impl Desk {
 }
 
 impl Inner {
+    /// Whether the contact is in a messenger now.
+    fn is_online(&self, contact: ContactId) -> bool {
+        self.presence.get().is_some_and(|presence| presence.is_online(contact))
+    }
+
     /// The address a thread is answered by: the one it came to, else the first one configured.
     fn support_address(&self, thread: &Thread) -> &SupportAddress {
         let of_thread = thread.support_address.as_ref();

@@ -10,7 +10,7 @@ use data_encoding::BASE32_NOPAD;
 use std::fmt;
 
 /// Name of the secret that signs links to attachments (OBJ-44).
-const FILE_KEY: &str = "file_key_1";
+pub(crate) const FILE_KEY: &str = "file_key_1";
 /// How the names of the moments begin at which mailboxes were added.
 const MAILBOX_ADDED: &str = "mailbox_added/";
 /// How every workspace id begins.

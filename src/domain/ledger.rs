@@ -5,6 +5,7 @@ use crate::domain::delivery::Delivery;
 use crate::domain::delivery::DeliveryState;
 use crate::domain::delivery::SkipReason;
 use crate::domain::id::DeliveryId;
+use crate::domain::id::EventSeq;
 use crate::domain::id::Millis;
 use crate::domain::id::PartId;
 use crate::domain::id::ThreadId;
@@ -160,6 +161,8 @@ pub struct LedgerEntry {
     pub seen_at: Option<Millis>,
     /// When the contact answered it (BRC-23).
     pub replied_at: Option<Millis>,
+    /// A log position at or behind the part's entry: a client that has come so far has the part. For messenger rows.
+    pub log_seq: Option<EventSeq>,
 }
 
 impl LedgerEntry {
@@ -175,6 +178,7 @@ impl LedgerEntry {
             updated_at: now,
             seen_at: None,
             replied_at: None,
+            log_seq: None,
         }
     }
 

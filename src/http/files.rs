@@ -4,11 +4,11 @@
 //! list or none (OPS-9). What a customer sent must not run in an agent's browser.
 
 use crate::desk::Desk;
+use crate::desk::file_links::NO_PART;
 use crate::domain::attachment::Attachment;
 use crate::http::Api;
 use crate::http::error::ApiError;
 use crate::http::error::Result;
-use crate::http::file_links::NO_PART;
 use crate::http::frame;
 use axum::Router;
 use axum::extract::RawPathParams;

@@ -10,7 +10,7 @@
 //! | `idempotency` | a POST with a key is carried out once |
 //! | `error` | from refusals to status and code, in one place |
 //! | `api` | one file per noun; `api::wire` holds the JSON forms |
-//! | `file_links`, `files` | attachments by signed, expiring link |
+//! | `files` | attachments by signed, expiring link |
 //! | `forms`, `form_page` | forms by signed link, as a page without script |
 //! | `unsubscribe` | where a broadcast's mail says how to stop |
 //! | [`messenger`] | from a page's request to a socket of [`crate::channel::messenger`] |
@@ -27,7 +27,6 @@ mod description;
 pub mod dev_mail;
 mod error;
 mod fields;
-mod file_links;
 mod files;
 mod form_page;
 mod forms;
@@ -49,6 +48,7 @@ pub use serve::serve;
 
 use crate::channel::webhook_out::Targets;
 use crate::desk::Desk;
+use crate::desk::file_links::FileLinks;
 use crate::desk::words::WordIndex;
 use crate::desk::workspace::Workspace;
 use crate::domain::id::AttachmentId;
@@ -74,7 +74,7 @@ pub struct Api {
 #[derive(Debug)]
 struct Shared {
     rates: rate::Rates,
-    links: file_links::FileLinks,
+    links: FileLinks,
     body_room: Arc<Semaphore>,
     running: idempotency::Running,
     random: SystemRandom,
@@ -91,7 +91,7 @@ impl Api {
         let Workspace { id, file_key } = desk.workspace().await?;
         let shared = Shared {
             rates: rate::Rates::new(limits),
-            links: file_links::FileLinks::new(&desk.settings().public_url, &file_key),
+            links: FileLinks::new(&desk.settings().public_url, &file_key),
             body_room: Arc::new(Semaphore::new(BODIES_KIB_MAX)),
             running: idempotency::Running::default(),
             random: SystemRandom::new(),

@@ -63,6 +63,15 @@ pub fn under_way(tx: &dyn ReadTx, tracker: ThreadId) -> Result<Option<BroadcastI
     id.map(|id| Some(BroadcastId(id))).ok_or_else(|| record::corrupt(tables::BROADCASTS_UNDER_WAY, &row, "names none"))
 }
 
+/// The broadcasts under way of up to [`RUNNING_MAX`] Trackers.
+///
+/// # Errors
+/// `Corrupt`.
+pub fn all_under_way(tx: &dyn ReadTx) -> Result<Vec<Broadcast>> {
+    let rows = tx.scan(tables::BROADCASTS_UNDER_WAY, &[], key::END, RUNNING_MAX)?;
+    record::load(tx, tables::BROADCASTS_UNDER_WAY, rows)
+}
+
 /// Broadcasts whose start has come, earliest first.
 ///
 /// # Errors

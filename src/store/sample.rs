@@ -457,7 +457,12 @@ pub(crate) fn ledger() -> Vec<(LedgerKey, LedgerEntry)> {
         |state| LedgerEntry { part: Some(PartId(FIRST_PART + 3)), ..LedgerEntry::new(state, CONVERSATION, at(1)) };
     let posted = LedgerEntry { state_skipped: Some(SkipReason::RequiredToClose), ..row(LedgerState::Sent) };
     let owed = LedgerEntry { delivery: Some(DeliveryId(FIRST_DELIVERY + 3)), ..row(LedgerState::Uncertain) };
-    let seen = LedgerEntry { seen_at: Some(at(2)), replied_at: Some(at(3)), ..row(LedgerState::Seen) };
+    let seen = LedgerEntry {
+        seen_at: Some(at(2)),
+        replied_at: Some(at(3)),
+        log_seq: Some(EventSeq(4)),
+        ..row(LedgerState::Seen)
+    };
     let skipped = LedgerEntry::new(LedgerState::Skipped(SkipReason::DuplicateAddress), CONVERSATION, at(1));
     vec![
         (LedgerKey::Thread(CONVERSATION), posted),

@@ -80,7 +80,8 @@ fn tst_55_a_broadcast_survives_every_kill_and_nobody_is_told_twice() {
 fn plan(relay: &Relay) -> Plan {
     Plan::default().steady().toml(&format!(
         "[[relay]]\nname = \"default\"\nhost = \"127.0.0.1\"\nport = {}\ntls = \"none\"\nconnections = {CONNECTIONS}\n\
-         rate_per_minute = 1000000\n",
+         rate_per_minute = 1000000\n\
+         [limits]\napi_per_token_per_minute = 60000000\napi_per_workspace_per_minute = 60000000\n",
         relay.port
     ))
 }

@@ -319,12 +319,20 @@ async fn a_broadcast_reaches_sockets_and_mailboxes_once_and_accounts_for_each() 
     threads.push(mailed(&mut gateway, "customer0@example.net", "Still down"));
     let linked = gateway.api("POST", &format!("/api/tickets/{tracker}/links"), Some(&json!({"thread_ids": threads})));
     assert!(linked.expect(200)["data"].as_array().unwrap().iter().all(|one| one["linked"] == true));
-    let new = json!({"subject": "All is well again", "body": "It works **again**.", "email": "always", "send": true});
+    let new = json!({"subject": "All is well again", "body": "It works **again**.", "email": "always"});
     let begun = gateway.api("POST", &format!("/api/tickets/{tracker}/broadcasts"), Some(&new)).expect(200);
+    let path = format!("/api/broadcasts/{}", text(&begun["id"]));
+    let reach = gateway.api("GET", &format!("{path}/recipients"), None).expect(200);
+    assert_eq!(reach["summary"]["channels"]["messenger_online"], 1, "BRC-11: {reach}");
+    gateway.api("POST", &format!("{path}/send"), Some(&json!({}))).expect(200);
     let told = sees(&mut open, "It works again.").await;
     assert_eq!(told["conversation_id"], chat.as_str());
 
-    let path = format!("/api/broadcasts/{}", text(&begun["id"]));
+    open.so_far().await;
+    eventually("the open messenger has acknowledged it", || {
+        let counts = gateway.api("GET", &path, None).expect(200)["counts"]["messenger"].clone();
+        (counts["delivered"] == 1).then_some(())
+    });
     let through = eventually("every mail is sent", || {
         let broadcast = gateway.api("GET", &path, None).expect(200);
         (broadcast["state"] == "finished" && broadcast["counts"]["email"]["sent"] == 6).then_some(broadcast)

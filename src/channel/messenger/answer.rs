@@ -15,6 +15,7 @@ use crate::channel::messenger::protocol::outgoing::Fault;
 use crate::channel::messenger::session::Live;
 use crate::channel::messenger::session::REFUSALS_MAX;
 use crate::desk;
+use crate::desk::broadcasts::receipts::Told;
 use crate::desk::comments::Posted;
 use crate::desk::form_submission::Submission;
 use crate::desk::form_submission::Submitted;
@@ -133,7 +134,7 @@ where
         let (desk, contact) = (self.hub.desk().clone(), self.contact);
         let file_link = self.hub.options().file_link.clone();
         // A hundred parts with their bodies: not on a thread that serves sockets.
-        let read = tokio::task::spawn_blocking(move || -> desk::Result<Utf8Bytes> {
+        let read = tokio::task::spawn_blocking(move || -> desk::Result<(Utf8Bytes, Vec<Told>)> {
             let limit = asked.limit.clamp(1, HISTORY_MAX);
             let before = match asked.before {
                 Some(part) => Some(desk.part_seq(contact, asked.thread, part)?),
@@ -142,10 +143,15 @@ where
             let parts = desk.history(contact, asked.thread, before, limit)?;
             let forms: Vec<_> = desk.form_types(parts.iter())?.into_values().collect();
             let reader = For { contact, file_link: file_link.as_deref(), forms: &forms };
-            Ok(outgoing::history(asked.thread, &parts, parts.len() >= limit, reader))
+            let told =
+                parts.iter().filter_map(|part| Some(Told { broadcast: part.broadcast?, part: part.id })).collect();
+            Ok((outgoing::history(asked.thread, &parts, parts.len() >= limit, reader), told))
         });
         match read.await.map_err(|_| Close::Resume)? {
-            Ok(frame) => self.write([frame]).await,
+            Ok((frame, told)) => {
+                self.write([frame]).await?;
+                self.wrote(told).await
+            }
             Err(error) => self.fail(Fault::of(&error)).await,
         }
     }

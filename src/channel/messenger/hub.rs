@@ -14,6 +14,7 @@ use crate::channel::messenger::presence::AgentFace;
 use crate::channel::messenger::presence::AgentState;
 use crate::channel::messenger::presence::Typing;
 use crate::channel::messenger::protocol::outgoing;
+use crate::channel::messenger::receipts::Receipts;
 use crate::channel::messenger::room::Room;
 use crate::channel::messenger::seat::Seat;
 use crate::channel::messenger::session;
@@ -83,6 +84,7 @@ struct Shared {
     connects: Mutex<Paces<IpAddr>>,
     tasks: TaskTracker,
     tally: Tally,
+    receipts: Receipts,
 }
 
 /// A socket's place; leaving it gives it back.
@@ -145,12 +147,18 @@ impl Hub {
             typing: Mutex::default(),
             tasks: TaskTracker::new(),
             tally: Tally::default(),
+            receipts: Receipts::default(),
         };
         Self { shared: Arc::new(shared) }
     }
 
-    /// Wakes sockets as the log grows, until `stop`. May be started again after it ended.
+    /// Wakes sockets as the log grows, and writes down what reached them of broadcasts, until `stop`. May be started again
+    /// after it ended.
     pub async fn run(&self, stop: CancellationToken) {
+        tokio::join!(self.wake_all(&stop), self.shared.receipts.run(&self.shared.desk, &stop));
+    }
+
+    async fn wake_all(&self, stop: &CancellationToken) {
         let mut committed = self.shared.desk.committed();
         loop {
             if let Err(error) = self.wake_touched() {
@@ -358,6 +366,10 @@ impl Hub {
         &self.shared.options
     }
 
+    pub(crate) fn receipts(&self) -> &Receipts {
+        &self.shared.receipts
+    }
+
     pub(crate) fn tally(&self) -> &Tally {
         &self.shared.tally
     }
@@ -374,6 +386,12 @@ impl Hub {
 
     fn rooms(&self) -> MutexGuard<'_, HashMap<ContactId, Arc<Room>>> {
         lock(&self.shared.rooms)
+    }
+}
+
+impl desk::Presence for Hub {
+    fn is_online(&self, contact: ContactId) -> bool {
+        Self::is_online(self, contact)
     }
 }
 

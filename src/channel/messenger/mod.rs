@@ -6,6 +6,7 @@
 //! | `session`, `answer` | one socket from its first frame to its close code; what it is asked |
 //! | [`hub`] | every socket of the process: wake-ups, limits, counts, drain |
 //! | `room`, `seat` | the sockets of one contact, with the frames they share; one socket as the hub sees it |
+//! | `receipts` | what of broadcasts reached sockets and clients, on its way to their ledgers |
 //! | [`presence`] | who types, who is here; never in the log |
 //! | `wire` | bytes to a socket within a deadline, and the last words before it closes |
 //! | `pace`, `options` | how often something may be done; every limit and time |
@@ -33,6 +34,7 @@ mod close;
 mod counts;
 mod options;
 mod pace;
+mod receipts;
 mod room;
 mod seat;
 mod session;

@@ -12,6 +12,7 @@ use crate::channel::messenger::protocol::outgoing;
 use crate::channel::messenger::seat::Seat;
 use crate::desk;
 use crate::desk::Desk;
+use crate::desk::broadcasts::receipts::Told;
 use crate::desk::stream::StreamEntry;
 use crate::domain::contact::Contact;
 use crate::domain::event::EventKind;
@@ -40,6 +41,8 @@ const SHARED_BYTES_MAX: usize = 256 * 1_024;
 pub(crate) struct Batch {
     /// Each one entry.
     pub(crate) frames: Vec<Utf8Bytes>,
+    /// Parts of broadcasts among them.
+    pub(crate) told: Vec<Told>,
     /// Everything up to here is in `frames` or not for this contact.
     pub(crate) reached: EventSeq,
     /// There is more behind it that was not read; what came later wakes by itself.
@@ -58,12 +61,15 @@ pub(crate) struct Room {
     target: AtomicU64,
 }
 
+/// An entry's position, its frame, and the broadcast whose part it shows.
+type Framed = (EventSeq, Utf8Bytes, Option<Told>);
+
 /// Frames of the entries in `(from, to]`, without a gap.
 #[derive(Debug, Default)]
 struct Shared {
     from: EventSeq,
     to: EventSeq,
-    frames: VecDeque<(EventSeq, Utf8Bytes)>,
+    frames: VecDeque<Framed>,
     bytes: usize,
     shut_out: bool,
 }
@@ -135,8 +141,10 @@ impl Shared {
         if cursor < self.from || cursor >= self.to {
             return None;
         }
-        let frames = self.frames.iter().filter(|(seq, _)| *seq > cursor).map(|(_, frame)| frame.clone()).collect();
-        Some(Batch { frames, reached: self.to, more: false, shut_out: self.shut_out })
+        let newer = || self.frames.iter().filter(|(seq, ..)| *seq > cursor);
+        let frames = newer().map(|(_, frame, _)| frame.clone()).collect();
+        let told = newer().filter_map(|(.., told)| *told).collect();
+        Some(Batch { frames, told, reached: self.to, more: false, shut_out: self.shut_out })
     }
 
     fn keep(&mut self, cursor: EventSeq, entries: &Entries) {
@@ -149,12 +157,12 @@ impl Shared {
         }
         self.to = entries.reached;
         self.shut_out |= entries.shut_out;
-        for (seq, frame) in &entries.frames {
-            self.bytes += frame.len();
-            self.frames.push_back((*seq, frame.clone()));
+        for framed in &entries.frames {
+            self.bytes += framed.1.len();
+            self.frames.push_back(framed.clone());
         }
         while self.frames.len() > SHARED_FRAMES_MAX || self.bytes > SHARED_BYTES_MAX {
-            let Some((seq, frame)) = self.frames.pop_front() else { break };
+            let Some((seq, frame, _)) = self.frames.pop_front() else { break };
             self.bytes -= frame.len();
             self.from = seq;
         }
@@ -163,7 +171,7 @@ impl Shared {
 
 /// Encoded entries as they were read.
 struct Entries {
-    frames: Vec<(EventSeq, Utf8Bytes)>,
+    frames: Vec<Framed>,
     reached: EventSeq,
     more: bool,
     shut_out: bool,
@@ -171,8 +179,9 @@ struct Entries {
 
 impl Entries {
     fn batch(self) -> Batch {
-        let frames = self.frames.into_iter().map(|(_, frame)| frame).collect();
-        Batch { frames, reached: self.reached, more: self.more, shut_out: self.shut_out }
+        let told = self.frames.iter().filter_map(|(.., told)| *told).collect();
+        let frames = self.frames.into_iter().map(|(_, frame, _)| frame).collect();
+        Batch { frames, told, reached: self.reached, more: self.more, shut_out: self.shut_out }
     }
 }
 
@@ -192,11 +201,17 @@ fn next_entries(desk: &Desk, cursor: EventSeq, reader: For<'_>) -> desk::Result<
         let frame = outgoing::event(entry, reader, contact.as_ref());
         bytes += frame.len();
         read.reached = entry.entry.seq;
-        read.frames.push((entry.entry.seq, frame));
+        read.frames.push((entry.entry.seq, frame, told_by(entry)));
     }
     read.more = found.len() >= BATCH_ENTRIES_MAX;
     read.reached = complete_to.max(read.reached);
     Ok(Some(read))
+}
+
+/// The broadcast whose part the entry brings.
+fn told_by(entry: &StreamEntry) -> Option<Told> {
+    let part = entry.part.as_ref()?;
+    Some(Told { broadcast: part.broadcast?, part: part.id })
 }
 
 fn own_record(desk: &Desk, entry: &StreamEntry, contact: ContactId) -> desk::Result<Option<Contact>> {
@@ -211,7 +226,7 @@ mod tests {
     use super::*;
 
     fn entries(seqs: &[u64], reached: u64) -> Entries {
-        let frames = seqs.iter().map(|seq| (EventSeq(*seq), Utf8Bytes::from(format!("frame {seq}")))).collect();
+        let frames = seqs.iter().map(|seq| (EventSeq(*seq), Utf8Bytes::from(format!("frame {seq}")), None)).collect();
         Entries { frames, reached: EventSeq(reached), more: false, shut_out: false }
     }
 

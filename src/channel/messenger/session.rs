@@ -20,6 +20,8 @@ use crate::channel::messenger::protocol::outgoing::Fault;
 use crate::channel::messenger::seat::Seat;
 use crate::channel::messenger::wire;
 use crate::clock;
+use crate::desk::broadcasts::receipts::Reached;
+use crate::desk::broadcasts::receipts::Told;
 use crate::desk::identity::NoSession;
 use crate::desk::identity::Session;
 use crate::domain::id::ContactId;
@@ -44,6 +46,9 @@ const FRAMES_PER_SECOND: u32 = 20;
 const BAD_FRAMES_MAX: u32 = 10;
 /// A client that goes on posting after so many refusals (MSG-61) does not listen.
 pub(crate) const REFUSALS_MAX: u32 = 60;
+
+/// Broadcasts' parts of one socket whose acknowledgement is waited for.
+const UNACKNOWLEDGED_MAX: usize = 64;
 
 /// What a socket gave as its next message.
 type Next = Option<Result<Message, tungstenite::Error>>;
@@ -72,7 +77,9 @@ where
     let mut intake = Intake::default();
     let (joined, cursor) = Box::pin(greet(hub, seat, socket, &mut intake)).await?;
     let contact = joined.room.contact();
-    let mut live = Live { hub, seat, joined, socket, contact, cursor, intake, heard_at: clock::instant() };
+    let heard_at = clock::instant();
+    let asked = Asked::default();
+    let mut live = Live { hub, seat, joined, socket, contact, cursor, intake, heard_at, asked };
     live.catch_up().await?;
     live.go_on().await
 }
@@ -182,30 +189,33 @@ where
     Err(close.into())
 }
 
-/// The welcome and where the stream goes on: behind `since`, or behind a snapshot when `since` does not serve (MSG-40).
+/// The welcome and where the stream goes on: behind `since`, or behind a snapshot when `since` does not serve (MSG-40). A
+/// `since` acknowledges what came before it; a snapshot shows the beginnings of parts and delivers none.
 async fn begin(hub: &Hub, session: Session, since: Option<EventSeq>) -> Result<(Utf8Bytes, EventSeq), End> {
-    let desk = hub.desk().clone();
+    let (desk, contact) = (hub.desk().clone(), session.contact.id);
     let tally = hub.tally();
     // Up to 50 conversations are read: not on a thread that serves sockets.
     let begun = tokio::task::spawn_blocking(move || {
-        let contact = session.contact.id;
         let resumable = match since {
             Some(since) => desk.stream_after(contact, since, 1)?.map(|_| since),
             None => None,
         };
         if let Some(since) = resumable {
-            return Ok((outgoing::welcome(&session, Beginning::Resumed(since), desk.settings()), since, true));
+            let open = desk.unacknowledged(contact)?.into_iter();
+            let has: Vec<Told> = open.filter(|(_, seq)| *seq <= since).map(|(told, _)| told).collect();
+            return Ok((outgoing::welcome(&session, Beginning::Resumed(since), desk.settings()), since, Some(has)));
         }
         let snapshot = desk.snapshot(contact)?;
-        Ok((outgoing::welcome(&session, Beginning::Fresh(&snapshot), desk.settings()), snapshot.seq, false))
+        Ok((outgoing::welcome(&session, Beginning::Fresh(&snapshot), desk.settings()), snapshot.seq, None))
     });
     let begun: Result<_, crate::desk::Error> = begun.await.map_err(|_| Close::Resume)?;
     let (welcome, cursor, resumed) = begun.map_err(|error| {
         tracing::warn!(%error, "no messenger snapshot");
         Close::Resume
     })?;
-    let counter = if resumed { &tally.resumed } else { &tally.snapshots };
+    let counter = if resumed.is_some() { &tally.resumed } else { &tally.snapshots };
     counter.fetch_add(1, Ordering::Relaxed);
+    hub.receipts().note(contact, &resumed.unwrap_or_default(), Reached::Client);
     Ok((welcome, cursor))
 }
 
@@ -227,6 +237,14 @@ pub(crate) struct Live<'a, S> {
     cursor: EventSeq,
     pub(crate) intake: Intake,
     heard_at: Instant,
+    asked: Asked,
+}
+
+/// Broadcasts' parts that were written and that the client has not acknowledged, by the ping that was sent behind them.
+#[derive(Debug, Default)]
+struct Asked {
+    pings: u64,
+    waiting: Vec<(u64, Told)>,
 }
 
 /// What came first.
@@ -257,7 +275,7 @@ where
                     let silent = clock::instant().saturating_duration_since(self.heard_at);
                     let left = options.silence_max.checked_sub(silent).filter(|left| !left.is_zero());
                     let left = left.ok_or(Close::Resume)?;
-                    wire::ping(self.socket, options.write_within).await?;
+                    self.ping().await?;
                     self.catch_up().await?;
                     due.as_mut().reset(tokio::time::Instant::now() + left.min(options.ping_every));
                 }
@@ -268,6 +286,9 @@ where
     async fn take(&mut self, next: Next) -> Result<(), End> {
         self.heard_at = clock::instant();
         self.seat.touch(self.hub.now_ms());
+        if let Some(Ok(Message::Pong(n))) = &next {
+            self.acknowledged(n);
+        }
         let Some(text) = self.intake.take(self.hub, next)? else { return Ok(()) };
         match incoming::read(&text) {
             Ok(frame) => Box::pin(self.answer(frame)).await,
@@ -303,6 +324,7 @@ where
             if count > 0 {
                 self.write(batch.frames).await?;
                 self.hub.tally().events_sent.fetch_add(count as u64, Ordering::Relaxed);
+                self.wrote(batch.told).await?;
             }
             self.cursor = batch.reached;
             self.seat.set_cursor(batch.reached.0);
@@ -316,6 +338,33 @@ where
                 return Ok(());
             }
         }
+    }
+
+    async fn ping(&mut self) -> Result<(), End> {
+        self.asked.pings += 1;
+        wire::ping(self.socket, self.asked.pings, self.hub.options().write_within).await
+    }
+
+    /// Parts of broadcasts were written: a ping behind them asks whether they came.
+    pub(crate) async fn wrote(&mut self, told: Vec<Told>) -> Result<(), End> {
+        if told.is_empty() {
+            return Ok(());
+        }
+        self.hub.receipts().note(self.contact, &told, Reached::Socket);
+        let ping = self.asked.pings + 1;
+        let room = UNACKNOWLEDGED_MAX.saturating_sub(self.asked.waiting.len());
+        self.asked.waiting.extend(told.into_iter().take(room).map(|told| (ping, told)));
+        self.ping().await
+    }
+
+    /// The client answered a ping: it has everything that was written before it, since a connection keeps the order.
+    fn acknowledged(&mut self, n: &[u8]) {
+        let Ok(n) = n.try_into().map(u64::from_be_bytes) else { return };
+        let (has, waiting) = std::mem::take(&mut self.asked.waiting).into_iter().partition(|(ping, _)| *ping <= n);
+        self.asked.waiting = waiting;
+        let has: Vec<(u64, Told)> = has;
+        let has: Vec<Told> = has.into_iter().map(|(_, told)| told).collect();
+        self.hub.receipts().note(self.contact, &has, Reached::Client);
     }
 
     pub(crate) async fn write(&mut self, frames: impl IntoIterator<Item = Utf8Bytes>) -> Result<(), End> {

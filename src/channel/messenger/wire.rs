@@ -70,15 +70,15 @@ where
     settled(written.await)
 }
 
-/// Sends a ping within `within`.
+/// Sends a ping within `within`; its answer brings `n` back (RFC 6455 §5.5.3).
 ///
 /// # Errors
 /// As [`write`].
-pub(crate) async fn ping<S>(socket: &mut WebSocketStream<S>, within: Duration) -> Result<(), End>
+pub(crate) async fn ping<S>(socket: &mut WebSocketStream<S>, n: u64, within: Duration) -> Result<(), End>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    settled(timeout(within, socket.send(Message::Ping(Bytes::new()))).await)
+    settled(timeout(within, socket.send(Message::Ping(Bytes::copy_from_slice(&n.to_be_bytes())))).await)
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "taken as it comes from the timer")]

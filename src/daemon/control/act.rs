@@ -161,6 +161,7 @@ fn status(control: &Control) -> Result<StatusView, Failure> {
         oldest_due_s: status.oldest_due.map(|due| now.since(due).as_secs()),
         quarantined: status.quarantined,
         broadcasts_running: status.broadcasts_running,
+        broadcasts_held: status.broadcasts_held.into_iter().map(|(why, count)| (why.to_owned(), count)).collect(),
         log_seq: status.log_seq,
         store_bytes: status.store_bytes,
         commits: status.commits,

@@ -108,6 +108,9 @@ pub(crate) struct StatusView {
     pub(crate) oldest_due_s: Option<u64>,
     pub(crate) quarantined: u64,
     pub(crate) broadcasts_running: u64,
+    /// Broadcasts that the desk itself holds, by the reason.
+    #[serde(default)]
+    pub(crate) broadcasts_held: BTreeMap<String, u64>,
     pub(crate) log_seq: u64,
     pub(crate) store_bytes: u64,
     pub(crate) commits: u64,

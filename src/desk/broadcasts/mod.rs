@@ -11,6 +11,7 @@
 //! | `sweeping` | the worker: cancel and redact row by row |
 //! | `recipients` | which contact is mailed, in which thread, and why not (BRC-12, BRC-21) |
 //! | [`ledger`] | what became of each, and settling a doubt (BRC-40 to BRC-45) |
+//! | [`receipts`] | what was written to sockets, and acknowledged by clients (BRC-41) |
 //! | `settling` | what being seen, answered or bounced says about a row |
 //! | [`stopping`] | unsubscribing (BRC-50 to BRC-53) |
 //!
@@ -30,6 +31,7 @@
 pub mod ledger;
 mod options;
 pub mod preview;
+pub mod receipts;
 mod recipients;
 pub mod running;
 pub mod serving;

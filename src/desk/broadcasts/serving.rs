@@ -194,8 +194,9 @@ impl Inner {
         let sent = LedgerEntry::new(LedgerState::Sent, draft.thread.id, at.now);
         let sent = LedgerEntry { part: Some(part.id), state_skipped, ..sent };
         let primary = draft.thread.primary_contact();
-        conclude(tx, vec![draft], Change::default())?;
+        let log_seq = conclude(tx, vec![draft], Change::default())?;
         store::ledger::put(tx, broadcast.id, key, &sent)?;
+        let sent = LedgerEntry { log_seq: Some(log_seq), ..sent };
         match primary {
             Some(primary) => tell_messenger(tx, broadcast, primary, &sent, at),
             None => Ok(()),

@@ -59,6 +59,8 @@ pub struct Recipient {
     pub name: String,
     /// Whether a messenger session of theirs shows the part.
     pub messenger: bool,
+    /// Whether they are in it now.
+    pub online: bool,
     /// When the mail goes: `email_at_once`, `email_if_unseen`; or why there is none.
     pub email: std::result::Result<&'static str, SkipReason>,
 }
@@ -83,7 +85,7 @@ pub struct Survey {
     pub threads: u64,
     /// Contacts in them, each once.
     pub contacts: u64,
-    /// Contacts by channel: `messenger`, `email_at_once`, `email_if_unseen`, `none`.
+    /// Contacts by channel: `messenger`, of these `messenger_online`, `email_at_once`, `email_if_unseen`, `none`.
     pub channels: BTreeMap<&'static str, u64>,
     /// Threads and contacts that would get nothing, by reason.
     pub exclusions: BTreeMap<&'static str, u64>,
@@ -196,7 +198,8 @@ impl Inner {
             None => Ok("email_if_unseen"),
         };
         let messenger = participant.primary && has_session(contact, now);
-        Ok(Recipient { contact: contact.id, name: contact.display_name(), messenger, email })
+        let online = messenger && self.is_online(contact.id);
+        Ok(Recipient { contact: contact.id, name: contact.display_name(), messenger, online, email })
     }
 
     fn missing(
@@ -271,7 +274,8 @@ impl Survey {
             };
             let messenger = recipient.messenger.then_some("messenger");
             let none = (email.is_none() && messenger.is_none()).then_some("none");
-            for channel in [email, messenger, none].into_iter().flatten() {
+            let online = recipient.online.then_some("messenger_online");
+            for channel in [email, messenger, online, none].into_iter().flatten() {
                 *self.channels.entry(channel).or_default() += 1;
             }
         }

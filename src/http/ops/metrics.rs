@@ -54,6 +54,11 @@ fn deliveries(registry: &mut Registry, status: &Status, now: Millis) {
     registry.register("automatic_mails_rate_limited", "Automatic mails that were over a limit", limited);
     let running = gauge(status.broadcasts_running);
     registry.register("broadcasts_running", "Broadcasts that are being told", running);
+    let held = Gauges::default();
+    for (reason, count) in &status.broadcasts_held {
+        held.get_or_create(&vec![("reason", (*reason).to_owned())]).set(signed(*count));
+    }
+    registry.register("broadcasts_held", "Broadcasts that were paused because of the relay, by the reason", held);
 }
 
 fn relays(registry: &mut Registry, health: &Health) {
@@ -174,12 +179,14 @@ mod tests {
         let status = Status {
             deliveries: BTreeMap::from([("queued", 3)]),
             oldest_due: Some(Millis(90_000)),
+            broadcasts_held: BTreeMap::from([("relay_refuses", 1)]),
             ..Status::default()
         };
         let page = page(&health, &status, Millis(100_000)).unwrap();
         for line in [
             "deskgate_deliveries{state=\"queued\"} 3",
             "deskgate_delivery_oldest_due_seconds 10.0",
+            "deskgate_broadcasts_held{reason=\"relay_refuses\"} 1",
             "deskgate_intake_total{channel=\"lmtp\",result=\"part\"} 1",
             "deskgate_mailbox_last_success_seconds{mailbox=\"support\"} 60.0",
             "deskgate_mailbox_phase{mailbox=\"support\",phase=\"connecting\"} 1",

@@ -5,6 +5,7 @@ use crate::domain::delivery::SkipReason;
 use crate::domain::id::BroadcastId;
 use crate::domain::id::ContactId;
 use crate::domain::id::DeliveryId;
+use crate::domain::id::EventSeq;
 use crate::domain::id::Millis;
 use crate::domain::id::PartId;
 use crate::domain::id::ThreadId;
@@ -43,6 +44,7 @@ pub(crate) struct StoredLedgerRow {
     updated_at: u64,
     seen_at: Option<u64>,
     replied_at: Option<u64>,
+    log_seq: Option<u64>,
 }
 
 /// Append only.
@@ -156,6 +158,7 @@ impl Record for LedgerRow {
             updated_at: entry.updated_at.0,
             seen_at: entry.seen_at.map(|at| at.0),
             replied_at: entry.replied_at.map(|at| at.0),
+            log_seq: entry.log_seq.map(|seq| seq.0),
         }
     }
 
@@ -169,6 +172,7 @@ impl Record for LedgerRow {
             updated_at: Millis(stored.updated_at),
             seen_at: stored.seen_at.map(Millis),
             replied_at: stored.replied_at.map(Millis),
+            log_seq: stored.log_seq.map(EventSeq),
         };
         Ok(Self { broadcast: BroadcastId(stored.broadcast), key: stored.key.restore(), entry })
     }

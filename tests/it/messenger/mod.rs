@@ -6,5 +6,6 @@ mod daemon;
 mod forms;
 mod handshake;
 mod limits;
+mod receipts;
 mod resume;
 mod sessions;

@@ -7,6 +7,7 @@
 use crate::support::http_client;
 use crate::support::http_client::Reply;
 use crate::support::ports;
+use crate::support::setting;
 use crate::support::smtp_client;
 use deskgate::clock::instant;
 use serde_json::Value;
@@ -209,7 +210,8 @@ impl Gateway {
 
     /// The program with this configuration.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_deskgate"));
+        let program = setting::setting("DESKGATE_TEST_PROGRAM");
+        let mut command = Command::new(program.as_deref().unwrap_or(env!("CARGO_BIN_EXE_deskgate")));
         command.arg("--config").arg(self.config()).args(arguments).envs(&self.settings).stdin(Stdio::null());
         command
     }

@@ -168,6 +168,7 @@ async fn brc_33_a_relay_that_refuses_too_many_holds_the_broadcast_and_its_author
     let view = story.desk.broadcast(&story.agent, broadcast.id).unwrap();
     assert_eq!(view.broadcast.state.as_str(), "paused");
     assert_eq!(view.broadcast.pause_cause.map(|cause| cause.as_str()), Some("relay_refuses"));
+    assert_eq!(story.desk.status().unwrap().broadcasts_held["relay_refuses"], 1, "what operators watch");
     assert_eq!(story.count(issue, |kind| matches!(kind, crate::domain::part::PartKind::Note)), 1);
     assert_eq!(story.desk.lease_due(50, SECOND).await.unwrap(), []);
     story.desk.resume_broadcast(&story.agent, broadcast.id).await.unwrap();
@@ -208,5 +209,32 @@ async fn brc_22_each_mail_goes_to_one_contact_alone() {
     assert_eq!(to, ["ana@example.com", "ben@example.com"]);
     assert!(sent.iter().all(|mail| field(mail, "Cc").is_empty()));
     assert_ne!(field(&sent[0], "Reply-To"), field(&sent[1], "Reply-To"));
+    story.end();
+}
+
+#[tokio::test]
+async fn brc_1_files_that_do_not_fit_into_the_mail_are_linked_for_thirty_days() {
+    let story = Story::begin().await;
+    let (issue, threads) = reports(&story, 1).await;
+    let file = |name: &str, megabytes: usize| NewAttachment {
+        name: name.to_owned(),
+        content_type: "application/octet-stream".to_owned(),
+        bytes: vec![b'x'; megabytes * 1_024 * 1_024],
+    };
+    let attachments = vec![file("small.bin", 1), file("large.bin", 10), file("other.bin", 2)];
+    let broadcast = story.send_off(issue, NewBroadcast { attachments, ..news_with(always()) }).await;
+    story.run_broadcasts().await;
+    let sent = story.send_all().await;
+    let mail = &sent[0];
+    assert!(mail.contains("small.bin") && mail.contains("other.bin"), "these go with it");
+    let text = mail.replace("=\r\n", "").replace("=3D", "=");
+    let (_, listed) = text.split_once("Files:").expect("a list of links");
+    let link =
+        listed.lines().find_map(|line| line.trim().strip_prefix("- large.bin: ")).expect("the file that is linked");
+    assert!(link.starts_with("https://desk.example.com/files/"), "{link}");
+    let part = story.told(broadcast.id, threads[0]).remove(0);
+    let large = part.attachments.iter().find(|file| file.name == "large.bin").unwrap();
+    assert_eq!(link, story.desk.inner.file_links.link_in_mail(part.id, large.id, story.desk.clock().now()));
+    assert!(mail.len() < 6 * 1_024 * 1_024, "{} bytes", mail.len());
     story.end();
 }

@@ -205,6 +205,7 @@ pub(crate) fn reached(reached: &Reached) -> Value {
             "contact_id": recipient.contact.to_string(),
             "name": recipient.name,
             "messenger": recipient.messenger,
+            "online": recipient.online,
             "email": recipient.email.ok(),
             "reason": recipient.email.err().map(SkipReason::as_str),
         })

@@ -20,6 +20,7 @@ pub(crate) mod webhook;
 mod tests;
 
 use crate::desk::Settings;
+use crate::desk::file_links::NO_PART;
 use crate::domain::agent::Agent;
 use crate::domain::attachment::Attachment;
 use crate::domain::attribute::Value as Kept;
@@ -28,7 +29,6 @@ use crate::domain::id::Millis;
 use crate::domain::id::PartId;
 use crate::domain::upload::Upload;
 use crate::http::Shared;
-use crate::http::file_links::NO_PART;
 use crate::http::shape::Shape;
 use serde_json::Value;
 use serde_json::json;

@@ -3,6 +3,7 @@
 use super::*;
 use crate::desk::broadcasts::BroadcastView;
 use crate::desk::broadcasts::LedgerRow;
+use crate::desk::file_links::FileLinks;
 use crate::desk::views::LinkedObject;
 use crate::desk::views::ThreadView;
 use crate::desk::views::TicketView;
@@ -52,7 +53,6 @@ use crate::domain::ticket::Ticket;
 use crate::domain::ticket_type::Category;
 use crate::domain::ticket_type::TicketType;
 use crate::domain::type_settings::TypeSettings;
-use crate::http::file_links::FileLinks;
 use crate::http::rate::Rates;
 use ring::rand::SystemRandom;
 use tokio::sync::Semaphore;

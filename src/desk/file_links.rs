@@ -1,4 +1,4 @@
-//! Links to attachments (OBJ-44): signed, and good for one hour.
+//! Links to attachments: signed, and good for one hour (OBJ-44), in mails for 30 days (BRC-1).
 //!
 //! A token is `part ++ attachment ++ expiry` (64-bit big-endian each) and the HMAC-SHA256 (RFC 2104) of a label and
 //! those, in base64url without padding.
@@ -11,9 +11,12 @@ use crate::domain::id::PartId;
 use data_encoding::BASE64URL_NOPAD;
 use ring::hmac;
 use std::fmt;
+use std::time::Duration;
 
-/// How long a link is good, in seconds (OBJ-44).
-const GOOD_FOR_S: u64 = 3_600;
+/// How long a link is good (OBJ-44).
+const GOOD_FOR: Duration = Duration::from_hours(1);
+/// How long a link in a mail is good (BRC-1).
+const IN_MAIL_GOOD_FOR: Duration = Duration::from_hours(30 * 24);
 /// Stands in the place of the part for files that were sent ahead; no part has this id.
 pub(crate) const NO_PART: PartId = PartId(0);
 const CLAIMS_BYTES: usize = 24;
@@ -42,7 +45,16 @@ impl FileLinks {
 
     /// A link to a file of a part, good for an hour from `now`.
     pub(crate) fn link(&self, part: PartId, attachment: AttachmentId, now: Millis) -> String {
-        let expires_at_s = now.seconds().saturating_add(GOOD_FOR_S);
+        self.link_until(part, attachment, now.plus(GOOD_FOR))
+    }
+
+    /// A link to a file of a part for a mail, good for 30 days from `now`.
+    pub(crate) fn link_in_mail(&self, part: PartId, attachment: AttachmentId, now: Millis) -> String {
+        self.link_until(part, attachment, now.plus(IN_MAIL_GOOD_FOR))
+    }
+
+    fn link_until(&self, part: PartId, attachment: AttachmentId, until: Millis) -> String {
+        let expires_at_s = until.seconds();
         let mut token = Vec::with_capacity(CLAIMS_BYTES + MAC_BYTES);
         for number in [part.0, attachment.0, expires_at_s] {
             token.extend_from_slice(&number.to_be_bytes());
@@ -89,6 +101,10 @@ mod tests {
             forged[at] = if forged[at] == b'A' { b'B' } else { b'A' };
             assert_eq!(links.read(std::str::from_utf8(&forged).unwrap(), NOW), None, "character {at} changed");
         }
+        let in_mail = links.link_in_mail(PartId(3), AttachmentId(4), NOW);
+        let in_mail = in_mail.strip_prefix("https://desk.example.com/files/").unwrap();
+        assert_eq!(links.read(in_mail, Millis(NOW.0 + 2_591_999_999)), Some((PartId(3), AttachmentId(4))));
+        assert_eq!(links.read(in_mail, Millis(NOW.0 + 2_592_000_000)), None, "BRC-1: 30 days");
         for broken in
             ["", "A", token.trim_start_matches(char::is_alphanumeric), &format!("{token}AAAA"), "../../etc/passwd"]
         {
