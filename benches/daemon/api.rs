@@ -30,6 +30,9 @@ const CLIENTS: [usize; 2] = [1, 16];
 /// Reads, and writes, on the large store: at most so many times slower than on the small one.
 const AIMS: (f64, f64) = (2.0, 1.5);
 
+/// Longest time to index the words of the large store.
+const WORDS_WITHIN: Duration = Duration::from_secs(3_600);
+
 /// Limits that no client of this bench reaches.
 const LIMITS: &str = "
 [limits]
@@ -109,6 +112,7 @@ fn rates(count: usize, requests: usize) -> Rates {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let target = Arc::new(target(&daemon, stored).await);
+        wait_for_words(&target).await;
         for kind in KINDS {
             for clients in CLIENTS {
                 let took = ask(&target, kind, clients, requests).await;
@@ -117,6 +121,16 @@ fn rates(count: usize, requests: usize) -> Rates {
         }
     });
     rates
+}
+
+/// Waits until the index of words has read the store, so that its work is not measured with the requests.
+async fn wait_for_words(target: &Target) {
+    let mut client = Client::connect(target).await;
+    let until = instant() + WORDS_WITHIN;
+    while client.call(target, "GET", "/api/search?q=order&per_page=1", None).await["index"]["lag"] != 0 {
+        assert!(instant() < until, "the index of words does not come to an end");
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
 }
 
 async fn target(daemon: &Program, stored: Stored) -> Target {

@@ -18,6 +18,7 @@
 
 mod api;
 mod bare;
+mod broadcast;
 mod echo;
 mod fanout;
 #[path = "../../tests/it/support/http_client.rs"]
@@ -29,6 +30,7 @@ mod machine;
 mod mails;
 mod memory;
 mod program;
+mod sink;
 mod socket;
 mod stored;
 mod table;
@@ -40,8 +42,8 @@ use std::process::ExitCode;
 #[derive(Debug, Parser)]
 #[command(name = "cargo bench --bench daemon --")]
 struct Options {
-    /// What to measure: intake, echo, fanout, memory, api; all of it by default
-    #[arg(value_parser = ["intake", "echo", "fanout", "memory", "api"])]
+    /// What to measure: intake, echo, fanout, broadcast, memory, api; all of it by default
+    #[arg(value_parser = ["intake", "echo", "fanout", "broadcast", "memory", "api"])]
     parts: Vec<String>,
     /// Mails of one intake run
     #[arg(long, default_value_t = 2_000)]
@@ -52,6 +54,9 @@ struct Options {
     /// Sockets of the fan-out; the memory of idle ones is measured with as many and with five times as many
     #[arg(long, default_value_t = 1_000)]
     sockets: usize,
+    /// Recipients of the largest broadcast; two more have a tenth and a hundredth
+    #[arg(long, default_value_t = 100_000)]
+    recipients: usize,
     /// Conversations of the large store for the API; the small one has a thousandth
     #[arg(long, default_value_t = 1_000_000)]
     conversations: usize,
@@ -76,7 +81,8 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     if options.quick {
-        options = Options { messages: 200, rounds: 1, sockets: 50, conversations: 10_000, requests: 160, ..options };
+        (options.messages, options.rounds, options.sockets) = (200, 1, 50);
+        (options.conversations, options.requests, options.recipients) = (10_000, 160, 1_000);
     }
     let descriptors = u64::try_from(options.sockets * 5 + 500).unwrap();
     if machine::descriptors_max() < descriptors && !options.raised {
@@ -93,6 +99,9 @@ fn main() -> ExitCode {
     }
     if wanted("fanout") {
         fanout::measure(options.sockets, options.rounds);
+    }
+    if wanted("broadcast") {
+        broadcast::measure(options.recipients);
     }
     if wanted("memory") {
         memory::measure(options.sockets);

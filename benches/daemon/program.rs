@@ -169,6 +169,11 @@ pub struct Admin {
 }
 
 impl Admin {
+    /// An admin whose token is known.
+    pub fn with_token(daemon: &Program, token: &str) -> Self {
+        Self { to: daemon.address("http"), authorization: format!("Bearer {token}") }
+    }
+
     pub fn get(&self, path: &str) -> Value {
         self.call("GET", path, None)
     }

@@ -10,10 +10,12 @@ use deskgate::desk::SupportAddress;
 use deskgate::desk::access::NewAgent;
 use deskgate::desk::attributes::NewAttribute;
 use deskgate::desk::contacts::ContactFacts;
+use deskgate::desk::conversations::Assignment;
 use deskgate::desk::message::Body;
 use deskgate::desk::message::NewMessage;
 use deskgate::desk::ticket_types::NewTicketType;
 use deskgate::desk::tickets::Conversion;
+use deskgate::desk::tickets::NewTicket;
 use deskgate::domain::address::Address;
 use deskgate::domain::agent::AgentRole;
 use deskgate::domain::agent::Caller;
@@ -68,6 +70,54 @@ pub fn fill(data_dir: &Path, count: usize) -> Stored {
         let tickets = conversations(&desk, &admin, &contacts, ticket_type, count).await;
         let long = long(&desk, contacts[0]).await;
         Stored { token, tickets, long, contact: contacts[0], attribute, ticket_type }
+    })
+}
+
+/// What a broadcast is told to.
+#[derive(Clone, Debug)]
+pub struct Reports {
+    pub token: String,
+    pub tracker: ThreadId,
+    pub threads: Vec<ThreadId>,
+}
+
+/// Fills `data_dir` with `count` contacts, a conversation of each, and a Tracker that is not linked yet.
+pub fn reports(data_dir: &Path, count: usize) -> Reports {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let desk = Arc::new(open(data_dir).await);
+        let (admin, token) = admin(&desk).await;
+        let contacts = contacts(&desk, &admin, count).await;
+        let writers = Arc::clone(&desk);
+        let threads = many(count, "conversations", move |n| {
+            let (desk, contact) = (Arc::clone(&writers), contacts[n]);
+            async move {
+                let message = NewMessage::new(Body::Text(format!("Order {n} did not arrive.")));
+                desk.contact_comment(contact, None, message, ChannelKind::Messenger).await.unwrap().thread
+            }
+        });
+        let threads = threads.await;
+        let new = NewTicketType {
+            name: "Incident".to_owned(),
+            description: String::new(),
+            category: Category::Tracker,
+            icon: None,
+            is_internal: false,
+        };
+        let ticket_type = desk.create_ticket_type(&admin, new).await.unwrap().id;
+        let new = NewTicket {
+            ticket_type,
+            contacts: Vec::new(),
+            participants: Vec::new(),
+            values: Vec::new(),
+            state: None,
+            link_to: None,
+            assignment: Assignment::default(),
+            is_shared: false,
+            skip_notifications: true,
+        };
+        let tracker = desk.create_ticket(&admin, new).await.unwrap();
+        Reports { token, tracker, threads }
     })
 }
 

@@ -35,7 +35,7 @@ use crate::store::save::save;
 use std::collections::VecDeque;
 
 /// Most redirects of merged threads that are followed; chains are never in circles, this is the belt to it (MRG-2).
-const REDIRECTS_MAX: usize = 20;
+pub(crate) const REDIRECTS_MAX: usize = 20;
 
 /// The moment of an operation, and where its ids come from.
 #[derive(Clone, Debug)]

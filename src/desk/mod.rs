@@ -26,7 +26,7 @@
 //! | [`thread_history`] | all parts of a thread, its statistics |
 //! | [`views`] | what readers get to see |
 //! | [`webhooks`] | who is told of what happens, what is owed to them and what became of it |
-//! | [`words`] | what full-text search knows, and what it may answer |
+//! | [`words`], `word_filter` | what full-text search knows, and what it may answer |
 //! | [`workspace`] | its id and the key of its file links |
 
 pub mod access;
@@ -76,6 +76,7 @@ pub mod type_settings;
 pub mod uploads;
 pub mod views;
 pub mod webhooks;
+mod word_filter;
 pub mod words;
 pub mod workspace;
 

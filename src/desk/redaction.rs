@@ -118,6 +118,13 @@ fn redact_copies(tx: &mut dyn WriteTx, origin: PartId, after: Option<PartId>, at
 fn empty(tx: &mut dyn WriteTx, mut draft: Draft, part: Part) -> store::Result<()> {
     forget_raw(tx, &part)?;
     forget_kept_mails(tx, &part)?;
+    let subject = part.email.as_ref().filter(|_| part.seq == 1).and_then(|email| email.subject.as_deref());
+    if subject.is_some() && subject == draft.thread.title.as_deref() {
+        // The thread was named by the mail's subject, which is the customer's words as well.
+        draft.thread.title = None;
+        draft.thread.updated_at = draft.at.now;
+        draft.note(EventKind::ConversationUpdated, None);
+    }
     draft.note(EventKind::PartRedacted { part: part.id, part_seq: part.seq }, None);
     let change = Change { parts: vec![emptied(part, draft.at.now)], ..Change::default() };
     conclude(tx, vec![draft], change)?;
@@ -132,6 +139,7 @@ fn emptied(mut part: Part, now: Millis) -> Part {
     part.updated_at = now;
     if let Some(email) = part.email.as_mut() {
         email.raw = None;
+        email.subject = None;
         email.quoted.clear();
     }
     part

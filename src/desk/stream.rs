@@ -5,7 +5,9 @@
 
 use crate::desk::Desk;
 use crate::desk::Result;
+use crate::desk::draft::REDIRECTS_MAX;
 use crate::desk::draft::missing;
+use crate::desk::merging::MERGED_MAX;
 use crate::desk::sharing::shared_in;
 use crate::desk::views::TicketView;
 use crate::desk::views::ticket_view;
@@ -23,6 +25,7 @@ use crate::domain::thread::Thread;
 use crate::domain::ticket_type::TicketType;
 use crate::store;
 use crate::store::engine::ReadTx;
+use std::collections::VecDeque;
 
 /// Conversations of a snapshot.
 const SNAPSHOT_CONVERSATIONS_MAX: usize = 50;
@@ -59,6 +62,8 @@ pub struct ConversationCard {
     pub ticket: Option<TicketView>,
     /// The Back-office ticket that is shared in it (SHR-4).
     pub shared: Option<(Thread, TicketView)>,
+    /// Threads that were merged into it and that the contact takes part in (MRG-2).
+    pub merged: Vec<ThreadId>,
 }
 
 /// Everything a messenger shows when it has nothing to go on from.
@@ -82,8 +87,7 @@ impl Desk {
             let seq = store::events::last_seq(tx)?;
             let mut conversations = Vec::new();
             for thread in store::threads::of_contact(tx, contact, SNAPSHOT_CONVERSATIONS_MAX)? {
-                let takes_part = thread.participant(contact).is_some_and(|known| known.removed_at.is_none());
-                if takes_part && audience::is_shown_to_contacts(&thread) {
+                if reads(&thread, contact) && !shows_elsewhere(tx, &thread, contact)? {
                     conversations.push(card(tx, thread, contact)?);
                 }
             }
@@ -225,9 +229,40 @@ impl Desk {
 }
 
 fn readable(tx: &dyn ReadTx, thread: ThreadId, contact: ContactId) -> store::Result<Option<Thread>> {
-    let takes_part = |thread: &Thread| thread.participant(contact).is_some_and(|known| known.removed_at.is_none());
-    let found = store::threads::get(tx, thread)?;
-    Ok(found.filter(|thread| takes_part(thread) && audience::is_shown_to_contacts(thread)))
+    Ok(store::threads::get(tx, thread)?.filter(|thread| reads(thread, contact)))
+}
+
+fn reads(thread: &Thread, contact: ContactId) -> bool {
+    let takes_part = thread.participant(contact).is_some_and(|known| known.removed_at.is_none());
+    takes_part && audience::is_shown_to_contacts(thread)
+}
+
+/// Whether the contact sees this thread folded into the one it was merged into (MRG-2).
+fn shows_elsewhere(tx: &dyn ReadTx, thread: &Thread, contact: ContactId) -> store::Result<bool> {
+    let (mut into, mut shows) = (thread.merged_into, false);
+    for _ in 0..REDIRECTS_MAX {
+        let Some(primary) = into.map(|into| store::threads::get(tx, into)).transpose()?.flatten() else { break };
+        shows = reads(&primary, contact);
+        into = primary.merged_into;
+    }
+    Ok(shows)
+}
+
+/// Threads that are folded into this one, directly or by way of others, and that the contact takes part in.
+fn folded(tx: &dyn ReadTx, thread: &Thread, contact: ContactId) -> store::Result<Vec<ThreadId>> {
+    let mut folded = Vec::new();
+    let mut into = VecDeque::from([thread.id]);
+    while let Some(primary) = into.pop_front() {
+        let room = MERGED_MAX.saturating_sub(folded.len());
+        for merged in store::threads::merged_into(tx, primary, room)? {
+            into.push_back(merged.id);
+            if reads(&merged, contact) {
+                folded.push(merged.id);
+            }
+        }
+    }
+    folded.sort_unstable();
+    Ok(folded)
 }
 
 fn card(tx: &dyn ReadTx, thread: Thread, contact: ContactId) -> store::Result<ConversationCard> {
@@ -244,7 +279,8 @@ fn card(tx: &dyn ReadTx, thread: Thread, contact: ContactId) -> store::Result<Co
         Some(ticket) => ticket_view(tx, &ticket)?.map(|view| (ticket, view)),
         None => None,
     };
-    Ok(ConversationCard { last_part, unread, ticket, shared, thread })
+    let merged = folded(tx, &thread, contact)?;
+    Ok(ConversationCard { last_part, unread, ticket, shared, merged, thread })
 }
 
 /// The entry with its objects, if the contact may still see it.

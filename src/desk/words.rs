@@ -12,6 +12,10 @@ use crate::desk::access::require;
 use crate::desk::views::ThreadView;
 use crate::desk::views::may_read;
 use crate::desk::views::view;
+pub use crate::desk::word_filter::Filter;
+pub use crate::desk::word_filter::Named;
+pub use crate::desk::word_filter::Only;
+pub use crate::desk::word_filter::Owns;
 use crate::domain::agent::Caller;
 use crate::domain::agent::Scope;
 use crate::domain::attribute::Value;
@@ -25,9 +29,7 @@ use crate::domain::id::Millis;
 use crate::domain::id::PartId;
 use crate::domain::id::ThreadId;
 use crate::domain::part::Part;
-use crate::domain::state::StateCategory;
 use crate::domain::thread::Thread;
-use crate::domain::ticket_type::Category;
 use crate::store;
 use crate::store::engine::ReadTx;
 use std::collections::BTreeSet;
@@ -91,36 +93,6 @@ pub trait WordIndex: Send + Sync + fmt::Debug {
 
     /// The log is in the index up to here; `None` while it is being made.
     fn read_to(&self) -> Option<EventSeq>;
-}
-
-/// One kind of object.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Only {
-    /// Threads that are no tickets.
-    Conversations,
-    /// Threads that are.
-    Tickets,
-    /// Contacts.
-    Contacts,
-}
-
-/// What a search asks beside words.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Filter {
-    /// `type:`.
-    pub only: Option<Only>,
-    /// `category:`.
-    pub category: Option<Category>,
-    /// `state:` of the ticket.
-    pub state: Option<StateCategory>,
-    /// `is:` of the thread: open, snoozed, closed.
-    pub is: Option<String>,
-    /// `assignee:`; 0 is nobody.
-    pub assignee: Option<u64>,
-    /// `after:`, last change at or after.
-    pub after: Option<Millis>,
-    /// `before:`, last change before.
-    pub before: Option<Millis>,
 }
 
 /// One result.
@@ -391,29 +363,12 @@ fn read(tx: &dyn ReadTx, caller: &Caller, hit: Of, filter: &Filter) -> store::Re
         Of::Thread(thread) => (thread, None),
         Of::Part(thread, part) => (thread, Some(part)),
     };
-    let readable = store::threads::get(tx, thread)?.filter(|thread| may_read(caller, thread) && fits(thread, filter));
+    let readable = store::threads::get(tx, thread)?.filter(|thread| may_read(caller, thread));
     let Some(thread) = readable else { return Ok(None) };
-    if let Some(id) = part
-        && store::parts::by_id(tx, id)?.is_none_or(|part| !is_text(&part))
-    {
+    let found = part.map(|id| store::parts::by_id(tx, id)).transpose()?.flatten();
+    let gone = part.is_some() && found.as_ref().is_none_or(|part| !is_text(part));
+    if gone || !filter.fits(tx, &thread, found.as_ref())? {
         return Ok(None);
     }
     Ok(Some(WordHit::Thread(Box::new(view(tx, thread, false)?), part)))
-}
-
-fn fits(thread: &Thread, filter: &Filter) -> bool {
-    let ticket = thread.ticket.as_ref();
-    let asked = match filter.only {
-        None => true,
-        Some(Only::Conversations) => ticket.is_none(),
-        Some(Only::Tickets) => ticket.is_some(),
-        Some(Only::Contacts) => false,
-    };
-    asked
-        && filter.category.is_none_or(|wanted| thread.category() == Some(wanted))
-        && filter.state.is_none_or(|wanted| ticket.is_some_and(|ticket| ticket.state_category == wanted))
-        && filter.is.as_deref().is_none_or(|wanted| thread.state.as_str() == wanted)
-        && filter.assignee.is_none_or(|wanted| thread.admin_assignee.map_or(0, |agent| agent.0) == wanted)
-        && filter.after.is_none_or(|after| thread.updated_at >= after)
-        && filter.before.is_none_or(|before| thread.updated_at < before)
 }

@@ -55,7 +55,7 @@ pub fn is_visible_part(part: &Part) -> bool {
 }
 
 /// Whether this thread is shown to contacts: conversations and Customer tickets are, Back-office tickets only as the
-/// card of a shared ticket, Trackers never (TCK-1). Merged threads show in their primary.
+/// card of a shared ticket, Trackers never (TCK-1). A merged thread is read on by its id; lists show its primary alone.
 #[must_use]
 pub fn is_shown_to_contacts(thread: &Thread) -> bool {
     match thread.category() {
@@ -94,6 +94,8 @@ pub fn stream_of(event: &Event, thread: Option<&Thread>, part: Option<&Part>) ->
         | EventKind::FormWithdrawn { .. } => part.is_some_and(|part| may_read(thread, part, primary)),
         EventKind::ConversationCreated
         | EventKind::ConversationUpdated
+        | EventKind::Merged { .. }
+        | EventKind::Unmerged { .. }
         | EventKind::TicketCreated
         | EventKind::TicketUpdated => true,
         EventKind::Seen { contact, .. } => *contact == primary,
@@ -103,8 +105,6 @@ pub fn stream_of(event: &Event, thread: Option<&Thread>, part: Option<&Part>) ->
         | EventKind::Broadcast { .. }
         | EventKind::DeliverySettled(_)
         | EventKind::Quarantined(_)
-        | EventKind::Merged { .. }
-        | EventKind::Unmerged { .. }
         | EventKind::Deleted { .. }
         | EventKind::PartTagged { .. }
         | EventKind::ContactTagged { .. } => false,

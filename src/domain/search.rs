@@ -324,6 +324,35 @@ impl<F> Condition<F> {
         }
     }
 
+    /// Words that a text which meets the condition has as whole words, for each value that is looked for; `None` where that
+    /// says nothing about every such text.
+    #[must_use]
+    pub fn whole_words(&self) -> Option<Vec<Vec<String>>> {
+        // Whether the looked-for text begins and ends where the field's text does, or a word of it.
+        let (begins, ends) = match (self.kind, self.operator) {
+            (Kind::Words, Operator::Contains) | (Kind::Words | Kind::Text, Operator::Equal | Operator::In) => {
+                (true, true)
+            }
+            (Kind::Text, Operator::Contains) => (false, false),
+            (Kind::Words | Kind::Text, Operator::StartsWith) => (true, false),
+            (Kind::Words | Kind::Text, Operator::EndsWith) => (false, true),
+            _ => return None,
+        };
+        let each = self.wanted.iter().map(|wanted| {
+            let Datum::Text(wanted) = wanted else { return None };
+            let cut = |c: char| !c.is_alphanumeric();
+            let mut known = words(wanted);
+            if !(ends || wanted.ends_with(cut)) {
+                known.pop();
+            }
+            if !(begins || wanted.starts_with(cut) || known.is_empty()) {
+                known.remove(0);
+            }
+            (!known.is_empty()).then(|| known.into_iter().map(str::to_owned).collect())
+        });
+        each.collect()
+    }
+
     /// `> V` begins with the next UTC midnight after V (API-32).
     fn is_after(&self, have: &Datum, wanted: &Datum) -> bool {
         match (have, wanted) {
@@ -391,6 +420,37 @@ mod tests {
 
     fn text(text: &str) -> Scalar {
         Scalar::Text(text.to_owned())
+    }
+
+    #[test]
+    fn api_31_only_words_that_cannot_be_pieces_are_whole() {
+        let of = |kind, operator, wanted: &str| {
+            let found = condition(kind, operator, &[text(wanted)], false).unwrap().whole_words();
+            found.map(|each| each.concat().join(" "))
+        };
+        for (kind, operator, wanted, expected) in [
+            (Kind::Words, "~", "VAT number", Some("vat number")),
+            (Kind::Words, "=", "vat", Some("vat")),
+            (Kind::Words, "!~", "vat", None),
+            (Kind::Text, "=", "Wrong VAT", Some("wrong vat")),
+            (Kind::Text, "!=", "Wrong VAT", None),
+            (Kind::Text, "~", "rong VAT numb", Some("vat")),
+            (Kind::Text, "~", "wrong vat", None),
+            (Kind::Text, "~", " vat ", Some("vat")),
+            (Kind::Text, "^", "Wrong VA", Some("wrong")),
+            (Kind::Text, "^", "Wrong ", Some("wrong")),
+            (Kind::Text, "^", "Wro", None),
+            (Kind::Text, "$", "rong VAT", Some("vat")),
+            (Kind::Text, "$", "vat", None),
+            (Kind::Text, "~", "?!", None),
+            (Kind::Word, "=", "open", None),
+        ] {
+            assert_eq!(of(kind, operator, wanted).as_deref(), expected, "{operator} {wanted:?}");
+        }
+        let several = condition(Kind::Text, "IN", &[text("a b"), text("c")], false).unwrap().whole_words();
+        assert_eq!(several.unwrap(), [vec!["a", "b"], vec!["c"]]);
+        let one_is_nothing = condition(Kind::Text, "IN", &[text("a"), text("-")], false).unwrap().whole_words();
+        assert_eq!(one_is_nothing, None);
     }
 
     #[test]

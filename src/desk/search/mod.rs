@@ -6,6 +6,7 @@
 //!
 //! **Invariant:** what a caller may not read is filtered before it is counted. Every scan has a limit.
 
+mod by_words;
 mod contact_fields;
 pub mod contacts;
 mod fields;

@@ -8,16 +8,19 @@ use crate::desk::search::Noun;
 use crate::desk::search::Position;
 use crate::desk::search::Sort;
 use crate::desk::search::SortBy;
+use crate::desk::search::by_words;
 use crate::desk::search::fields::kept;
 use crate::desk::search::fields::only;
 use crate::desk::search::fields::only_ids;
 use crate::desk::search::fields::only_texts;
 use crate::desk::search::run;
+use crate::desk::search::source_fields::SourceField;
 use crate::desk::search::thread_fields;
 use crate::desk::search::thread_fields::ThreadField;
 use crate::desk::views::ThreadView;
 use crate::desk::views::may_read;
 use crate::desk::views::view;
+use crate::desk::words::WordIndex;
 use crate::domain::agent::Caller;
 use crate::domain::agent::Scope;
 use crate::domain::attribute::Attribute;
@@ -36,6 +39,7 @@ use crate::domain::ticket_type::TicketType;
 use crate::store;
 use crate::store::engine::ReadTx;
 use crate::store::facts::ThreadFact;
+use std::sync::Arc;
 
 /// A search as a caller asks for it.
 #[derive(Clone, Debug)]
@@ -52,6 +56,8 @@ pub struct Search {
     pub limit: usize,
     /// Whether parts ride along.
     pub with_parts: bool,
+    /// Tells which threads hold words, so that not all are read; the answer is the same without it.
+    pub words: Option<Arc<dyn WordIndex>>,
 }
 
 impl Search {
@@ -82,7 +88,8 @@ impl Desk {
 
     fn search_threads(&self, caller: &Caller, search: &Search, tickets: bool) -> Result<Found<ThreadView>> {
         Ok(self.inner.store.view(|tx| {
-            let threads = Threads { caller, tickets, types: store::ticket_types::all(tx)? };
+            let words = search.words.as_deref();
+            let threads = Threads { caller, tickets, words, types: store::ticket_types::all(tx)? };
             let field = |name: &str| match tickets {
                 true => thread_fields::of_tickets(name, &threads.types),
                 false => thread_fields::of_conversations(name),
@@ -103,6 +110,7 @@ impl Desk {
 struct Threads<'a> {
     caller: &'a Caller,
     tickets: bool,
+    words: Option<&'a dyn WordIndex>,
     types: Vec<TicketType>,
 }
 
@@ -122,6 +130,9 @@ impl Noun for Threads<'_> {
                 ids.extend(store::facts::threads(tx, &fact, limit)?.into_iter().map(|id| id.0));
             }
             return Ok(Some(ids));
+        }
+        if let (Some(index), true) = (self.words, is_of_words(&condition.field)) {
+            return condition.whole_words().map_or(Ok(None), |any_of| by_words::named(tx, index, any_of));
         }
         let by_id = [ThreadField::Id, ThreadField::TicketNumber, ThreadField::Contacts, ThreadField::LinkedTo];
         let Some(wanted) = only_ids(condition).filter(|_| by_id.contains(&condition.field)) else { return Ok(None) };
@@ -179,6 +190,14 @@ impl Noun for Threads<'_> {
             field => Ok(thread_fields::of_thread(thread, field, &self.types)),
         }
     }
+}
+
+/// Whether all of a field's words are in the index.
+fn is_of_words(field: &ThreadField) -> bool {
+    matches!(
+        field,
+        ThreadField::Title | ThreadField::Description | ThreadField::Source(SourceField::Body | SourceField::Subject)
+    )
 }
 
 /// Threads on the other side of a thread's links.

@@ -250,3 +250,24 @@ async fn tst_29_a_crawl_of_everything_customers_get_finds_nothing_that_is_ours()
     assert!(!given.contains("SECRET note") && !given.contains("SECRET cross-post"), "its notes are not: {given}");
     story.end();
 }
+
+#[tokio::test]
+async fn obj_47_the_subject_goes_with_the_mail_that_named_the_thread() {
+    let story = Story::begin().await;
+    let headers = "From: ana <ana@example.com>\nSubject: My secret illness\nMessage-ID: <s1@example.com>";
+    let talk = thread_of(&story.mail(headers, "Details").await);
+    let again = "From: ana <ana@example.com>\nSubject: Re: My secret illness\nMessage-ID: <s2@example.com>\n\
+                 In-Reply-To: <s1@example.com>";
+    story.mail(again, "More").await;
+    assert!(format!("{:?}", story.desk.thread_view(&story.agent, talk, true)).contains("secret illness"));
+    for part in story.parts(talk).iter().filter(|part| part.email.is_some()) {
+        story.desk.redact(&story.agent, talk, Redacted::Part(part.id)).await.unwrap();
+    }
+    let left = format!("{:?}", story.desk.thread_view(&story.agent, talk, true).unwrap());
+    assert!(!left.contains("secret illness"), "{left}");
+    story.desk.agent_comment(&story.agent, talk, text("Get well soon")).await.unwrap();
+    story.wait(Duration::from_secs(600));
+    let mails = story.send_due().await;
+    assert!(!mails.is_empty() && mails.iter().all(|mail| !mail.contains("illness")), "{mails:#?}");
+    story.end();
+}

@@ -204,3 +204,38 @@ async fn par_1_7_a_thread_takes_fifty_and_none_of_us() {
     assert_eq!(thread(&story, talk).current_participants().count(), 50);
     story.end();
 }
+
+#[tokio::test]
+async fn mrg_2_a_customer_sees_merged_threads_once_and_each_part_once() {
+    let story = Story::begin().await;
+    let ana = story.visitor().await;
+    let say = |thread, words: &str| story.desk.contact_comment(ana.id, thread, text(words), ChannelKind::Messenger);
+    let mut threads = Vec::new();
+    for words in ["First", "Second", "Third"] {
+        threads.push(say(None, words).await.unwrap().thread);
+    }
+    let before = story.desk.log_seq().unwrap();
+    story.desk.merge(&story.agent, threads[2], threads[1]).await.unwrap();
+    story.desk.merge(&story.agent, threads[1], threads[0]).await.unwrap();
+    let shown = story.desk.snapshot(ana.id).unwrap().conversations;
+    let cards: Vec<_> = shown.iter().map(|card| (card.thread.id, card.merged.clone())).collect();
+    assert_eq!(cards, [(threads[0], vec![threads[1], threads[2]])], "through the chain");
+    let (stream, _) = story.desk.stream_after(ana.id, before, 100).unwrap().unwrap();
+    let folded =
+        |entry: &crate::desk::stream::StreamEntry| entry.thread.as_ref().is_some_and(|of| of.merged_into.is_some());
+    assert!(stream.iter().any(folded), "an open messenger hears of it");
+    assert!(stream.iter().all(|entry| entry.part.is_none()), "and is shown no part again");
+    let mut words = Vec::new();
+    for thread in cards.iter().flat_map(|(primary, merged)| std::iter::once(primary).chain(merged)) {
+        let parts = story.desk.history(ana.id, *thread, None, 100).unwrap();
+        words.extend(parts.into_iter().map(|part| part.body_text));
+    }
+    assert_eq!(words, ["First", "Second", "Third"]);
+    let later = say(Some(threads[2]), "Fourth").await.unwrap();
+    assert_eq!(later.thread, threads[0], "what is said later is said there");
+    story.desk.unmerge(&story.agent, threads[1]).await.unwrap();
+    let shown = story.desk.snapshot(ana.id).unwrap().conversations;
+    let cards: Vec<_> = shown.iter().map(|card| (card.thread.id, card.merged.clone())).collect();
+    assert_eq!(cards, [(threads[1], vec![threads[2]]), (threads[0], vec![])], "newest first");
+    story.end();
+}

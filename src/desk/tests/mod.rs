@@ -8,6 +8,7 @@ mod mail;
 mod merging;
 mod outbox;
 mod propagation;
+mod races;
 mod suppressions;
 mod talk;
 mod ticket;

@@ -39,7 +39,7 @@ pub(crate) fn routes() -> Router<Api> {
 /// Parts ride along unless `?parts=none` (API-10).
 async fn tickets(call: Call, input: Input) -> Answer {
     let (asked, mut search) = read(&input.fields(), PER_PAGE_DEFAULT)?;
-    search.with_parts = call.wants_parts();
+    (search.with_parts, search.words) = (call.wants_parts(), call.words());
     let with_parts = search.with_parts;
     let found = call.read(move |desk, caller| desk.search_tickets(caller, &search)).await?;
     let forms = call.wire().await?;
@@ -48,7 +48,8 @@ async fn tickets(call: Call, input: Input) -> Answer {
 }
 
 async fn conversations(call: Call, input: Input) -> Answer {
-    let (asked, search) = read(&input.fields(), PER_PAGE_DEFAULT)?;
+    let (asked, mut search) = read(&input.fields(), PER_PAGE_DEFAULT)?;
+    search.words = call.words();
     let found = call.read(move |desk, caller| desk.search_conversations(caller, &search)).await?;
     let forms = call.wire().await?;
     let rows = found.items.iter().map(|view| forms.conversation(view, false)).collect();
@@ -86,6 +87,7 @@ fn read(fields: &Fields<'_>, per_page_default: usize) -> Result<(PageAsked, Sear
         after: asked.after_pair(),
         limit: asked.per_page,
         with_parts: false,
+        words: None,
     };
     Ok((asked, search))
 }

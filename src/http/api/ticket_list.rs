@@ -44,6 +44,7 @@ pub(crate) async fn list(call: Call) -> Answer {
         after: asked.after_pair(),
         limit: asked.per_page,
         with_parts: false,
+        words: None,
     };
     let found = call.read(move |desk, caller| desk.search_tickets(caller, &search)).await?;
     let forms = call.wire().await?;

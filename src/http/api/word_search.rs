@@ -2,10 +2,14 @@
 //!
 //! Words and `"phrases"` are looked for together in one text: a title with its attributes, a message, a note, a contact.
 //! `#1234` is a ticket's number. Operators narrow it: `type:` conversation, ticket, contact; `category:`, `state:`,
-//! `is:` open, snoozed, closed; `assignee:` id or nobody; `before:` and `after:` a day or Unix seconds of the last change.
+//! `is:` open, snoozed, closed; `assignee:` id or nobody; `team:` id, name or nobody; `tag:` a name; `from:` an address, or
+//! `@` and a domain; `has:` attachment or link; `before:` and `after:` a day or Unix seconds of the last change. A name of
+//! several words stands in quotes: `tag:"big customer"`.
 
 use crate::desk::words::Filter;
+use crate::desk::words::Named;
 use crate::desk::words::Only;
+use crate::desk::words::Owns;
 use crate::desk::words::RESULTS_MAX;
 use crate::desk::words::Wanted;
 use crate::desk::words::WordHit;
@@ -26,6 +30,8 @@ use axum::routing::get;
 use serde_json::Value;
 use serde_json::json;
 
+/// Operators whose value may be several words.
+const NAMED: [&str; 2] = ["team", "tag"];
 /// Longest question, in bytes.
 const ASKED_BYTES_MAX: usize = 1_000;
 
@@ -82,17 +88,28 @@ fn read(text: &str) -> Result<Asked> {
         return Err(refuse(format!("'q' takes up to {ASKED_BYTES_MAX} bytes")));
     }
     let mut asked = Asked::default();
-    // Between quotes stand phrases; a quote that is not closed ends with the text.
+    // Between quotes stand phrases, or the value of an operator; a quote that is not closed ends with the text.
+    let mut operator_before = None;
     for (at, piece) in text.split('"').enumerate() {
         if at % 2 == 1 {
-            asked.wanted.phrases.push(piece.to_owned());
+            match operator_before.take() {
+                Some(name) => drop(operator(&mut asked, name, piece)?),
+                None => asked.wanted.phrases.push(piece.to_owned()),
+            }
             continue;
         }
-        for word in piece.split_whitespace() {
-            if !operator(&mut asked, word)? {
-                asked.wanted.phrases.push(word.to_owned());
+        let mut words = piece.split_whitespace().peekable();
+        while let Some(word) = words.next() {
+            let is_last = words.peek().is_none() && piece.ends_with(word);
+            match word.strip_suffix(':').filter(|name| is_last && NAMED.contains(name)) {
+                Some(name) => operator_before = Some(name),
+                None if read_word(&mut asked, word)? => {}
+                None => asked.wanted.phrases.push(word.to_owned()),
             }
         }
+    }
+    if let Some(name) = operator_before {
+        operator(&mut asked, name, "")?;
     }
     let is_word = |phrase: &String| phrase.chars().any(char::is_alphanumeric);
     if asked.number.is_none() && !asked.wanted.phrases.iter().any(is_word) {
@@ -101,13 +118,20 @@ fn read(text: &str) -> Result<Asked> {
     Ok(asked)
 }
 
-/// Reads an operator; `false` for a word.
-fn operator(asked: &mut Asked, word: &str) -> Result<bool> {
+/// Reads a number of a ticket, or an operator; `false` for a word.
+fn read_word(asked: &mut Asked, word: &str) -> Result<bool> {
     if let Some(number) = word.strip_prefix('#').and_then(|digits| digits.parse().ok()) {
         asked.number = Some(number);
         return Ok(true);
     }
-    let Some((name, value)) = word.split_once(':') else { return Ok(false) };
+    match word.split_once(':') {
+        Some((name, value)) => operator(asked, name, value),
+        None => Ok(false),
+    }
+}
+
+/// Takes an operator with its value; `false` for a word that only looks like one.
+fn operator(asked: &mut Asked, name: &str, value: &str) -> Result<bool> {
     let wrong = |takes: &str| refuse(format!("'{name}:' takes {takes}"));
     let filter = &mut asked.filter;
     match name {
@@ -134,10 +158,26 @@ fn operator(asked: &mut Asked, word: &str) -> Result<bool> {
         "assignee" => filter.assignee = Some(value.parse().map_err(|_| wrong("an id or nobody"))?),
         "before" => filter.before = Some(moment(value).ok_or_else(|| wrong("a day or Unix seconds"))?),
         "after" => filter.after = Some(moment(value).ok_or_else(|| wrong("a day or Unix seconds"))?),
-        "team" | "tag" | "from" | "has" => return Err(refuse(format!("'{name}:' is not an operator here"))),
+        "team" | "tag" | "from" if value.trim().is_empty() => return Err(wrong("a name")),
+        "team" => filter.team = Some(named(value)),
+        "tag" => filter.tags.push(value.trim().to_lowercase()),
+        "from" if !value.contains('@') => return Err(wrong("an address, or '@' and a domain")),
+        "from" => filter.from = Some(value.trim().to_lowercase()),
+        "has" => filter.has.push(match value {
+            "attachment" => Owns::Attachment,
+            "link" => Owns::Link,
+            _ => return Err(wrong("attachment or link")),
+        }),
         _ => return Ok(false),
     }
     Ok(true)
+}
+
+fn named(value: &str) -> Named {
+    match value.trim() {
+        "nobody" => Named::Nobody,
+        value => value.parse().map_or_else(|_| Named::Name(value.to_lowercase()), Named::Id),
+    }
 }
 
 /// The beginning of a day (UTC), or Unix seconds.
@@ -167,9 +207,30 @@ mod tests {
             ..Filter::default()
         };
         assert_eq!(asked.filter, expected);
+        let asked = read("late tag:\"Big Customer\" team:Billing has:link from:@Example.com tag:vip \"tag:\"").unwrap();
+        let expected = Filter {
+            tags: vec!["big customer".to_owned(), "vip".to_owned()],
+            team: Some(Named::Name("billing".to_owned())),
+            has: vec![Owns::Link],
+            from: Some("@example.com".to_owned()),
+            ..Filter::default()
+        };
+        assert_eq!((asked.filter, asked.wanted.phrases), (expected, vec!["late".to_owned(), "tag:".to_owned()]));
         assert_eq!(read("#1207").unwrap().number, Some(1_207));
         assert_eq!(read("#bug").unwrap().wanted.phrases, ["#bug"]);
-        for bad in ["", "  ", "is:open", "\"\"", "!", "x type:mail", "x is:big", "x before:soon", "x tag:vip"] {
+        for bad in [
+            "",
+            "  ",
+            "is:open",
+            "\"\"",
+            "!",
+            "x type:mail",
+            "x is:big",
+            "x before:soon",
+            "x tag:",
+            "x from:ana",
+            "x has:fun",
+        ] {
             assert_eq!(read(bad).unwrap_err().field.as_deref(), Some("q"), "{bad}");
         }
         assert!(read(&"x".repeat(ASKED_BYTES_MAX + 1)).is_err());

@@ -142,3 +142,29 @@ async fn api_44_45_linked_objects_history_and_propagation() {
     let last = history["data"].as_array().unwrap().last().unwrap().clone();
     assert_eq!((&last["ticket_state"], &last["cause"]), (&json!("resolved"), &json!("propagation")));
 }
+
+#[tokio::test]
+async fn tst_24_linked_objects_stand_on_both_sides_and_a_thousand_are_listed() {
+    let house = House::new().await;
+    let issue = tracker(&house, "Outage").await;
+    let ana = house.contact("ana@example.com").await;
+    let mut talks = Vec::new();
+    for n in 0..1_001 {
+        talks.push(house.conversation(&ana, &format!("Report {n}")).await);
+    }
+    let path = format!("/api/tickets/{issue}/links");
+    for some in talks.chunks(500) {
+        house.post(&path, json!({"thread_ids": some})).await.ok();
+    }
+    let linked = house.get(&format!("/api/tickets/{issue}?parts=none")).await.ok()["linked_objects"].clone();
+    assert_eq!((&linked["total_count"], &linked["has_more"]), (&json!(1_001), &json!(true)));
+    let listed = linked["data"].as_array().unwrap();
+    assert_eq!(listed.len(), 1_000);
+    assert_eq!(listed[0], json!({"type": "conversation", "id": talks[0], "category": null}));
+    let back = house.get(&format!("/api/conversations/{}", talks[7])).await.ok()["linked_objects"].clone();
+    let expected = json!([{"type": "ticket", "id": issue, "category": "Tracker"}]);
+    assert_eq!((&back["total_count"], &back["has_more"], &back["data"]), (&json!(1), &json!(false), &expected));
+    house.delete(&format!("{path}/{}", talks[7])).await;
+    let linked = house.get(&format!("/api/tickets/{issue}?parts=none")).await.ok()["linked_objects"].clone();
+    assert_eq!((&linked["total_count"], &linked["has_more"]), (&json!(1_000), &json!(false)));
+}

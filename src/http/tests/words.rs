@@ -177,3 +177,99 @@ async fn an_index_goes_on_after_a_restart_and_is_made_anew_when_it_is_lost() {
     assert_eq!(here.found("zebra").await, [second, first]);
     assert_eq!(here.found("ana").await, [ana], "contacts too");
 }
+
+#[tokio::test]
+async fn api_31_compatible_searches_by_words_find_the_same_with_the_index_before_it_and_behind_it() {
+    let mut here = Searched::new().await;
+    here.catch_up();
+    let ana = here.house.contact("ana@example.com").await;
+    let kind = here.house.ticket_type("Customer").await;
+    let mut threads = Vec::new();
+    for n in 0..30 {
+        here.later();
+        let words = if n % 10 == 3 { "The private vat number is wrong" } else { "Nothing to be found" };
+        let thread = here.house.conversation(&ana, words).await;
+        if n % 2 == 1 {
+            let values = json!({"_default_title_": format!("Wrong VAT number {n}"), "_default_description_": words});
+            let convert = json!({"ticket_type_id": id(&kind), "attributes": values});
+            here.house.post(&format!("/api/conversations/{thread}/convert"), convert).await.ok();
+        }
+        threads.push(thread);
+    }
+    let questions = [
+        ("conversations", "source.body", "~", "vat number", 3),
+        ("conversations", "source.body", "=", "VAT", 3),
+        ("conversations", "source.body", "~", "at numb", 0),
+        ("conversations", "source.body", "!~", "vat", 27),
+        ("tickets", "title", "=", "wrong vat number 13", 1),
+        ("tickets", "title", "~", "rong VAT num", 15),
+        ("tickets", "title", "^", "wrong v", 15),
+        ("tickets", "title", "$", "number 13", 1),
+        ("tickets", "description", "~", "is wro", 3),
+        ("tickets", "description", "=", "Nothing to be found", 12),
+    ];
+    // Nothing of it is in the index, then everything, then all but the last change.
+    for state in ["unread", "read", "behind"] {
+        if state == "read" {
+            here.catch_up();
+        }
+        for (noun, field, operator, value, expected) in &questions {
+            let query = json!({"query": {"field": field, "operator": operator, "value": value}});
+            let found = here.house.post(&format!("/api/{noun}/search"), query).await.ok();
+            let also = usize::from(state == "behind" && *field == "source.body" && *expected == 3);
+            assert_eq!(found["total_count"], json!(expected + also), "{state}: {field} {operator} {value}: {found}");
+        }
+        if state == "read" {
+            here.house.conversation(&ana, "Another vat number").await;
+            here.house.clock.set(here.house.clock.now().plus(Duration::from_secs(1)));
+            let gone = json!({"query": {"field": "source.body", "operator": "!~", "value": "vat"}});
+            assert_eq!(here.house.post("/api/conversations/search", gone).await.ok()["total_count"], json!(27));
+        }
+    }
+}
+
+#[tokio::test]
+async fn api_31_a_rare_word_is_found_behind_more_threads_than_a_search_looks_at() {
+    let mut here = Searched::new().await;
+    let ana = here.house.contact("ana@example.com").await;
+    let rare = here.house.conversation(&ana, "A needle in the hay").await;
+    for _ in 0..60 {
+        here.later();
+        here.house.conversation(&ana, "Hay").await;
+    }
+    here.catch_up();
+    let known = crate::desk::search::threads::Search {
+        query: Some(crate::domain::search::Asked::Is(crate::domain::search::AskedCondition {
+            field: "source.body".to_owned(),
+            operator: crate::domain::search::Operator::Contains,
+            values: vec![crate::domain::search::Scalar::Text("needle".to_owned())],
+        })),
+        exact: false,
+        sort: crate::desk::search::Sort::default(),
+        after: None,
+        limit: 10,
+        with_parts: false,
+        words: Some(Arc::new(OnlyThis(here.index.clone()))),
+    };
+    let caller = here.house.desk.authenticate(&here.house.token).unwrap();
+    let found = here.house.desk.search_conversations(&caller, &known).unwrap();
+    assert_eq!(found.items.iter().map(|view| view.thread.id.to_string()).collect::<Vec<_>>(), [rare]);
+    assert!(found.total_is_exact);
+}
+
+/// An index that is asked for one word alone, once.
+#[derive(Debug)]
+struct OnlyThis(TextIndex);
+
+impl WordIndex for OnlyThis {
+    fn look(&self, wanted: &Wanted, offset: usize, limit: usize) -> Result<Vec<Of>, String> {
+        assert_eq!(wanted.phrases, ["needle"]);
+        let hits = self.0.look(wanted, offset, limit)?;
+        assert_eq!(hits.len(), 1, "one text of many");
+        Ok(hits)
+    }
+
+    fn read_to(&self) -> Option<EventSeq> {
+        self.0.read_to()
+    }
+}

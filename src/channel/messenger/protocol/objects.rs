@@ -75,6 +75,12 @@ pub(crate) struct ConversationObject<'a> {
     open: bool,
     created_at: u64,
     updated_at: u64,
+    /// The conversation it shows in, folded, since it was merged (MRG-2).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    merged_into: Option<String>,
+    /// Conversations that show in it, folded, oldest first; their parts are had by `history`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    merged: Vec<String>,
     /// `seq` of the last part this contact has seen.
     seen_seq: u64,
     /// `seq` of the newest part customers see.
@@ -98,6 +104,8 @@ impl<'a> ConversationObject<'a> {
             open: thread.state != ThreadState::Closed,
             created_at: thread.created_at.seconds(),
             updated_at: thread.updated_at.seconds(),
+            merged_into: thread.merged_into.map(|primary| primary.to_string()),
+            merged: Vec::new(),
             seen_seq: thread.participant(contact).map_or(0, |participant| participant.seen_seq),
             last_seq: thread.last_visible_seq,
             unread: None,
@@ -112,7 +120,8 @@ impl<'a> ConversationObject<'a> {
         let shared = card.shared.as_ref();
         let shared_ticket = shared.and_then(|(thread, view)| TicketObject::of(thread, view));
         let last_part = card.last_part.as_ref().map(PreviewObject::of);
-        Self { unread: Some(card.unread), last_part, ticket, shared_ticket, ..Self::of(&card.thread, contact) }
+        let merged = card.merged.iter().map(ToString::to_string).collect();
+        Self { unread: Some(card.unread), last_part, ticket, shared_ticket, merged, ..Self::of(&card.thread, contact) }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Which mail goes where and when.
 
 use super::*;
+use crate::desk::message::NewAttachment;
 use crate::domain::delivery::SkipReason;
 
 #[tokio::test]
@@ -231,7 +232,7 @@ async fn brc_1_files_that_do_not_fit_into_the_mail_are_linked_for_thirty_days() 
     let (_, listed) = text.split_once("Files:").expect("a list of links");
     let link =
         listed.lines().find_map(|line| line.trim().strip_prefix("- large.bin: ")).expect("the file that is linked");
-    assert!(link.starts_with("https://desk.example.com/files/"), "{link}");
+    assert!(link.starts_with("https://desk.example/files/"), "{link}");
     let part = story.told(broadcast.id, threads[0]).remove(0);
     let large = part.attachments.iter().find(|file| file.name == "large.bin").unwrap();
     assert_eq!(link, story.desk.inner.file_links.link_in_mail(part.id, large.id, story.desk.clock().now()));

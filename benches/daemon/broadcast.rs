@@ -1,0 +1,148 @@
+//! A broadcast by mail to many contacts, from the call to the last mail; beside a bare sender of the same mail over as many
+//! connections into the same sink. What is aimed at is that neither the time for one mail nor the memory grows with the
+//! number of recipients.
+
+use crate::machine;
+use crate::program::Admin;
+use crate::program::Program;
+use crate::program::directory;
+use crate::sink::Sink;
+use crate::sink::send;
+use crate::stored;
+use crate::table::Table;
+use crate::table::aimed;
+use crate::table::median;
+use crate::table::ms;
+use crate::table::rate;
+use deskgate::clock::instant;
+use serde_json::json;
+use std::thread;
+use std::time::Duration;
+use std::time::Instant;
+
+/// Connections to the sink, ours and the bare sender's.
+const CONNECTIONS: usize = 4;
+/// Threads that one call links.
+const LINKS_AT_ONCE: usize = 1_000;
+/// Between two looks at progress and memory.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// Most mails of the bare sender.
+const BARE_MAX: usize = 5_000;
+/// Memory above idle that a broadcast may take, in MiB.
+const MEMORY_AIM_MIB: f64 = 150.0;
+
+/// What one broadcast took.
+struct Run {
+    recipients: usize,
+    first_mail: Duration,
+    /// Until every thread had its part.
+    posted: Duration,
+    mailed: Duration,
+    /// Mails a second of the bare sender.
+    bare: f64,
+    idle_kib: u64,
+    peak_kib: u64,
+    /// How long the progress took to ask for.
+    looks: Vec<f64>,
+}
+
+pub fn measure(recipients: usize) {
+    let mut table = Table::new(&[
+        "recipients",
+        "call to first mail, ms",
+        "parts/s",
+        "mails/s",
+        "bare sender, mails/s",
+        "bare / ours",
+        "peak above idle, MiB",
+        "progress, ms",
+    ]);
+    for count in [recipients / 100, recipients / 10, recipients] {
+        let run = run(count.max(10));
+        let ours = rate(run.recipients, run.mailed);
+        let above = u32::try_from(run.peak_kib.saturating_sub(run.idle_kib)).unwrap();
+        table.row([
+            run.recipients.to_string(),
+            ms(run.first_mail),
+            format!("{:.0}", rate(run.recipients, run.posted)),
+            format!("{ours:.0}"),
+            format!("{:.0}", run.bare),
+            format!("{:.1}", run.bare / ours),
+            aimed(f64::from(above) / 1_024.0, MEMORY_AIM_MIB, ""),
+            format!("{:.1}", median(run.looks)),
+        ]);
+    }
+    table.print("Broadcast by mail, over 4 connections");
+}
+
+fn run(recipients: usize) -> Run {
+    eprintln!("broadcast: {recipients} recipients");
+    let dir = directory();
+    let stored = stored::reports(&dir.join("data"), recipients);
+    let sink = Sink::start();
+    let relay = format!(
+        "\n[[relay]]\nname = \"default\"\nhost = \"127.0.0.1\"\nport = {}\ntls = \"none\"\nconnections = {CONNECTIONS}\n\
+         rate_per_minute = 1000000\n[limits]\napi_per_token_per_minute = 60000000\n\
+         api_per_workspace_per_minute = 60000000\n",
+        sink.address.port()
+    );
+    let daemon = Program::start_in(dir, &relay);
+    let admin = Admin::with_token(&daemon, &stored.token);
+    for threads in stored.threads.chunks(LINKS_AT_ONCE) {
+        let threads: Vec<String> = threads.iter().map(ToString::to_string).collect();
+        admin.post(&format!("/api/tickets/{}/links", stored.tracker), &json!({"thread_ids": threads}));
+    }
+    // The index of words reads what was stored; its work is not the broadcast's.
+    let until = instant() + Duration::from_secs(600);
+    while admin.get("/api/search?q=arrive&per_page=1")["index"]["lag"] != 0 {
+        assert!(instant() < until, "the index of words does not come to an end");
+        thread::sleep(Duration::from_millis(200));
+    }
+    thread::sleep(Duration::from_secs(4));
+    let idle_kib = daemon.resident_kib();
+    let body = json!({"subject": "It works again", "body": "Dear {{or contact.first_name \"customer\"}}, it works again.",
+        "email": "always", "send": true, "confirm_count": recipients});
+    let begun = instant();
+    let made = admin.post(&format!("/api/tickets/{}/broadcasts", stored.tracker), &body);
+    let path = format!("/api/broadcasts/{}", made["id"].as_str().unwrap());
+    let mut run = watch(&daemon, &admin, &path, recipients, begun);
+    (run.idle_kib, run.first_mail) = (idle_kib, sink.first_at().duration_since(begun));
+    assert_eq!(sink.taken(), recipients, "each address has one mail");
+    drop(daemon);
+    let mails = recipients.min(BARE_MAX);
+    let begun = instant();
+    send(sink.address, CONNECTIONS, mails, &sink.sample());
+    run.bare = rate(mails, begun.elapsed());
+    run
+}
+
+/// Looks at progress and memory until the last mail is out.
+fn watch(daemon: &Program, admin: &Admin, path: &str, recipients: usize, begun: Instant) -> Run {
+    let mut run = Run {
+        recipients,
+        first_mail: Duration::ZERO,
+        posted: Duration::ZERO,
+        mailed: Duration::ZERO,
+        bare: 0.0,
+        idle_kib: 0,
+        peak_kib: 0,
+        looks: Vec::new(),
+    };
+    loop {
+        let asked = instant();
+        let now = admin.get(path);
+        run.looks.push(asked.elapsed().as_secs_f64() * 1_000.0);
+        run.peak_kib = run.peak_kib.max(daemon.resident_kib());
+        let count = |rows: &str, state: &str| now["counts"][rows][state].as_u64().unwrap();
+        if run.posted == Duration::ZERO && count("threads", "sent") == recipients as u64 {
+            run.posted = begun.elapsed();
+        }
+        if now["state"] == "finished" {
+            assert_eq!(count("email", "sent"), recipients as u64, "{now}");
+            run.mailed = begun.elapsed();
+            return run;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(3_600), "{now} in {}", machine::described());
+        thread::sleep(LOOK_EVERY);
+    }
+}
