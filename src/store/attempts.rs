@@ -66,7 +66,7 @@ impl Attempts {
     pub fn begin(&self, message: BlobHash) -> u32 {
         let begun = self.change(message, |begun| Some(begun.saturating_add(1)));
         begun.unwrap_or_else(|error| {
-            tracing::warn!(%message, %error, "the mark of a message being read cannot be written");
+            tracing::warn!(mail = %message, %error, "the mark of a message being read cannot be written");
             0
         })
     }
@@ -75,7 +75,7 @@ impl Attempts {
     pub fn end(&self, message: BlobHash) {
         let ended = self.change(message, |begun| (begun > 0).then_some(0));
         if let Err(error) = ended {
-            tracing::warn!(%message, %error, "the mark of a message that was read cannot be removed");
+            tracing::warn!(mail = %message, %error, "the mark of a message that was read cannot be removed");
         }
     }
 

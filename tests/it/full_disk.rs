@@ -141,7 +141,7 @@ async fn p4_with_no_byte_left_nothing_is_accepted_or_lost_on_any_channel() {
     // Without a reserve the disk itself refuses.
     let plan = Plan::default().data_dir(&disk.data()).set("limits.disk_reserve_bytes", "0");
     let plan = plan.expect_log("storage space").expect_log("opened again after an error");
-    let mut gateway = plan.expect_log("search index waits").start();
+    let mut gateway = plan.expect_log("search index waits").expect_log("the mark of a message").start();
     gateway.token();
     assert!(send(&gateway, 1, 3_000).starts_with("250"));
     let (socket, _) = connect_async(format!("ws://{}/messenger/ws", gateway.address("http"))).await.unwrap();
