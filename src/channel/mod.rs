@@ -4,6 +4,8 @@
 
 pub mod imap;
 pub mod messenger;
+pub mod oauth;
 pub mod smtp_in;
 pub mod smtp_out;
+pub(crate) mod tls;
 pub mod webhook_out;

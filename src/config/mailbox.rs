@@ -1,6 +1,8 @@
 //! `[[mailbox]]`: mailboxes read by IMAP.
 
 use crate::config::listen::is_host;
+use crate::config::oauth::OAuth;
+use crate::config::oauth::oauth;
 use crate::config::reader::Section;
 use crate::config::secret::Secret;
 use crate::domain::address::Address;
@@ -33,6 +35,26 @@ pub enum After {
     Delete,
 }
 
+/// What the user of a mailbox shows.
+#[derive(Clone, Debug)]
+pub enum SignIn {
+    /// A password.
+    Password(Secret),
+    /// Access tokens, after a person gave consent (EML-6).
+    OAuth(OAuth),
+}
+
+impl SignIn {
+    /// The secret that stood in a file, if there is one.
+    #[must_use]
+    pub fn secret(&self) -> Option<&Secret> {
+        match self {
+            Self::Password(password) => Some(password),
+            Self::OAuth(oauth) => oauth.client_secret.as_ref(),
+        }
+    }
+}
+
 /// One mailbox.
 #[derive(Clone, Debug)]
 pub struct Mailbox {
@@ -47,7 +69,7 @@ pub struct Mailbox {
     /// Who signs in.
     pub user: String,
     /// With what.
-    pub password: Secret,
+    pub sign_in: SignIn,
     /// The folder that is read.
     pub folder: String,
     /// What becomes of read mail.
@@ -79,7 +101,7 @@ fn mailbox(section: &Section<'_>, support: &[Address]) -> Option<Mailbox> {
     let tls = section.choice("tls", &TLS_WORDS, Tls::Implicit);
     let port = section.number("port", 1..=65_535, if tls == Tls::Implicit { 993 } else { 143 });
     let user = section.required("user", "who signs in, often the address");
-    let password = password(section, true);
+    let sign_in = sign_in(section);
     let folder = section.text("folder").unwrap_or_else(|| "INBOX".to_owned());
     let after = section.parsed("after", "keep, seen, move:FOLDER or delete", after).unwrap_or(After::Keep);
     let default_address = section.parsed("default_address", "an email address", Address::parse);
@@ -93,12 +115,23 @@ fn mailbox(section: &Section<'_>, support: &[Address]) -> Option<Mailbox> {
         port: u16::try_from(port).unwrap_or(u16::MAX),
         tls,
         user,
-        password: password?,
+        sign_in: sign_in?,
         folder,
         after,
         default_address,
         import_existing,
     })
+}
+
+fn sign_in(section: &Section<'_>) -> Option<SignIn> {
+    match oauth(section) {
+        Some(_) if section.has("password_file") => {
+            section.fault("password_file", "stands beside oauth; one of them is enough");
+            None
+        }
+        Some(oauth) => oauth.map(SignIn::OAuth),
+        None => password(section, true).map(SignIn::Password),
+    }
 }
 
 /// `host`, which must be there.

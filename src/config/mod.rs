@@ -11,6 +11,7 @@ pub mod fault;
 pub mod limits;
 pub mod listen;
 pub mod mailbox;
+pub mod oauth;
 mod reader;
 pub mod relay;
 pub mod secret;

@@ -178,6 +178,22 @@ impl<'r> Section<'r> {
         }
     }
 
+    /// A table within this one; empty when it is not there.
+    pub(crate) fn table(&self, key: &'static str) -> Section<'r> {
+        self.known.borrow_mut().insert(key);
+        let found = self.table.and_then(|table| table.get_key_value(key));
+        let table = found.and_then(|(_, value)| value.get_ref().as_table());
+        if found.is_some() && table.is_none() {
+            self.fault(key, format!("expected a table: {key} = {{ … }}"));
+        }
+        Section::new(self.reader, self.full(key), format!("{}.{key}", self.name), table)
+    }
+
+    /// Whether the file has this table.
+    pub(crate) fn is_there(&self) -> bool {
+        self.table.is_some()
+    }
+
     /// Whether `key` is set.
     pub(crate) fn has(&self, key: &'static str) -> bool {
         self.find(key).is_some()

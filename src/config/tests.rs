@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::config::mailbox::After;
+use crate::config::mailbox::SignIn;
 use crate::config::mailbox::Tls;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -89,7 +90,14 @@ fn secrets_come_from_files_beside_the_configuration_or_from_credentials() {
     let text = format!("{SUPPORT}{}{}", mailbox("a", "here"), mailbox("b", "given"));
     let environment = Environment { settings: Vec::new(), credentials: Some(credentials.path().to_owned()) };
     let config = Config::parse(&text, "t.toml", dir.path(), &environment).unwrap();
-    let secrets: Vec<_> = config.mailboxes.iter().map(|mailbox| mailbox.password.reveal()).collect();
+    let secrets: Vec<_> = config
+        .mailboxes
+        .iter()
+        .map(|mailbox| match &mailbox.sign_in {
+            SignIn::Password(password) => password.reveal(),
+            SignIn::OAuth(_) => panic!("a password was set"),
+        })
+        .collect();
     assert_eq!(secrets, [&b"from file"[..], b"from systemd"]);
     assert_eq!((config.mailboxes[0].port, config.mailboxes[0].tls), (993, Tls::Implicit));
     assert_eq!(config.mailboxes[0].after, After::Seen);

@@ -1,19 +1,26 @@
 //! From the configuration to the options of each channel.
 
 use crate::channel::imap;
+use crate::channel::imap::Credentials;
 use crate::channel::imap::MailboxOptions;
 use crate::channel::imap::Password;
+use crate::channel::oauth::App;
+use crate::channel::oauth::TokenSource;
+use crate::channel::oauth::Vault;
 use crate::channel::smtp_in::EdgeCheck;
 use crate::channel::smtp_in::ListenerOptions;
 use crate::channel::smtp_in::Protocol;
-use crate::channel::smtp_out::Credentials;
+use crate::channel::smtp_out;
 use crate::channel::smtp_out::RelayOptions;
 use crate::channel::smtp_out::RelayTls;
+use crate::clock::Clock;
 use crate::config::Config;
 use crate::config::listen::TlsFiles;
 use crate::config::mailbox::After;
 use crate::config::mailbox::Mailbox;
+use crate::config::mailbox::SignIn;
 use crate::config::mailbox::Tls;
+use crate::config::oauth::OAuth;
 use crate::config::relay::Relay;
 use crate::daemon::exit::Exit;
 use crate::daemon::exit::Failure;
@@ -72,10 +79,9 @@ pub(crate) fn relay(relay: &Relay, config: &Config) -> RelayOptions {
         Tls::None => RelayTls::None,
     };
     let mut options = RelayOptions::new(&relay.name, &relay.host, relay.port, tls, &config.smtp.hostname);
-    options.credentials = relay
-        .sign_in
-        .as_ref()
-        .map(|(user, password)| Credentials::new(user.clone(), password.reveal_text().unwrap_or_default().to_owned()));
+    options.credentials = relay.sign_in.as_ref().map(|(user, password)| {
+        smtp_out::Credentials::new(user.clone(), password.reveal_text().unwrap_or_default().to_owned())
+    });
     options.connections = relay.connections;
     options.rate_per_minute = relay.rate_per_minute;
     options
@@ -83,8 +89,11 @@ pub(crate) fn relay(relay: &Relay, config: &Config) -> RelayOptions {
 
 /// Options of a mailbox.
 pub(crate) fn mailbox(mailbox: &Mailbox, config: &Config) -> MailboxOptions {
-    let password = Password::new(mailbox.password.reveal_text().unwrap_or_default());
-    let mut options = MailboxOptions::new(&mailbox.name, &mailbox.host, &mailbox.user, password);
+    let credentials: Credentials = match &mailbox.sign_in {
+        SignIn::Password(password) => Password::new(password.reveal_text().unwrap_or_default()).into(),
+        SignIn::OAuth(oauth) => token_source(mailbox, oauth, config).into(),
+    };
+    let mut options = MailboxOptions::new(&mailbox.name, &mailbox.host, &mailbox.user, credentials);
     options.port = mailbox.port;
     options.tls = match mailbox.tls {
         Tls::Implicit => imap::TlsMode::Implicit,
@@ -102,4 +111,18 @@ pub(crate) fn mailbox(mailbox: &Mailbox, config: &Config) -> MailboxOptions {
     options.import_existing = mailbox.import_existing;
     options.message_bytes_max = config.limits.message_bytes_max;
     options
+}
+
+/// The access tokens of a mailbox.
+pub(crate) fn token_source(mailbox: &Mailbox, oauth: &OAuth, config: &Config) -> TokenSource {
+    let app = App {
+        client_id: oauth.client_id.clone(),
+        client_secret: oauth.client_secret.as_ref().and_then(|secret| secret.reveal_text().map(str::to_owned)),
+        scope: oauth.scope.clone(),
+        authorize_url: oauth.authorize_url.clone(),
+        token_url: oauth.token_url.clone(),
+        device_url: oauth.device_url.clone(),
+        extra_roots: Vec::new(),
+    };
+    TokenSource::new(&mailbox.name, app, Vault::new(&config.data_dir, &mailbox.name), Clock::default())
 }

@@ -6,6 +6,7 @@
 //! | `blobs/` | raw mails and attachments |
 //! | `search/` | the index of words; made anew when it is missing |
 //! | `reading.marks` | which mails are being read, for the one that takes the process down |
+//! | `oauth/` | tokens of mailboxes, for the owner alone |
 //! | `lock` | locked while a process uses the directory |
 //! | `run/` | `control.sock` and `addresses.json` of the running daemon |
 

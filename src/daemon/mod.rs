@@ -30,6 +30,7 @@ mod workers;
 
 pub(crate) use crate::daemon::channels::mailbox as mailbox_options;
 pub(crate) use crate::daemon::channels::relay as relay_options;
+pub(crate) use crate::daemon::channels::token_source;
 
 use crate::channel::messenger::hub::Hub;
 use crate::config::Config;

@@ -64,7 +64,7 @@ fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
 
 fn passwords(config: &Config) -> Vec<&crate::config::secret::Secret> {
     let of_relays = config.relays.iter().filter_map(|relay| relay.sign_in.as_ref().map(|(_, password)| password));
-    config.mailboxes.iter().map(|mailbox| &mailbox.password).chain(of_relays).collect()
+    config.mailboxes.iter().filter_map(|mailbox| mailbox.sign_in.secret()).chain(of_relays).collect()
 }
 
 #[cfg(test)]

@@ -27,6 +27,7 @@ fn the_sample_is_sound_as_it_is_and_with_every_key_on() {
         ("smtp-certificate.pem", "x"),
         ("smtp-key.pem", "x"),
         ("imap-password", "x"),
+        ("oauth-client-secret", "x"),
         ("relay-password", "x"),
         ("dkim.pem", "-----BEGIN PRIVATE KEY-----"),
         ("messenger-secret", "x"),
@@ -40,8 +41,19 @@ fn the_sample_is_sound_as_it_is_and_with_every_key_on() {
         |line: &str| line.starts_with("#[") || line.split_once(" = ").is_some_and(|(key, _)| !key.contains("# "));
     let on: Vec<&str> =
         SAMPLE.lines().map(|line| if is_setting(line) { line.trim_start_matches('#') } else { line }).collect();
-    let config = Config::parse(&on.join("\n"), "sample", dir.path(), &Environment::default()).unwrap();
-    assert_eq!((config.mailboxes.len(), config.relays.len(), config.dkim.len()), (1, 1, 1));
+    let on = on.join("\n");
+    let refused = Config::parse(&on, "sample", dir.path(), &Environment::default()).unwrap_err().to_string();
+    assert!(refused.contains("password_file") && refused.contains("stands beside oauth"), "{refused}");
+    // A mailbox has a password or the consent of a person, and a custom provider alone has addresses of its own.
+    let by_password = on.split_once("[mailbox.oauth]").map(|(before, rest)| {
+        let (_, after) = rest.split_once("\n\n").unwrap();
+        format!("{before}\n\n{after}")
+    });
+    let by_consent = on.replace("password_file = \"imap-password\"", "").replace("\"microsoft\"", "\"custom\"");
+    for text in [by_password.unwrap(), by_consent] {
+        let config = Config::parse(&text, "sample", dir.path(), &Environment::default()).unwrap();
+        assert_eq!((config.mailboxes.len(), config.relays.len(), config.dkim.len()), (1, 1, 1));
+    }
 }
 
 #[test]

@@ -83,7 +83,7 @@ async fn eml_2_waiting_and_new_mail_comes_in_over_every_kind_of_connection() {
     }
     let steps = test_sign_in(&options(&dovecot, "implicit")).await;
     assert_eq!(steps.len(), 5, "{steps:?}");
-    let wrong = MailboxOptions { password: Password::new("no"), ..options(&dovecot, "implicit") };
+    let wrong = MailboxOptions { credentials: Password::new("no").into(), ..options(&dovecot, "implicit") };
     let steps = test_sign_in(&wrong).await;
     assert!(matches!(steps.last(), Some(("sign in", Err(_)))), "{steps:?}");
 }

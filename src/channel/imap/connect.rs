@@ -8,15 +8,12 @@ use crate::channel::imap::greeted::Greeted;
 use crate::channel::imap::guard::Duplex;
 use crate::channel::imap::options::MailboxOptions;
 use crate::channel::imap::options::TlsMode;
-use rustls::ClientConfig;
-use rustls::RootCertStore;
-use rustls::pki_types::CertificateDer;
+use crate::channel::tls::client_config;
 use rustls::pki_types::ServerName;
 use socket2::SockRef;
 use socket2::TcpKeepalive;
 use std::future::Future;
 use std::io;
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -72,26 +69,7 @@ async fn open_tcp(options: &MailboxOptions) -> Result<TcpStream, ImapError> {
 
 async fn open_tls(stream: Box<dyn Duplex>, options: &MailboxOptions) -> Result<Box<dyn Duplex>, ImapError> {
     let name = ServerName::try_from(options.host.clone()).map_err(|e| ImapError::Tls(e.to_string()))?;
-    let config = tls_config(options.extra_roots.clone()).await?;
+    let config = client_config(options.extra_roots.clone()).await.map_err(ImapError::Tls)?;
     let tls = TlsConnector::from(config).connect(name, stream).await.map_err(|e| ImapError::Tls(e.to_string()))?;
     Ok(Box::new(tls))
-}
-
-/// The system's certificates are read at every connect, so that renewed ones count without a restart.
-async fn tls_config(extra_roots: Vec<CertificateDer<'static>>) -> Result<Arc<ClientConfig>, ImapError> {
-    let read = tokio::task::spawn_blocking(move || {
-        let mut roots = RootCertStore::empty();
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        roots.add_parsable_certificates(extra_roots);
-        roots
-    });
-    let roots = read.await.map_err(|e| ImapError::Tls(e.to_string()))?;
-    if roots.is_empty() {
-        return Err(ImapError::Tls("no trusted certificates on this system".to_owned()));
-    }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|e| ImapError::Tls(e.to_string()))?;
-    Ok(Arc::new(config.with_root_certificates(roots).with_no_client_auth()))
 }

@@ -33,6 +33,12 @@ pub(super) enum ImapError {
     /// Certificates, handshake, or something slipped in around STARTTLS.
     #[error("TLS: {0}")]
     Tls(String),
+    /// There is no access token, and only a person can change that.
+    #[error("{0}")]
+    NeedsConsent(String),
+    /// There is no access token now.
+    #[error("{0}")]
+    NoToken(String),
     /// What we were told to do cannot be done safely.
     #[error("{0}")]
     Unsafe(&'static str),
@@ -49,6 +55,9 @@ impl ImapError {
     /// Whether only a person can mend it: the user or password is refused (EML-6). A `NO` that names a passing reason
     /// (RFC 5530) is not of that kind.
     pub(super) fn is_sign_in_refused(&self) -> bool {
+        if matches!(self, Self::NeedsConsent(_)) {
+            return true;
+        }
         let Self::No { step, code, .. } = self else { return false };
         let passing = ["UNAVAILABLE", "INUSE", "LIMIT", "SERVERBUG", "CONTACTADMIN", "OVERQUOTA"];
         let code = code.as_deref().unwrap_or_default().to_ascii_uppercase();

@@ -37,6 +37,8 @@ pub(super) struct World {
     pub(super) connects: Vec<Instant>,
     /// Bytes told to the n-th connection before it is cut; later connections are whole.
     pub(super) cuts: Vec<usize>,
+    /// Access tokens that let a client in.
+    pub(super) tokens: BTreeSet<String>,
     lies: Vec<(String, String, usize)>,
     tls: Option<TlsAcceptor>,
     implicit_tls: bool,
@@ -283,7 +285,12 @@ fn answer(world: &mut World, tag: &str, verb: &str) -> String {
     match words.as_slice() {
         ["CAPABILITY"] => format!("* CAPABILITY {}\r\n{ok}", world.capabilities),
         ["LOGIN", ..] => format!("{tag} OK [CAPABILITY {}] welcome\r\n", world.capabilities),
-        ["AUTHENTICATE", "PLAIN"] => "+ \r\n".to_owned(),
+        ["AUTHENTICATE", "PLAIN" | "XOAUTH2"] => "+ \r\n".to_owned(),
+        [""] => "A0002 NO [AUTHENTICATIONFAILED] invalid credentials\r\n".to_owned(),
+        [sasl] if token_of(sasl).is_some() => {
+            let known = token_of(sasl).is_some_and(|token| world.tokens.contains(&token));
+            if known { "A0002 OK in\r\n" } else { "+ eyJzdGF0dXMiOiI0MDEifQ==\r\n" }.to_owned()
+        }
         ["SELECT" | "EXAMINE", _] => format!(
             "* {} EXISTS\r\n* OK [UIDVALIDITY {}] v\r\n* OK [UIDNEXT {}] n\r\n{ok}",
             world.messages.len(),
@@ -333,6 +340,14 @@ fn answer(world: &mut World, tag: &str, verb: &str) -> String {
         // The second line of AUTHENTICATE, whose tag was two lines ago, is answered by a lie in the tests.
         _ => format!("{tag} BAD what\r\n"),
     }
+}
+
+/// The token in an answer of XOAUTH2, whose user must be right.
+fn token_of(sasl: &str) -> Option<String> {
+    let bytes = data_encoding::BASE64.decode(sasl.as_bytes()).ok()?;
+    let text = String::from_utf8(bytes).ok()?;
+    let token = text.strip_prefix("user=desk\u{1}auth=Bearer ")?.strip_suffix("\u{1}\u{1}")?;
+    Some(token.to_owned())
 }
 
 fn in_set(world: &World, set: &str) -> Vec<u32> {

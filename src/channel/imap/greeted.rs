@@ -9,8 +9,9 @@ use crate::channel::imap::error::SIGN_IN;
 use crate::channel::imap::guard::Duplex;
 use crate::channel::imap::guard::Guard;
 use crate::channel::imap::options::MailboxOptions;
+use crate::channel::imap::proof::Mechanism;
+use crate::channel::imap::proof::Proof;
 use crate::channel::imap::sieve::Wanted;
-use async_imap::Authenticator;
 use async_imap::imap_proto::Response;
 use async_imap::imap_proto::Status;
 use std::convert::Infallible;
@@ -69,23 +70,21 @@ impl Greeted {
         self.imap.into_inner().into_stream()
     }
 
-    /// Signs in, with LOGIN where that is possible and AUTHENTICATE PLAIN (RFC 4616) otherwise, then learns what the
-    /// server can do. Says goodbye where that fails.
-    pub(super) async fn sign_in(mut self, options: &MailboxOptions) -> Result<Client, ImapError> {
-        let by_sasl = match self.choose_sasl(options).await {
-            Ok(by_sasl) => by_sasl,
+    /// Signs in, with LOGIN where that is possible, then learns what the server can do. Says goodbye where that fails.
+    pub(super) async fn sign_in(mut self, options: &MailboxOptions, proof: &Proof<'_>) -> Result<Client, ImapError> {
+        let mechanism = match self.choose(options, proof).await {
+            Ok(mechanism) => mechanism,
             Err(error) => {
                 self.imap.get_mut().say_goodbye(GOODBYE).await;
                 return Err(error);
             }
         };
-        self.begin(SIGN_IN, Wanted::Nothing);
+        let by_token = matches!(mechanism, Mechanism::XOAuth2 | Mechanism::OAuthBearer);
+        self.begin(SIGN_IN, if by_token { Wanted::TokenChallenges } else { Wanted::Nothing });
         self.imap.get_mut().heard_mut().capabilities.clear();
-        let (user, password) = (options.user.as_str(), options.password.reveal());
-        let answer = if by_sasl {
-            self.imap.authenticate("PLAIN", Plain(format!("\0{user}\0{password}"))).await
-        } else {
-            self.imap.login(user, password).await
+        let answer = match (mechanism, proof) {
+            (Mechanism::Login, Proof::Password(password)) => self.imap.login(&options.user, password).await,
+            _ => self.imap.authenticate(mechanism.name(), proof.answers(mechanism, options)).await,
         };
         let mut client = match answer {
             Ok(mut session) => {
@@ -95,7 +94,10 @@ impl Greeted {
             Err((error, mut imap)) => {
                 let refused = imap.get_mut().concluded(Err::<Infallible, _>(error));
                 imap.get_mut().say_goodbye(GOODBYE).await;
-                return refused.map(|never| match never {});
+                return match refused {
+                    Ok(never) => match never {},
+                    Err(refusal) => Err(proof.judge(refusal).await),
+                };
             }
         };
         match client.settle_in().await {
@@ -107,30 +109,9 @@ impl Greeted {
         }
     }
 
-    /// Whether to sign in by AUTHENTICATE PLAIN, after what the server says it can do.
-    async fn choose_sasl(&mut self, options: &MailboxOptions) -> Result<bool, ImapError> {
+    /// The mechanism of the sign-in, after what the server says it can do.
+    async fn choose(&mut self, options: &MailboxOptions, proof: &Proof<'_>) -> Result<Mechanism, ImapError> {
         self.simple("CAPABILITY", "CAPABILITY").await?;
-        let (user, password) = (options.user.as_str(), options.password.reveal());
-        if user.chars().chain(password.chars()).any(char::is_control) {
-            return Err(ImapError::Unsafe("user or password holds control characters"));
-        }
-        let capabilities = &self.imap.get_ref().heard().capabilities;
-        let offers_plain = capabilities.contains("AUTH=PLAIN");
-        if capabilities.contains("LOGINDISABLED") && !offers_plain {
-            return Err(ImapError::Unsafe("the server offers neither LOGIN nor AUTH=PLAIN on this connection"));
-        }
-        let is_ascii = user.is_ascii() && password.is_ascii();
-        Ok(capabilities.contains("LOGINDISABLED") || (!is_ascii && offers_plain))
-    }
-}
-
-/// SASL PLAIN (RFC 4616): one answer, whatever the challenge.
-struct Plain(String);
-
-impl Authenticator for Plain {
-    type Response = Vec<u8>;
-
-    fn process(&mut self, _challenge: &[u8]) -> Self::Response {
-        self.0.as_bytes().to_vec()
+        proof.mechanism(&options.user, &self.imap.get_ref().heard().capabilities)
     }
 }

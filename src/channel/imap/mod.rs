@@ -33,6 +33,7 @@ mod guard;
 mod memory;
 mod options;
 mod probe;
+mod proof;
 mod ranges;
 mod round;
 mod run;
@@ -50,6 +51,7 @@ mod fake;
 mod tests;
 
 pub use options::After;
+pub use options::Credentials;
 pub use options::MailboxOptions;
 pub use options::Password;
 pub use options::TlsMode;

@@ -1,5 +1,6 @@
 //! What a mailbox is read with: the `[[mailbox]]` section after it was checked.
 
+use crate::channel::oauth::TokenSource;
 use crate::domain::address::Address;
 use crate::domain::id::Millis;
 use rustls::pki_types::CertificateDer;
@@ -27,8 +28,8 @@ pub struct MailboxOptions {
     pub tls: TlsMode,
     /// User name as the server knows it.
     pub user: String,
-    /// Password of that user.
-    pub password: Password,
+    /// What that user shows.
+    pub credentials: Credentials,
     /// Folder that is read, in plain Unicode; usually `INBOX`.
     pub folder: String,
     /// What becomes of a message in the folder after it was taken in (EML-5).
@@ -56,14 +57,14 @@ pub struct MailboxOptions {
 impl MailboxOptions {
     /// Options for a server with implicit TLS on port 993 and the defaults of PRODUCT (EML-2, EML-5, EML-9).
     #[must_use]
-    pub fn new(name: &str, host: &str, user: &str, password: Password) -> Self {
+    pub fn new(name: &str, host: &str, user: &str, credentials: impl Into<Credentials>) -> Self {
         Self {
             name: name.to_owned(),
             host: host.to_owned(),
             port: 993,
             tls: TlsMode::Implicit,
             user: user.to_owned(),
-            password,
+            credentials: credentials.into(),
             folder: "INBOX".to_owned(),
             after: After::Keep,
             default_address: None,
@@ -129,6 +130,27 @@ pub enum After {
     Move(String),
     /// It is removed. Without UIDPLUS it is only flagged as deleted, since a plain EXPUNGE would remove what others flagged.
     Delete,
+}
+
+/// What a user shows to be let in.
+#[derive(Clone, Debug)]
+pub enum Credentials {
+    /// A password.
+    Password(Password),
+    /// Access tokens, which age and are renewed (EML-6).
+    OAuth(TokenSource),
+}
+
+impl From<Password> for Credentials {
+    fn from(password: Password) -> Self {
+        Self::Password(password)
+    }
+}
+
+impl From<TokenSource> for Credentials {
+    fn from(tokens: TokenSource) -> Self {
+        Self::OAuth(tokens)
+    }
 }
 
 /// A password, shown nowhere.

@@ -5,13 +5,26 @@ use crate::channel::imap::connect::connect;
 use crate::channel::imap::error::ImapError;
 use crate::channel::imap::options::MailboxOptions;
 use crate::channel::imap::options::TlsMode;
+use crate::channel::imap::proof::Proof;
 use tokio_util::sync::CancellationToken;
 
 /// Connects, signs in and opens the folder read-only. One entry per step, in order, with what was found or what went
 /// wrong in words; the first failure is the last entry.
 pub async fn test_sign_in(options: &MailboxOptions) -> Vec<(&'static str, Result<String, String>)> {
     let mut steps = Vec::new();
-    let connected = connect(options, &CancellationToken::new()).await;
+    let drain = CancellationToken::new();
+    let proof = match Proof::of(options, &drain).await {
+        Ok(proof) => proof,
+        Err(error) => {
+            steps.push(("access token", Err(error.to_string())));
+            return steps;
+        }
+    };
+    if let Proof::Token { bearer, .. } = &proof {
+        let words = if bearer.is_fresh { "given just now" } else { "still good" };
+        steps.push(("access token", Ok(words.to_owned())));
+    }
+    let connected = connect(options, &drain).await;
     let greeted = match connected {
         Ok(greeted) => greeted,
         Err(error) => {
@@ -25,7 +38,7 @@ pub async fn test_sign_in(options: &MailboxOptions) -> Vec<(&'static str, Result
         TlsMode::None => "not protected",
     };
     steps.push(("connect", Ok(format!("{}:{}, {protection}", options.host, options.port))));
-    match greeted.sign_in(options).await {
+    match greeted.sign_in(options, &proof).await {
         Ok(mut client) => {
             steps.push(("sign in", Ok(options.user.clone())));
             if let Err(failed) = try_folder(&mut client, options, &mut steps).await {

@@ -7,7 +7,9 @@ use crate::channel::imap::client::Client;
 use crate::channel::imap::connect::connect;
 use crate::channel::imap::error::ImapError;
 use crate::channel::imap::memory::Memory;
+use crate::channel::imap::options::Credentials;
 use crate::channel::imap::options::MailboxOptions;
+use crate::channel::imap::proof::Proof;
 use crate::channel::imap::round::Reader;
 use crate::channel::imap::round::Stop;
 use crate::channel::imap::state::MailboxState;
@@ -59,11 +61,24 @@ pub async fn run<D: MailDoor>(
             Stop::Door(reason) => publisher.failed_with(&reason.to_string(), false, memory.unfetchable()),
         }
         let needs_auth = matches!(&stop, Stop::Imap(error) if error.is_sign_in_refused());
-        if pause(back_off(failures, needs_auth, random_byte()), &drain).await.is_err() {
-            break;
+        tokio::select! {
+            paused = pause(back_off(failures, needs_auth, random_byte()), &drain) => {
+                if paused.is_err() {
+                    break;
+                }
+            }
+            () = renewed(&options), if needs_auth => failures = 0,
         }
     }
     publisher.stopped();
+}
+
+/// Returns when a person gave consent anew.
+async fn renewed(options: &MailboxOptions) {
+    match &options.credentials {
+        Credentials::Password(_) => std::future::pending().await,
+        Credentials::OAuth(source) => source.renewed().await,
+    }
 }
 
 /// One connection from beginning to end.
@@ -74,7 +89,10 @@ async fn session<D: MailDoor>(
     memory: &mut Memory,
     drain: &CancellationToken,
 ) -> Stop {
-    let signed_in = async { connect(options, drain).await?.sign_in(options).await };
+    let signed_in = async {
+        let proof = Proof::of(options, drain).await?;
+        connect(options, drain).await?.sign_in(options, &proof).await
+    };
     let mut client = match signed_in.await {
         Ok(client) => client,
         Err(error) => return error.into(),

@@ -48,6 +48,8 @@ pub(super) enum Wanted {
     },
     /// The number of messages.
     News,
+    /// The challenges of a sign-in by token: one for the token, one that says why it is refused.
+    TokenChallenges,
 }
 
 /// What was heard besides what the parser was given.
@@ -75,7 +77,7 @@ pub(super) struct Sieve {
     wanted: Wanted,
     tag: Vec<u8>,
     tag_is_whole: bool,
-    continued: bool,
+    continued: u8,
     text_bytes_left: usize,
     line: Vec<u8>,
     open: Option<Open>,
@@ -110,7 +112,7 @@ impl Sieve {
             wanted: Wanted::Nothing,
             tag: Vec::new(),
             tag_is_whole: true,
-            continued: false,
+            continued: 0,
             text_bytes_left: VERB_TEXT_BYTES_MAX,
             line: Vec::new(),
             open: None,
@@ -124,7 +126,7 @@ impl Sieve {
         self.wanted = wanted;
         self.tag.clear();
         self.tag_is_whole = false;
-        self.continued = false;
+        self.continued = 0;
         self.text_bytes_left = VERB_TEXT_BYTES_MAX;
         self.heard.conclusion = None;
         self.heard.skipped_search = false;
@@ -214,12 +216,13 @@ impl Sieve {
         }
     }
 
-    /// `+`: the server waits for more. Its text means nothing in the two verbs that we go on with.
+    /// `+`: the server waits for more. Its text means nothing in the verbs that we go on with.
     fn judge_continue(&mut self, line: &[u8], out: &mut Vec<u8>) -> Result<(), ImapError> {
-        if self.continued || self.heard.conclusion.is_some() {
+        let continues_max = if self.wanted == Wanted::TokenChallenges { 2 } else { 1 };
+        if self.continued >= continues_max || self.heard.conclusion.is_some() {
             return Err(self.garbled(line));
         }
-        self.continued = true;
+        self.continued += 1;
         out.extend(b"+ \r\n");
         Ok(())
     }

@@ -2,6 +2,7 @@
 
 mod faults;
 mod killed;
+mod oauth;
 mod reading;
 mod sign_in;
 mod traps;

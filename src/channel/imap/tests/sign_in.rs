@@ -106,7 +106,7 @@ async fn a_password_beyond_ascii_goes_through_sasl() {
     fake.change(|world| world.capabilities = "IMAP4rev1 AUTH=PLAIN".to_owned());
     // base64 of NUL desk NUL p\u{e4}ss; its line has no tag, so the answer names that of the verb before it.
     fake.lie("AGRlc2sAcMOkc3M=", "A0002 OK in{CRLF}");
-    let options = MailboxOptions { password: Password::new("p\u{e4}ss"), ..options(&fake) };
+    let options = MailboxOptions { credentials: Password::new("p\u{e4}ss").into(), ..options(&fake) };
     let steps = test_sign_in(&options).await;
     assert!(steps.iter().all(|(_, found)| found.is_ok()), "{steps:?} {:?}", fake.world().heard);
     assert_eq!(fake.heard("LOGIN"), 0);
@@ -135,7 +135,7 @@ async fn a_server_that_asks_for_the_password_again_and_again_gets_it_once() {
 #[tokio::test]
 async fn a_password_with_a_line_end_is_never_sent() {
     let fake = Fake::start(&[]).await;
-    let options = MailboxOptions { password: Password::new("p\r\nd3 DELETE INBOX"), ..options(&fake) };
+    let options = MailboxOptions { credentials: Password::new("p\r\nd3 DELETE INBOX").into(), ..options(&fake) };
     assert!(failure(&options).await.contains("control characters"));
     fake.until("goodbye", |world| world.heard.last().is_some_and(|line| line == "0: LOGOUT")).await;
     assert_eq!(fake.world().heard, ["0: CAPABILITY", "0: LOGOUT"]);
