@@ -2,6 +2,7 @@
 
 use crate::config::listen::is_host;
 use crate::config::oauth::OAuth;
+use crate::config::oauth::Table;
 use crate::config::oauth::oauth;
 use crate::config::reader::Section;
 use crate::config::secret::Secret;
@@ -41,7 +42,7 @@ pub enum SignIn {
     /// A password.
     Password(Secret),
     /// Access tokens, after a person gave consent (EML-6).
-    OAuth(OAuth),
+    OAuth(Box<OAuth>),
 }
 
 impl SignIn {
@@ -125,12 +126,13 @@ fn mailbox(section: &Section<'_>, support: &[Address]) -> Option<Mailbox> {
 
 fn sign_in(section: &Section<'_>) -> Option<SignIn> {
     match oauth(section) {
-        Some(_) if section.has("password_file") => {
+        Table::None => password(section, true).map(SignIn::Password),
+        Table::Faulty => None,
+        Table::Sound(_) if section.has("password_file") => {
             section.fault("password_file", "stands beside oauth; one of them is enough");
             None
         }
-        Some(oauth) => oauth.map(SignIn::OAuth),
-        None => password(section, true).map(SignIn::Password),
+        Table::Sound(oauth) => Some(SignIn::OAuth(oauth)),
     }
 }
 

@@ -36,15 +36,24 @@ const PROVIDERS: [(&str, Provider); 3] =
 /// The keys that say something of their own only beside `provider = "custom"`.
 const CUSTOM: [&str; 3] = ["authorize_url", "token_url", "device_url"];
 
-/// Reads the table; `None` where there is none, `Some(None)` where there is one with faults.
-pub(crate) fn oauth(mailbox: &Section<'_>) -> Option<Option<OAuth>> {
+/// What was found of the table.
+#[derive(Debug)]
+pub(crate) enum Table {
+    None,
+    Sound(Box<OAuth>),
+    /// It is there, and its faults were noted.
+    Faulty,
+}
+
+/// Reads the table.
+pub(crate) fn oauth(mailbox: &Section<'_>) -> Table {
     let section = mailbox.table("oauth");
     let read = read(&section);
     section.end();
     read
 }
 
-fn read(section: &Section<'_>) -> Option<Option<OAuth>> {
+fn read(section: &Section<'_>) -> Table {
     let provider = section.text("provider");
     let client_id = section.text("client_id");
     let secret = section.secret("client_secret_file");
@@ -54,14 +63,14 @@ fn read(section: &Section<'_>) -> Option<Option<OAuth>> {
     let urls = CUSTOM.map(|key| url(section, key));
     let is_there = provider.is_some() || client_id.is_some() || urls.iter().any(Option::is_some) || section.is_there();
     if !is_there {
-        return None;
+        return Table::None;
     }
     if client_id.is_none() {
         section.fault("client_id", "is missing; expected the id under which the provider knows this application");
     }
     let Some((_, provider)) = PROVIDERS.iter().find(|(word, _)| Some(*word) == provider.as_deref()) else {
         section.fault("provider", "expected google, microsoft or custom");
-        return Some(None);
+        return Table::Faulty;
     };
     let endpoints = match provider {
         Provider::Custom => custom(section, urls),
@@ -73,7 +82,10 @@ fn read(section: &Section<'_>) -> Option<Option<OAuth>> {
         }
     };
     let secret_failed = secret.is_none() && section.has("client_secret_file");
-    Some(client_id.zip(endpoints).filter(|_| !secret_failed).map(|(client_id, endpoints)| OAuth {
+    let (Some(client_id), Some(endpoints), false) = (client_id, endpoints, secret_failed) else {
+        return Table::Faulty;
+    };
+    Table::Sound(Box::new(OAuth {
         client_id,
         client_secret: secret,
         scope: scope.unwrap_or_else(|| endpoints.scope.to_owned()),

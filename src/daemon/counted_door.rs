@@ -42,6 +42,7 @@ fn channel_word(source: &ArrivalSource) -> &'static str {
     match source {
         ArrivalSource::Smtp { .. } => "smtp",
         ArrivalSource::Lmtp { .. } => "lmtp",
+        ArrivalSource::Http { .. } => "http",
         ArrivalSource::Imap { .. } => "imap",
         ArrivalSource::Import { .. } => "import",
     }

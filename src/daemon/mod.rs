@@ -11,6 +11,7 @@
 //!
 //! **Invariant:** nothing is acknowledged before the store is open, and nothing half-configured ever listens (P25).
 
+mod alarms;
 mod channels;
 pub(crate) mod control;
 mod counted_door;
@@ -141,7 +142,7 @@ async fn start(config: &Config, health: Health) -> Result<Running, Failure> {
     check(config)?;
     let house = open::open(config).await?;
     house.desk.probe_write().await?;
-    let site = site::site(config, &house).await?;
+    let site = site::site(config, &house, &health).await?;
     let listeners = Listeners::bind(config)?;
     let run_dir = house.data_dir.run_dir()?;
     let socket_path = data_dir::control_socket(house.data_dir.path());

@@ -11,6 +11,7 @@ use crate::http;
 use crate::http::Api;
 use crate::http::RateLimits;
 use crate::http::messenger::AllowedOrigins;
+use crate::http::ops::health::Health;
 use crate::search::TextIndex;
 use axum::Router;
 use std::path::Path;
@@ -34,7 +35,7 @@ pub(super) struct Site {
 ///
 /// # Errors
 /// When the store cannot be read.
-pub(super) async fn site(config: &Config, house: &House) -> Result<Site, Failure> {
+pub(super) async fn site(config: &Config, house: &House, health: &Health) -> Result<Site, Failure> {
     let desk = &house.desk;
     let rates = RateLimits {
         per_token_per_minute: config.limits.api_per_token_per_minute,
@@ -42,6 +43,7 @@ pub(super) async fn site(config: &Config, house: &House) -> Result<Site, Failure
     };
     let targets = Targets::new(config.webhooks.allow_private);
     let mut api = Api::open(desk.clone(), rates).await?.with_webhook_targets(targets.clone());
+    api = api.with_intake(config.limits.message_bytes_max, health.clone());
     let words = words(&house.data_dir.path().join(SEARCH_DIR)).await;
     if let Some(words) = &words {
         api = api.with_words(Arc::new(words.clone()));

@@ -13,6 +13,8 @@ use crate::channel::webhook_out;
 use crate::channel::webhook_out::Tally;
 use crate::config::Config;
 use crate::config::workspace::Support;
+use crate::daemon::alarms;
+use crate::daemon::alarms::Watch;
 use crate::daemon::channels;
 use crate::daemon::control::Control;
 use crate::daemon::control::server;
@@ -68,6 +70,7 @@ pub(super) fn start(parts: &Parts<'_>, site: &Site, listeners: Listeners) -> Res
         mail_listener(parts, "lmtp", bound, channels::listener(parts.config, Protocol::Lmtp)?);
     }
     mailboxes(parts);
+    alarms(parts);
     messenger(parts, site);
     webhooks(parts, site);
     words(parts, site);
@@ -148,6 +151,16 @@ fn mailboxes(parts: &Parts<'_>) {
             }
         });
     }
+}
+
+fn alarms(parts: &Parts<'_>) {
+    let watch = Watch {
+        desk: parts.house.desk.clone(),
+        health: parts.health.clone(),
+        relay: parts.config.relays.first().map(|relay| channels::relay(relay, parts.config)),
+        drain: parts.drain.clone(),
+    };
+    parts.supervisor.keep("alarms", move || alarms::watch(watch.clone()));
 }
 
 fn outbox(parts: &Parts<'_>) {

@@ -39,6 +39,11 @@ pub enum ArrivalSource {
         /// `ip:port` or `unix`, and LHLO name.
         peer: String,
     },
+    /// Raw MIME handed in over HTTP.
+    Http {
+        /// The agent whose token was shown.
+        caller: String,
+    },
     /// A mailbox; the three together are a unique key (EML-15) and move the mailbox's cursor in the same commit.
     Imap {
         /// The mailbox's name in the configuration.

@@ -7,6 +7,7 @@
 //! | file | operations |
 //! |---|---|
 //! | [`access`] | agents, tokens, who may call what |
+//! | [`alarms`] | what only people can mend, told to admins |
 //! | [`contacts`] | contacts: find, create, change |
 //! | [`comments`], [`conversations`] | comment, note; assign, close, open, snooze, seen |
 //! | [`ticket_types`], [`type_settings`], [`attributes`], [`ticket_states`] | what tickets can be |
@@ -30,6 +31,7 @@
 //! | [`workspace`] | its id and the key of its file links |
 
 pub mod access;
+pub mod alarms;
 pub mod arrival;
 pub mod attributes;
 pub mod broadcasts;

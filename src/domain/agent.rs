@@ -77,11 +77,13 @@ pub enum Scope {
     WriteTags,
     /// Delete conversations for good.
     DeleteConversations,
+    /// Hand in mail (`POST /hooks/in/mime`).
+    Intake,
 }
 
 impl Scope {
     /// Every scope, in the order they are listed to people.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::ReadConversations,
         Self::WriteConversations,
         Self::ReadTickets,
@@ -93,6 +95,7 @@ impl Scope {
         Self::Settings,
         Self::WriteTags,
         Self::DeleteConversations,
+        Self::Intake,
     ];
 
     /// The word of API-1.
@@ -110,6 +113,7 @@ impl Scope {
             Self::Settings => "settings",
             Self::WriteTags => "write_tags",
             Self::DeleteConversations => "delete_conversations_and_metrics",
+            Self::Intake => "intake",
         }
     }
 

@@ -88,10 +88,20 @@ impl FromRequest<Api> for Input {
 /// Reads a body whole; takes room for it as it grows, and gives up when it falls silent.
 pub(crate) async fn read_body(
     all_room: &Arc<Semaphore>,
-    mut body: Body,
+    body: Body,
     silence_max: Duration,
 ) -> Result<(Vec<u8>, Option<OwnedSemaphorePermit>)> {
-    if body.size_hint().lower() > BODY_BYTES_MAX as u64 {
+    read_body_of(all_room, body, silence_max, BODY_BYTES_MAX).await
+}
+
+/// As [`read_body`], with a limit of its own.
+pub(crate) async fn read_body_of(
+    all_room: &Arc<Semaphore>,
+    mut body: Body,
+    silence_max: Duration,
+    bytes_max: usize,
+) -> Result<(Vec<u8>, Option<OwnedSemaphorePermit>)> {
+    if body.size_hint().lower() > u64::try_from(bytes_max).unwrap_or(u64::MAX) {
         return Err(ApiError::of_status(StatusCode::PAYLOAD_TOO_LARGE));
     }
     let mut bytes = Vec::new();
@@ -103,7 +113,7 @@ pub(crate) async fn read_body(
         };
         let frame = frame.map_err(|_| ApiError::invalid("bad_request", "the body ended early"))?;
         let Ok(data) = frame.into_data() else { continue };
-        if bytes.len().saturating_add(data.len()) > BODY_BYTES_MAX {
+        if bytes.len().saturating_add(data.len()) > bytes_max {
             return Err(ApiError::of_status(StatusCode::PAYLOAD_TOO_LARGE));
         }
         bytes.extend_from_slice(&data);

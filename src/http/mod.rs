@@ -12,6 +12,7 @@
 //! | `api` | one file per noun; `api::wire` holds the JSON forms |
 //! | `files` | attachments by signed, expiring link |
 //! | `forms`, `form_page` | forms by signed link, as a page without script |
+//! | `hooks` | mail handed in as raw MIME |
 //! | `unsubscribe` | where a broadcast's mail says how to stop |
 //! | [`messenger`] | from a page's request to a socket of [`crate::channel::messenger`] |
 //! | [`dev_mail`] | captured mail, in development |
@@ -31,6 +32,7 @@ mod files;
 mod form_page;
 mod forms;
 mod frame;
+mod hooks;
 mod idempotency;
 mod input;
 pub mod messenger;
@@ -53,6 +55,7 @@ use crate::desk::words::WordIndex;
 use crate::desk::workspace::Workspace;
 use crate::domain::id::AttachmentId;
 use crate::domain::id::PartId;
+use crate::http::ops::health::Health;
 use data_encoding::BASE32_NOPAD;
 use ring::rand::SecureRandom;
 use ring::rand::SystemRandom;
@@ -61,6 +64,8 @@ use tokio::sync::Semaphore;
 
 /// Request bodies that may be in memory at once, in KiB; more are turned away with 503.
 const BODIES_KIB_MAX: usize = 256 * 1024;
+/// Largest mail handed in over HTTP unless said otherwise (EML-9).
+const MIME_BYTES_MAX: usize = 50 * 1024 * 1024;
 
 /// What every request needs: the desk, the rate windows, the room for bodies. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -69,6 +74,10 @@ pub struct Api {
     shared: Arc<Shared>,
     webhook_targets: Targets,
     words: Option<Arc<dyn WordIndex>>,
+    /// Largest mail handed in over HTTP, in bytes.
+    mime_bytes_max: usize,
+    /// Where mails that were handed in are counted.
+    intake_counts: Option<Health>,
 }
 
 #[derive(Debug)]
@@ -97,7 +106,22 @@ impl Api {
             random: SystemRandom::new(),
             workspace_id: id,
         };
-        Ok(Self { desk, shared: Arc::new(shared), webhook_targets: Targets::default(), words: None })
+        Ok(Self {
+            desk,
+            shared: Arc::new(shared),
+            webhook_targets: Targets::default(),
+            words: None,
+            mime_bytes_max: MIME_BYTES_MAX,
+            intake_counts: None,
+        })
+    }
+
+    /// Takes mails of up to `bytes_max` bytes in over HTTP, and counts them there.
+    #[must_use]
+    pub fn with_intake(mut self, bytes_max: u64, counts: Health) -> Self {
+        self.mime_bytes_max = usize::try_from(bytes_max).unwrap_or(usize::MAX);
+        self.intake_counts = Some(counts);
+        self
     }
 
     /// Answers searches by words from this index; without one there are none.
@@ -137,6 +161,7 @@ pub fn router(api: Api) -> axum::Router {
         .nest("/api", api::routes(&api))
         .nest("/files", files::routes(&api))
         .nest("/forms", forms::routes())
+        .nest("/hooks/in", hooks::routes(&api))
         .nest("/unsubscribe", unsubscribe::routes())
         .with_state(api)
 }

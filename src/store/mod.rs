@@ -16,6 +16,7 @@
 //! leaves nothing written.
 
 pub mod agents;
+pub mod alarms;
 pub mod attempts;
 pub mod backup;
 pub mod blob_refs;

@@ -7,6 +7,7 @@ use crate::domain::agent::Agent;
 use crate::domain::agent::AgentRole;
 use crate::domain::agent::Scope;
 use crate::domain::agent::Token;
+use crate::domain::alarm::Alarm;
 use crate::domain::attachment::BlobHash;
 use crate::domain::attribute::Attribute;
 use crate::domain::attribute::DataType;
@@ -95,6 +96,7 @@ use crate::domain::webhook::WebhookState;
 use crate::domain::webhook_topic::Topic;
 use crate::store::Store;
 use crate::store::agents;
+use crate::store::alarms;
 use crate::store::blob_refs;
 use crate::store::broadcasts;
 use crate::store::captured;
@@ -568,6 +570,11 @@ pub(crate) fn links() -> Vec<Link> {
     ]
 }
 
+pub(crate) fn alarm() -> Alarm {
+    let words = "the consent is no longer good".to_owned();
+    Alarm { name: "mailbox support needs_auth".to_owned(), id: 75, words, since: at(1), told_at: Some(at(2)) }
+}
+
 pub(crate) fn cursor() -> MailboxCursor {
     MailboxCursor { uid_validity: u32::MAX, done: vec![(1, 3), (7, u32::MAX)], owed: vec![(2, 3)] }
 }
@@ -626,6 +633,7 @@ pub(crate) fn fill(tx: &mut dyn WriteTx) -> Result<()> {
     intake_rows().iter().try_for_each(|row| intake::put(tx, row))?;
     intake::claim(tx, b"raw and recipients", IntakeId(301))?;
     cursors::put(tx, "support", &cursor())?;
+    alarms::put(tx, &alarm())?;
     broadcasts::put(tx, &broadcast(BROADCAST, BroadcastState::Running))?;
     broadcasts::put(tx, &broadcast(BroadcastId(52), BroadcastState::Finished))?;
     broadcasts::put(tx, &broadcast(BroadcastId(53), BroadcastState::Scheduled))?;

@@ -80,6 +80,8 @@ pub const QUARANTINE: Table = Table("quarantine");
 pub const INTAKE_UNIQUE: Table = Table("intake_unique");
 /// name of the mailbox → record.
 pub const CURSORS: Table = Table("cursors");
+/// name of an alarm → record (EML-6).
+pub const ALARMS: Table = Table("alarms");
 
 /// sequence → record: the log (OBJ-6).
 pub const EVENTS: Table = Table("events");
@@ -233,6 +235,7 @@ pub const ALL: &[Table] = &[
     QUARANTINE,
     INTAKE_UNIQUE,
     CURSORS,
+    ALARMS,
     EVENTS,
     CONTACT_STREAM,
     DELIVERIES,

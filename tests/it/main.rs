@@ -32,6 +32,7 @@ mod inbound_imap;
 mod intake_promises;
 mod io_errors;
 mod layers;
+mod mailbox_alarms;
 mod messenger;
 mod outbound_smtp;
 mod relays;

@@ -169,7 +169,7 @@ impl<'a> CodeConsent<'a> {
         };
         let code = timeout(PERSON_WITHIN, async {
             tokio::select! {
-                code = self.from_browser() => code,
+                code = self.browser_comes() => code,
                 code = by_hand => code,
             }
         });
@@ -184,7 +184,7 @@ impl<'a> CodeConsent<'a> {
         self.source.consented(tokens).await
     }
 
-    async fn from_browser(&self) -> Result<String, String> {
+    async fn browser_comes(&self) -> Result<String, String> {
         loop {
             let (stream, _) = self.listener.accept().await.map_err(|error| error.to_string())?;
             // One that says nothing must not keep the browser waiting for ever.

@@ -27,6 +27,7 @@ mod outbox;
 mod pace;
 mod probe;
 mod reply;
+mod single;
 mod text;
 mod transact;
 mod wire;
@@ -39,6 +40,7 @@ pub use crate::channel::smtp_out::health::RelayHealth;
 pub use crate::channel::smtp_out::options::RelayOptions;
 pub use crate::channel::smtp_out::options::RelayTls;
 pub use crate::channel::smtp_out::probe::probe;
+pub use crate::channel::smtp_out::single::send_single;
 pub use lettre::transport::smtp::authentication::Credentials;
 
 use crate::channel::smtp_out::outbox::Shared;

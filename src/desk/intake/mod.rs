@@ -166,6 +166,7 @@ impl Facts {
                 (format!("smtp {peer}"), None, None)
             }
             ArrivalSource::Lmtp { peer } => (format!("lmtp {peer}"), None, None),
+            ArrivalSource::Http { caller } => (format!("http {caller}"), None, None),
             ArrivalSource::Imap { mailbox, uid_validity, uid, default_address, follow_up } => {
                 let source = format!("imap {mailbox} uidvalidity {uid_validity} uid {uid}");
                 (source, Some(ImapUid { mailbox, uid_validity, uid, follow_up }), default_address)

@@ -6,6 +6,7 @@ mod conversations;
 mod forms;
 mod frame;
 mod history;
+mod hooks;
 mod idempotency;
 mod operators;
 mod search;

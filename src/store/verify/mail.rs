@@ -1,5 +1,6 @@
 //! The journal of incoming mail, Message-IDs, mailbox cursors, and blobs.
 
+use crate::domain::alarm::Alarm;
 use crate::domain::intake::IntakeResult;
 use crate::domain::intake::IntakeRow;
 use crate::domain::mailbox_cursor::MailboxCursor;
@@ -53,6 +54,7 @@ impl Check<'_> {
             }
             Ok(())
         })?;
+        self.records::<Alarm>(|_, _, _| Ok(()))?;
         self.records::<NamedCursor>(|check, key, named| {
             let MailboxCursor { done, owed, .. } = &named.cursor;
             if !(in_order(done) && in_order(owed)) {

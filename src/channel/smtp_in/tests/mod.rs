@@ -8,6 +8,7 @@ mod dialogues;
 mod ends;
 mod faults;
 mod lmtp;
+mod networks;
 mod tls;
 
 use crate::channel::smtp_in::ListenerOptions;

@@ -1,0 +1,108 @@
+//! Watches mailboxes for what only people can mend, and tells the admins by mail, once per spell (EML-6).
+
+use crate::channel::imap::MailboxPhase;
+use crate::channel::imap::MailboxState;
+use crate::channel::smtp_out::RelayOptions;
+use crate::channel::smtp_out::send_single;
+use crate::desk;
+use crate::desk::Desk;
+use crate::domain::alarm::Alarm;
+use crate::domain::delivery::Verdict;
+use crate::http::ops::health::Health;
+use std::time::Duration;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+/// Between two looks at the mailboxes.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// Between two tries to tell, where the relay takes nothing.
+const TELL_AGAIN_AFTER: Duration = Duration::from_secs(60);
+
+/// What the watch needs.
+#[derive(Clone, Debug)]
+pub(crate) struct Watch {
+    pub(crate) desk: Desk,
+    pub(crate) health: Health,
+    /// By which mail goes to admins; without one the log alone tells.
+    pub(crate) relay: Option<RelayOptions>,
+    pub(crate) drain: CancellationToken,
+}
+
+/// Watches until the daemon drains.
+pub(crate) async fn watch(watch: Watch) {
+    let mut tell_at = Instant::now();
+    while !watch.drain.is_cancelled() {
+        watch.health.beat("alarms");
+        let noted = note(&watch).await;
+        let told = if tell_at <= Instant::now() { tell(&watch).await } else { Ok(true) };
+        match noted.and(told) {
+            Ok(true) => {}
+            Ok(false) => tell_at = Instant::now() + TELL_AGAIN_AFTER,
+            Err(error) => tracing::warn!(%error, "alarms wait for the store"),
+        }
+        tokio::select! {
+            () = watch.drain.cancelled() => {}
+            () = tokio::time::sleep(LOOK_EVERY) => {}
+        }
+    }
+}
+
+/// Notes what began and what ended.
+async fn note(watch: &Watch) -> desk::Result<()> {
+    for (mailbox, state) in watch.health.mailboxes() {
+        let needs_auth = format!("mailbox {mailbox} needs a new sign-in");
+        let degraded = format!("mailbox {mailbox} is not read any more");
+        match state.phase {
+            MailboxPhase::NeedsAuth => raise(watch, &needs_auth, &state).await?,
+            MailboxPhase::Degraded => raise(watch, &degraded, &state).await?,
+            MailboxPhase::Connected => {
+                watch.desk.end_alarm(&needs_auth).await?;
+                watch.desk.end_alarm(&degraded).await?;
+            }
+            MailboxPhase::Connecting | MailboxPhase::Disabled => {}
+        }
+    }
+    Ok(())
+}
+
+async fn raise(watch: &Watch, name: &str, state: &MailboxState) -> desk::Result<()> {
+    let words = state.last_error.as_deref().unwrap_or("no mail came from it for 15 minutes");
+    if watch.desk.raise_alarm(name, words).await? {
+        tracing::error!(alarm = name, why = words, "only people can mend this");
+    }
+    Ok(())
+}
+
+/// Tells what was not told yet; `false` when the relay took nothing, and it is to be tried again.
+async fn tell(watch: &Watch) -> desk::Result<bool> {
+    let mut all_told = true;
+    for alarm in watch.desk.alarms()?.iter().filter(|alarm| alarm.told_at.is_none()) {
+        if is_told(watch, alarm).await? {
+            watch.desk.alarm_was_told(alarm).await?;
+        } else {
+            all_told = false;
+        }
+    }
+    Ok(all_told)
+}
+
+/// Whether at least one admin has the mail, or nobody can ever get it.
+async fn is_told(watch: &Watch, alarm: &Alarm) -> desk::Result<bool> {
+    let Some(relay) = &watch.relay else {
+        tracing::warn!(alarm = alarm.name, "nobody is told by mail: there is no relay");
+        return Ok(true);
+    };
+    let (mut taken, mut later) = (0_u32, 0_u32);
+    for mail in watch.desk.alarm_mails(alarm)? {
+        match send_single(relay, &mail).await.1 {
+            Verdict::Delivered { .. } | Verdict::Uncertain { .. } => taken += 1,
+            Verdict::Deferred { reason, .. } => {
+                tracing::warn!(alarm = alarm.name, reason, "an admin is told later");
+                later += 1;
+            }
+            Verdict::Failed { reason } => tracing::warn!(alarm = alarm.name, reason, "an admin cannot be told"),
+            Verdict::Skipped(_) | Verdict::Held => {}
+        }
+    }
+    Ok(taken > 0 || later == 0)
+}
