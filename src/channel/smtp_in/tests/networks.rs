@@ -34,7 +34,7 @@ async fn eml_7_a_proxy_says_who_stands_behind_it() {
     let door = listener.drained().await;
     let arrivals = door.arrivals.lock().unwrap();
     let [arrival] = arrivals.as_slice() else { panic!("{arrivals:?}") };
-    let ArrivalSource::Smtp { peer } = &arrival.source else { panic!("{arrival:?}") };
+    let ArrivalSource::Smtp { peer, .. } = &arrival.source else { panic!("{arrival:?}") };
     assert!(peer.starts_with("192.0.2.7:40000"), "{peer}");
 }
 
