@@ -139,7 +139,7 @@ async fn open(data_dir: &Path) -> Desk {
         signers: Default::default(),
         trust: Default::default(),
         mail_limits: Default::default(),
-        identity: IdentitySettings { enforced: false, secret: None },
+        identity: IdentitySettings { enforced: false, secret: None, ..IdentitySettings::default() },
         disk_reserve_bytes: 0,
         broadcasts: deskgate::desk::broadcasts::BroadcastSettings::default(),
         tickets: Default::default(),

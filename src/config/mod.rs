@@ -11,6 +11,7 @@ pub mod fault;
 pub mod limits;
 pub mod listen;
 pub mod mailbox;
+pub mod messenger;
 pub mod oauth;
 mod reader;
 pub mod relay;
@@ -39,7 +40,6 @@ use crate::config::reader::Reader;
 use crate::config::relay::Dkim;
 use crate::config::relay::Relay;
 use crate::config::webhooks::Webhooks;
-use crate::config::workspace::Messenger;
 use crate::config::workspace::Notify;
 use crate::config::workspace::Support;
 use crate::config::workspace::Workspace;
@@ -82,8 +82,8 @@ pub struct Config {
     pub relays: Vec<Relay>,
     /// `[[dkim]]`.
     pub dkim: Vec<Dkim>,
-    /// `[messenger]`.
-    pub messenger: Messenger,
+    /// `[messenger]` and `[[messenger_key]]`.
+    pub messenger: messenger::Messenger,
     /// `[notify]`.
     pub notify: Notify,
     /// `[tickets]`.
@@ -172,7 +172,7 @@ fn default_file() -> Option<&'static Path> {
 /// Every key there is (`http.listen`, `mailbox.user`), for the test of the sample.
 #[must_use]
 pub fn known_keys() -> BTreeSet<String> {
-    let one_of_each = "[[mailbox]]\n[[support]]\n[[relay]]\n[[dkim]]\n";
+    let one_of_each = "[[mailbox]]\n[[support]]\n[[relay]]\n[[dkim]]\n[[messenger_key]]\n";
     let reader = Reader::new(one_of_each, "", Path::new(""), &Environment::default());
     drop(read(&reader));
     reader.keys()
@@ -193,7 +193,7 @@ fn read(reader: &Reader<'_>) -> Config {
         lmtp: listen::lmtp(reader.section("lmtp")),
         mailboxes: mailbox::mailboxes(reader.list("mailbox"), &addresses),
         dkim: relay::dkim(reader.list("dkim")),
-        messenger: workspace::messenger(reader.section("messenger")),
+        messenger: messenger::messenger(reader.section("messenger"), reader.list("messenger_key")),
         notify: workspace::notify(reader.section("notify")),
         tickets: tickets::tickets(reader.section("tickets")),
         webhooks: webhooks::webhooks(reader.section("webhooks")),

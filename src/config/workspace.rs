@@ -1,10 +1,8 @@
-//! `[workspace]`, `[[support]]`, `[messenger]`, `[notify]`, `[templates]`: what the desk is told of the house.
+//! `[workspace]`, `[[support]]`, `[notify]`, `[templates]`: what the desk is told of the house.
 
-use crate::config::listen::is_origin;
 use crate::config::reader::Reader;
 use crate::config::reader::Section;
 use crate::config::relay::Relay;
-use crate::config::secret::Secret;
 use crate::config::value::shown;
 use crate::domain::address::Address;
 use std::path::PathBuf;
@@ -34,17 +32,6 @@ pub struct Support {
     pub relay: Option<String>,
     /// Whether a stranger's answer begins a conversation of its own (EML-33).
     pub strict_senders: bool,
-}
-
-/// `[messenger]`.
-#[derive(Clone, Debug)]
-pub struct Messenger {
-    /// Origins of pages that may connect (RFC 6454 §6.1), lower case; empty for all (MSG-4).
-    pub allowed_origins: Vec<String>,
-    /// Whether a session without proof is refused (MSG-12).
-    pub identity_enforced: bool,
-    /// Secret of `user_hash` and HS256 tokens (MSG-10, MSG-11).
-    pub secret: Option<Secret>,
 }
 
 /// `[notify]`.
@@ -109,25 +96,6 @@ fn relay_of(section: &Section<'_>, relays: &[Relay]) -> Option<String> {
         section.fault("relay", format!("{} is not the name of any [[relay]]", shown(&name)));
     }
     Some(name)
-}
-
-pub(crate) fn messenger(section: Section<'_>) -> Messenger {
-    let mut allowed_origins = section.texts("allowed_origins");
-    if allowed_origins.iter().any(|origin| origin == "*") {
-        allowed_origins.clear();
-    }
-    for origin in allowed_origins.iter().filter(|origin| !is_origin(origin)) {
-        let what = format!("{} is not an origin such as https://www.example.com, and not *", shown(origin));
-        section.fault("allowed_origins", what);
-    }
-    let allowed_origins = allowed_origins.iter().map(|origin| origin.to_lowercase()).collect();
-    let identity_enforced = section.choice("identity", &[("optional", false), ("enforced", true)], false);
-    let secret = section.secret("secret_file");
-    if identity_enforced && !section.has("secret_file") {
-        section.fault("identity", "\"enforced\" needs secret_file: nobody could prove who they are");
-    }
-    section.end();
-    Messenger { allowed_origins, identity_enforced, secret }
 }
 
 pub(crate) fn notify(section: Section<'_>) -> Notify {

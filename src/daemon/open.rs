@@ -2,6 +2,8 @@
 
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::config::messenger::MessengerKey;
+use crate::config::messenger::TokenAlgorithm;
 use crate::config::relay::Dkim;
 use crate::config::workspace::Support;
 use crate::daemon::data_dir::DataDir;
@@ -14,6 +16,8 @@ use crate::desk::Settings;
 use crate::desk::SupportAddress;
 use crate::desk::TrustSettings;
 use crate::desk::broadcasts::BroadcastSettings;
+use crate::desk::identity_keys::IdentityKey;
+use crate::desk::identity_keys::KeyKind;
 use crate::desk::signing::Signer;
 use crate::desk::signing::Signers;
 use crate::store::Store;
@@ -91,6 +95,7 @@ fn settings(config: &Config) -> Result<Settings, Failure> {
         identity: IdentitySettings {
             enforced: config.messenger.identity_enforced,
             secret: config.messenger.secret.as_ref().map(|secret| secret.reveal().to_vec()),
+            keys: config.messenger.keys.iter().map(identity_key).collect::<Result<_, _>>()?,
         },
         disk_reserve_bytes: config.limits.disk_reserve_bytes,
         tickets: config.tickets,
@@ -110,4 +115,19 @@ pub(crate) fn signers(config: &Config) -> Result<Signers, Failure> {
         Signer::new(&key.domain, &key.selector, key.key.reveal()).map_err(refused)
     };
     Ok(Signers::new(config.dkim.iter().map(signer).collect::<Result<_, _>>()?))
+}
+
+fn identity_key(key: &MessengerKey) -> Result<IdentityKey, Failure> {
+    let kind = match key.algorithm {
+        TokenAlgorithm::Hs256 => KeyKind::Hs256,
+        TokenAlgorithm::Rs256 => KeyKind::Rs256,
+        TokenAlgorithm::Es256 => KeyKind::Es256,
+    };
+    let read = IdentityKey::read(kind, key.kid.clone(), key.key.reveal());
+    read.map_err(|fault| {
+        Failure::new(
+            Exit::Config,
+            format!("[[messenger_key]] {}: {fault}", key.kid.as_deref().unwrap_or("without kid")),
+        )
+    })
 }

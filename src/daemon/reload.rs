@@ -54,7 +54,12 @@ fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
         ("support", pair(&old.support, &new.support)),
         ("relay", pair(&old.relays, &new.relays)),
         ("dkim", pair(&old.dkim, &new.dkim)),
-        ("messenger", pair(&old.messenger, &new.messenger) || old.messenger.secret != new.messenger.secret),
+        (
+            "messenger",
+            pair(&old.messenger, &new.messenger)
+                || old.messenger.secret != new.messenger.secret
+                || old.messenger.keys != new.messenger.keys,
+        ),
         ("notify", pair(&old.notify, &new.notify)),
         ("limits", pair(&old.limits, &new.limits)),
         ("log.format", old.log.format != new.log.format),

@@ -1,10 +1,12 @@
 //! What the HTTP listener serves, put together: API, files, the messenger, and in development the captured mail.
 
 use crate::channel::messenger::hub::Hub;
+use crate::channel::messenger::hub::Look;
 use crate::channel::messenger::hub::Options;
 use crate::channel::webhook_out::Bodies;
 use crate::channel::webhook_out::Targets;
 use crate::config::Config;
+use crate::config::messenger::AskEmail;
 use crate::daemon::exit::Failure;
 use crate::daemon::open::House;
 use crate::http;
@@ -12,6 +14,7 @@ use crate::http::Api;
 use crate::http::RateLimits;
 use crate::http::messenger::AllowedOrigins;
 use crate::http::ops::health::Health;
+use crate::http::widget::Preset;
 use crate::search::TextIndex;
 use axum::Router;
 use std::path::Path;
@@ -48,10 +51,13 @@ pub(super) async fn site(config: &Config, house: &House, health: &Health) -> Res
     if let Some(words) = &words {
         api = api.with_words(Arc::new(words.clone()));
     }
+    let preset = preset(config, api.app_id());
     let bodies: Arc<dyn Bodies> = Arc::new(api.clone());
-    let links = api.clone();
+    let (links, passes) = (api.clone(), api.clone());
     let options = Options {
         file_link: Some(Arc::new(move |part, attachment| links.file_link(part, attachment))),
+        upload_pass: Some(Arc::new(move |contact| passes.upload_pass(contact))),
+        look: look(config),
         ..Options::default()
     };
     let hub = Hub::new(desk.clone(), options);
@@ -61,11 +67,35 @@ pub(super) async fn site(config: &Config, house: &House, health: &Health) -> Res
         tracing::info!("any page may carry the messenger: messenger.allowed_origins is empty");
     }
     let origins = AllowedOrigins::new(listed);
-    let mut router = http::router(api).merge(http::messenger::route(hub.clone(), origins));
+    let widget = http::widget::route(&preset, &origins);
+    let mut router =
+        http::router(api.with_messenger(hub.clone())).merge(widget).merge(http::messenger::route(hub.clone(), origins));
     if config.is_development() {
         router = router.merge(http::dev_mail::routes(desk.clone()));
     }
     Ok(Site { hub, router, targets, bodies, words })
+}
+
+/// How the widget looks on every page that does not say otherwise.
+fn preset(config: &Config, app: &str) -> Preset {
+    Preset {
+        app: app.to_owned(),
+        action_color: config.messenger.action_color.clone(),
+        background_color: config.messenger.background_color.clone(),
+        alignment: if config.messenger.on_the_left { "left" } else { "right" },
+        sound: config.messenger.sound,
+        locale: config.workspace.default_locale.clone(),
+    }
+}
+
+fn look(config: &Config) -> Look {
+    let ask_email = match config.messenger.ask_email {
+        AskEmail::Ask => "ask",
+        AskEmail::Require => "require",
+        AskEmail::Off => "off",
+    };
+    let messenger = &config.messenger;
+    Look { greeting: messenger.greeting.clone(), reply_time: messenger.reply_time.clone(), ask_email }
 }
 
 /// The index of words. The desk works without it, so what is wrong with it is said and no more.

@@ -6,6 +6,7 @@
 //! **Invariant:** a token says which file, never who asks; whoever has it may read that one file until it expires.
 
 use crate::domain::id::AttachmentId;
+use crate::domain::id::ContactId;
 use crate::domain::id::Millis;
 use crate::domain::id::PartId;
 use data_encoding::BASE64URL_NOPAD;
@@ -21,6 +22,9 @@ const IN_MAIL_GOOD_FOR: Duration = Duration::from_hours(30 * 24);
 pub(crate) const NO_PART: PartId = PartId(0);
 const CLAIMS_BYTES: usize = 24;
 const MAC_BYTES: usize = 32;
+/// Claims of a pass: contact and expiry.
+const PASS_BYTES: usize = 16;
+const PASS_LABEL: &[u8] = b"deskgate 1 pass\0";
 const LABEL: &[u8] = b"deskgate 1 file\0";
 
 /// Makes and reads the links.
@@ -64,6 +68,25 @@ impl FileLinks {
         format!("{}{}", self.base, BASE64URL_NOPAD.encode(&token))
     }
 
+    /// A pass with which the contact may send files ahead for an hour from `now` (MSG-60).
+    pub(crate) fn pass(&self, contact: ContactId, now: Millis) -> String {
+        let expires_at_s = now.plus(GOOD_FOR).seconds();
+        let mut token = [contact.0.to_be_bytes(), expires_at_s.to_be_bytes()].concat();
+        let mac = hmac::sign(&self.key, &[PASS_LABEL, &token].concat());
+        token.extend_from_slice(mac.as_ref());
+        BASE64URL_NOPAD.encode(&token)
+    }
+
+    /// Whose pass it is; `None` when it is forged, broken or expired.
+    pub(crate) fn read_pass(&self, pass: &str, now: Millis) -> Option<ContactId> {
+        let bytes = BASE64URL_NOPAD.decode(pass.as_bytes()).ok()?;
+        let (claims, mac) = bytes.split_at_checked(PASS_BYTES)?;
+        hmac::verify(&self.key, &[PASS_LABEL, claims].concat(), mac).ok()?;
+        let mut numbers = claims.chunks_exact(8).filter_map(|chunk| chunk.try_into().ok().map(u64::from_be_bytes));
+        let (contact, expires_at_s) = (numbers.next()?, numbers.next()?);
+        (now.seconds() < expires_at_s).then_some(ContactId(contact))
+    }
+
     /// What a token stands for; `None` when it is forged, broken or expired.
     pub(crate) fn read(&self, token: &str, now: Millis) -> Option<(PartId, AttachmentId)> {
         let bytes = BASE64URL_NOPAD.decode(token.as_bytes()).ok()?;
@@ -86,6 +109,23 @@ mod tests {
     use super::*;
 
     const NOW: Millis = Millis(1_767_225_600_000);
+
+    #[test]
+    fn msg_60_a_pass_names_its_contact_for_an_hour_and_is_no_link() {
+        let links = FileLinks::new("https://desk.example.com", &[7; 32]);
+        let pass = links.pass(ContactId(5), NOW);
+        assert_eq!(links.read_pass(&pass, NOW), Some(ContactId(5)));
+        assert_eq!(links.read_pass(&pass, NOW.plus(GOOD_FOR)), None, "expired");
+        assert_eq!(FileLinks::new("", &[8; 32]).read_pass(&pass, NOW), None, "another key");
+        assert_eq!(links.read(&pass, NOW), None);
+        let link = links.link(PartId(5), AttachmentId(1), NOW);
+        assert_eq!(links.read_pass(link.rsplit('/').next().unwrap(), NOW), None);
+        for at in 0..pass.len() {
+            let mut forged = pass.clone().into_bytes();
+            forged[at] = if forged[at] == b'A' { b'B' } else { b'A' };
+            assert_eq!(links.read_pass(std::str::from_utf8(&forged).unwrap(), NOW), None, "character {at} changed");
+        }
+    }
 
     #[test]
     fn obj_44_a_link_opens_its_file_for_an_hour_and_nothing_else() {

@@ -4,13 +4,17 @@
 //! own (MSG-12). Proofs are compared in constant time.
 
 use crate::desk::Desk;
+use crate::desk::Error;
 use crate::desk::contacts::updated;
 use crate::desk::draft::At;
+use crate::desk::draft::missing;
 use crate::desk::random_bytes;
 use crate::domain::address::Address;
+use crate::domain::attribute::Value;
 use crate::domain::contact::Contact;
 use crate::domain::contact::ContactRole;
 use crate::domain::id::ContactId;
+use crate::domain::refusal::Refusal;
 use crate::mail::clean;
 use crate::store;
 use crate::store::engine::WriteTx;
@@ -24,6 +28,8 @@ use jsonwebtoken::Validation;
 use ring::digest;
 use ring::hmac;
 use serde::Deserialize;
+use serde_json::Value as Json;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Clock skew granted to tokens, in seconds (MSG-11).
@@ -32,6 +38,12 @@ const CLOCK_SKEW_S: u64 = 60;
 const SEEN_NOTED_EVERY: Duration = Duration::from_secs(300);
 /// Longest `user_id` taken, in bytes.
 const USER_ID_BYTES_MAX: usize = 256;
+/// Most free facts of one contact that come by the messenger.
+pub const FACTS_MAX: usize = 100;
+/// Longest name of a free fact and longest text in one, in characters.
+const FACT_CHARS_MAX: usize = 1_000;
+/// A visitor who was not here for so long begins anew (MSG-15).
+const SESSION_LASTS: Duration = Duration::from_secs(7 * 86_400);
 
 /// What a page claims.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,6 +65,43 @@ pub enum Claim {
     },
     /// A signed token (MSG-11).
     Jwt(String),
+}
+
+/// What a page says about the person beside the proof; each has its rule for who may set it (MSG-13).
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Facts {
+    /// Address; unverified unless proved.
+    pub email: Option<String>,
+    /// Shown name.
+    pub name: Option<String>,
+    /// As given.
+    pub phone: Option<String>,
+    /// Address of a picture.
+    pub avatar: Option<String>,
+    /// Overrides the language (I18-1).
+    pub language_override: Option<String>,
+    /// Free facts by name; at most [`FACTS_MAX`] are taken.
+    pub attributes: Vec<(String, Value)>,
+}
+
+/// A first frame: a claim with what stands beside it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Presented {
+    /// To be proved.
+    pub claim: Claim,
+    /// The token of an earlier welcome on this device; beside a proof it brings what was written before (MSG-14).
+    pub visitor: Option<String>,
+    /// Whether the page names a user, with or without a proof.
+    pub names_user: bool,
+    /// About the person.
+    pub facts: Facts,
+}
+
+impl From<Claim> for Presented {
+    fn from(claim: Claim) -> Self {
+        let names_user = matches!(&claim, Claim::Hmac { .. } | Claim::Jwt(_));
+        Self { claim, visitor: None, names_user, facts: Facts::default() }
+    }
 }
 
 /// A session's contact.
@@ -77,12 +126,57 @@ pub enum NoSession {
     Unavailable(String),
 }
 
-/// Facts that a proof or a claim brings.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-struct Person {
+/// What a token says.
+#[derive(Clone, Debug, Default, Deserialize)]
+struct Token {
     user_id: Option<String>,
     email: Option<String>,
     name: Option<String>,
+    phone: Option<String>,
+    #[serde(flatten)]
+    others: BTreeMap<String, Json>,
+}
+
+/// Claims of tokens that are no facts about a person (RFC 7519 §4.1, and pages' own).
+const NO_FACTS: [&str; 9] = ["exp", "iat", "nbf", "iss", "aud", "sub", "jti", "companies", "company"];
+
+/// Who a proof or a claim names.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Person {
+    user_id: Option<String>,
+    facts: Facts,
+}
+
+impl Person {
+    /// A token's facts go before the page's, so that the page cannot change them (MSG-11).
+    fn of_token(token: Token, page: Facts) -> Self {
+        let given = token.others.into_iter().filter(|(name, _)| !NO_FACTS.contains(&name.as_str()));
+        let given: Vec<_> = given.filter_map(|(name, value)| Some((name, fact(&value)?))).collect();
+        let mut attributes = page.attributes;
+        attributes.retain(|(name, _)| given.iter().all(|(signed, _)| signed != name));
+        attributes.extend(given);
+        let facts = Facts {
+            email: token.email.or(page.email),
+            name: token.name.or(page.name),
+            phone: token.phone.or(page.phone),
+            attributes,
+            ..Facts { avatar: page.avatar, language_override: page.language_override, ..Facts::default() }
+        };
+        Self { user_id: token.user_id, facts }
+    }
+}
+
+/// A scalar as a fact.
+#[must_use]
+pub fn fact(value: &Json) -> Option<Value> {
+    match value {
+        Json::Bool(yes) => Some(Value::Boolean(*yes)),
+        Json::String(text) => Some(Value::Text(text.chars().take(FACT_CHARS_MAX).collect())),
+        Json::Number(number) => {
+            Some(number.as_i64().map_or_else(|| Value::Decimal(number.to_string()), Value::Integer))
+        }
+        Json::Null | Json::Array(_) | Json::Object(_) => None,
+    }
 }
 
 impl Desk {
@@ -91,23 +185,55 @@ impl Desk {
     /// # Errors
     /// `NotProved` for a wrong or missing proof: always for a wrong hash or token, and for any missing one where proofs
     /// are enforced.
-    pub async fn open_session(&self, claim: Claim) -> Result<Session, NoSession> {
+    pub async fn open_session(&self, presented: impl Into<Presented>) -> Result<Session, NoSession> {
+        let Presented { claim, visitor, names_user, facts } = presented.into();
+        let enforced = self.inner.settings.identity.enforced;
+        let proved = matches!(&claim, Claim::Jwt(_) | Claim::Hmac { user_hash: Some(_), .. });
+        if enforced && names_user && !proved {
+            return Err(NoSession::NotProved("this desk takes users only with a user_hash or a token".to_owned()));
+        }
         match claim {
-            Claim::NewVisitor => self.unproved(None, Person::default()).await,
-            Claim::Visitor(token) => self.unproved(Some(token), Person::default()).await,
+            Claim::NewVisitor => self.unproved(None, facts).await,
+            Claim::Visitor(token) => self.unproved(Some(token), facts).await,
             Claim::Jwt(token) => {
-                let person = self.read_jwt(&token)?;
-                self.user(person).await
+                let person = Person::of_token(self.read_jwt(&token)?, facts);
+                self.user(person, visitor).await
             }
-            Claim::Hmac { user_id, email, name, user_hash: Some(hash) } => {
-                let person = Person { user_id, email, name };
+            Claim::Hmac { user_id, email, name, user_hash } => {
+                let facts = Facts { email: email.or(facts.email), name: name.or(facts.name), ..facts };
+                let Some(hash) = user_hash else { return self.unproved(visitor, facts).await };
+                let person = Person { user_id, facts };
                 self.check_hash(&person, &hash)?;
-                self.user(person).await
-            }
-            Claim::Hmac { user_id, email, name, user_hash: None } => {
-                self.unproved(None, Person { user_id, email, name }).await
+                self.user(person, visitor).await
             }
         }
+    }
+
+    /// Ends a visitor's session: its token opens nothing any more (MSG-15).
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub async fn end_visit(&self, token: &str) -> crate::desk::Result<()> {
+        let hash = hash_of(token);
+        Ok(self.inner.store.update(move |tx| store::visitors::remove(tx, &hash)).await?)
+    }
+
+    /// Takes over what a contact says about themselves without a proof: a missing address, a name (MSG-16).
+    ///
+    /// # Errors
+    /// `NotFound` for the contact; `parameter_invalid` for what is no address.
+    pub async fn introduce(&self, contact: ContactId, facts: Facts) -> crate::desk::Result<()> {
+        if facts.email.as_deref().is_some_and(|email| Address::parse(email).is_none()) {
+            return Err(Error::Refused(Refusal::invalid("email", "this is not an email address")));
+        }
+        let at = At::of(&self.inner.clock);
+        let done = self.inner.store.update(move |tx| {
+            let known = store::contacts::get(tx, contact)?.ok_or_else(|| missing("contact"))?;
+            let mut contact = known.clone();
+            touch(&mut contact, &facts, false);
+            keep(tx, Some(&known), contact, &at).map(drop)
+        });
+        Ok(done.await?)
     }
 
     fn secret(&self) -> Result<&[u8], NoSession> {
@@ -117,34 +243,47 @@ impl Desk {
 
     fn check_hash(&self, person: &Person, hash: &str) -> Result<(), NoSession> {
         let wrong = || NoSession::NotProved("user_hash does not match".to_owned());
-        let subject = person.user_id.as_ref().or(person.email.as_ref()).ok_or_else(wrong)?;
+        let subject = person.user_id.as_ref().or(person.facts.email.as_ref()).ok_or_else(wrong)?;
         let key = hmac::Key::new(hmac::HMAC_SHA256, self.secret()?);
         let told = HEXLOWER_PERMISSIVE.decode(hash.as_bytes()).map_err(|_| wrong())?;
         hmac::verify(&key, subject.as_bytes(), &told).map_err(|_| wrong())
     }
 
-    fn read_jwt(&self, token: &str) -> Result<Person, NoSession> {
-        let mut validation = Validation::new(Algorithm::HS256);
-        validation.leeway = CLOCK_SKEW_S;
-        validation.validate_aud = false;
-        validation.required_spec_claims.clear();
-        let key = DecodingKey::from_secret(self.secret()?);
-        let read = jsonwebtoken::decode::<Person>(token, &key, &validation);
-        let person = read.map_err(|error| NoSession::NotProved(format!("the token is not valid: {error}")))?.claims;
-        if person.user_id.as_ref().is_none_or(String::is_empty) {
-            return Err(NoSession::NotProved("the token has no user_id".to_owned()));
+    /// A token counts by the key it names, and only with that key's algorithm: neither `none` nor a public key used as a
+    /// shared secret gets anywhere (MSG-11).
+    fn read_jwt(&self, token: &str) -> Result<Token, NoSession> {
+        let invalid = |error: &dyn std::fmt::Display| NoSession::NotProved(format!("the token is not valid: {error}"));
+        let header = jsonwebtoken::decode_header(token).map_err(|error| invalid(&error))?;
+        let named = self.inner.settings.identity.keys.iter().filter(|key| key.answers_to(header.kid.as_deref()));
+        let keys: Vec<_> = named.map(|key| (key.algorithm, key.decoding.clone())).collect();
+        let keys =
+            if keys.is_empty() { vec![(Algorithm::HS256, DecodingKey::from_secret(self.secret()?))] } else { keys };
+        let mut why = invalid(&"no key fits");
+        for (algorithm, key) in keys {
+            let mut validation = Validation::new(algorithm);
+            validation.leeway = CLOCK_SKEW_S;
+            validation.validate_aud = false;
+            validation.validate_nbf = true;
+            validation.required_spec_claims.clear();
+            match jsonwebtoken::decode::<Token>(token, &key, &validation) {
+                Ok(read) if read.claims.user_id.as_ref().is_none_or(String::is_empty) => {
+                    return Err(NoSession::NotProved("the token has no user_id".to_owned()));
+                }
+                Ok(read) => return Ok(read.claims),
+                Err(error) => why = invalid(&error),
+            }
         }
-        Ok(person)
+        Err(why)
     }
 
     /// The user of a proved claim; made at the first visit.
-    async fn user(&self, person: Person) -> Result<Session, NoSession> {
+    async fn user(&self, person: Person, _visitor: Option<String>) -> Result<Session, NoSession> {
         if person.user_id.as_ref().is_some_and(|id| id.len() > USER_ID_BYTES_MAX) {
             return Err(NoSession::NotProved(format!("user_id is longer than {USER_ID_BYTES_MAX} bytes")));
         }
         let at = At::of(&self.inner.clock);
         let found = self.inner.store.update(move |tx| {
-            let known = match (&person.user_id, person.email.as_deref().and_then(Address::parse)) {
+            let known = match (&person.user_id, person.facts.email.as_deref().and_then(Address::parse)) {
                 (Some(id), _) => store::contacts::by_external_id(tx, id)?,
                 (None, Some(email)) => {
                     let with_address = store::contacts::by_email(tx, &email)?;
@@ -155,7 +294,7 @@ impl Desk {
             let fresh = || Contact::new(ContactId(at.id()), ContactRole::User, at.now);
             let mut contact = known.clone().unwrap_or_else(fresh);
             contact.external_id = person.user_id.clone().or(contact.external_id);
-            touch(&mut contact, &person, true);
+            touch(&mut contact, &person.facts, true);
             keep(tx, known.as_ref(), contact, &at)
         });
         let contact = found.await.map_err(unavailable)?;
@@ -163,10 +302,7 @@ impl Desk {
     }
 
     /// The visitor of a token, or a new one. Unknown tokens get a new visitor: they are not a reason to lock a page out.
-    async fn unproved(&self, token: Option<String>, person: Person) -> Result<Session, NoSession> {
-        if self.inner.settings.identity.enforced && person != Person::default() {
-            return Err(NoSession::NotProved("this desk takes users only with a user_hash or a token".to_owned()));
-        }
+    async fn unproved(&self, token: Option<String>, facts: Facts) -> Result<Session, NoSession> {
         let fresh = random_bytes::<32>().map_err(|error| NoSession::Unavailable(error.to_string()))?;
         let fresh = BASE64URL_NOPAD.encode(&fresh);
         let at = At::of(&self.inner.clock);
@@ -179,13 +315,14 @@ impl Desk {
                 Some(contact) => store::contacts::get(tx, contact)?,
                 None => None,
             };
-            if let (Some(known), Some(token)) = (known, &token) {
+            let lasts = |contact: &Contact| contact.last_seen_at.is_none_or(|seen| at.now.since(seen) < SESSION_LASTS);
+            if let (Some(known), Some(token)) = (known.filter(lasts), &token) {
                 let mut contact = known.clone();
-                touch(&mut contact, &person, false);
+                touch(&mut contact, &facts, false);
                 return Ok((keep(tx, Some(&known), contact, &at)?, token.clone()));
             }
             let mut contact = Contact::new(ContactId(at.id()), ContactRole::Visitor, at.now);
-            touch(&mut contact, &person, false);
+            touch(&mut contact, &facts, false);
             store::visitors::put(tx, &hash_of(&fresh), contact.id)?;
             Ok((keep(tx, None, contact, &at)?, fresh.clone()))
         });
@@ -195,14 +332,26 @@ impl Desk {
 }
 
 /// Takes over what the page says; only a proof makes an address verified or changes a known one (MSG-13).
-fn touch(contact: &mut Contact, person: &Person, proved: bool) {
-    let email = person.email.as_deref().and_then(Address::parse);
+fn touch(contact: &mut Contact, facts: &Facts, proved: bool) {
+    let email = facts.email.as_deref().and_then(Address::parse);
     if let Some(email) = email.filter(|_| proved || contact.email.is_none()) {
         contact.email_verified = proved;
         contact.email = Some(email);
     }
-    if let Some(name) = person.name.as_deref().map(clean::name).filter(|name| !name.is_empty()) {
+    let line = |text: &Option<String>| {
+        text.as_deref().map(|text| clean::line(text, FACT_CHARS_MAX)).filter(|text| !text.is_empty())
+    };
+    if let Some(name) = facts.name.as_deref().map(clean::name).filter(|name| !name.is_empty()) {
         contact.name = Some(name);
+    }
+    contact.phone = line(&facts.phone).or(contact.phone.take());
+    contact.avatar = line(&facts.avatar).filter(|url| url.starts_with("https://")).or(contact.avatar.take());
+    contact.language_override = line(&facts.language_override).or(contact.language_override.take());
+    for (name, value) in &facts.attributes {
+        let known = contact.custom_attributes.contains_key(name);
+        if known || (contact.custom_attributes.len() < FACTS_MAX && name.chars().count() <= FACT_CHARS_MAX) {
+            contact.custom_attributes.insert(name.clone(), value.clone());
+        }
     }
 }
 

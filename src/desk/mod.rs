@@ -17,7 +17,7 @@
 //! | [`links`] | link and unlink |
 //! | [`broadcasts`] | a Tracker's broadcast: written, run batch by batch, accounted for, unsubscribed from |
 //! | [`arrival`], [`intake`] | mail in |
-//! | [`identity`], [`stream`] | who a messenger is, and what it has missed |
+//! | [`identity`], [`identity_keys`], [`stream`] | who a messenger is, by which keys it proves it, what it has missed |
 //! | [`outbox`] | what is owed: lease, prepare, settle |
 //! | [`journal`] | trace, status, quarantine |
 //! | [`requests`] | requests that come twice |
@@ -49,6 +49,7 @@ pub mod form_submission;
 pub mod forms;
 pub mod history;
 pub mod identity;
+pub mod identity_keys;
 pub mod intake;
 pub mod journal;
 mod kinds;
@@ -146,6 +147,8 @@ pub struct IdentitySettings {
     pub enforced: bool,
     /// Secret of `user_hash` and of HS256 tokens; without one, no claim is provable.
     pub secret: Option<Vec<u8>>,
+    /// Keys of tokens. With any of them, tokens count by these alone and the secret only for `user_hash` (MSG-11).
+    pub keys: Vec<identity_keys::IdentityKey>,
 }
 
 /// Whose word counts about who wrote a mail.

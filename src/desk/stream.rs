@@ -5,12 +5,15 @@
 
 use crate::desk::Desk;
 use crate::desk::Result;
+use crate::desk::access::require;
 use crate::desk::draft::REDIRECTS_MAX;
 use crate::desk::draft::missing;
 use crate::desk::merging::MERGED_MAX;
 use crate::desk::sharing::shared_in;
 use crate::desk::views::TicketView;
 use crate::desk::views::ticket_view;
+use crate::domain::agent::Caller;
+use crate::domain::agent::Scope;
 use crate::domain::audience;
 use crate::domain::contact::Contact;
 use crate::domain::event::EventKind;
@@ -194,6 +197,18 @@ impl Desk {
     pub fn may_type(&self, contact: ContactId, thread: ThreadId) -> bool {
         let readable = self.inner.store.view(|tx| readable(tx, thread, contact));
         readable.is_ok_and(|thread| thread.is_some())
+    }
+
+    /// Whether the agent may show in the thread that they type or are there. Scope `write_conversations`.
+    ///
+    /// # Errors
+    /// `Forbidden`; `NotFound` for the conversation.
+    pub fn may_appear(&self, caller: &Caller, thread: ThreadId) -> Result<()> {
+        require(caller, &[Scope::WriteConversations])?;
+        Ok(self
+            .inner
+            .store
+            .view(|tx| store::threads::get(tx, thread)?.ok_or_else(|| missing("conversation")).map(drop))?)
     }
 
     /// The contact in whose messenger the thread shows, if in any.

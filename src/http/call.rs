@@ -1,5 +1,6 @@
 //! One request as handlers see it: the desk, the caller, path and query. Bodies are [`crate::http::input`]'s.
 
+use crate::channel::messenger::Hub;
 use crate::channel::webhook_out::Targets;
 use crate::desk::Desk;
 use crate::desk::Result as DeskResult;
@@ -51,6 +52,11 @@ impl Call {
     /// The index of words.
     pub(crate) fn words(&self) -> Option<Arc<dyn WordIndex>> {
         self.api.words.clone()
+    }
+
+    /// The sockets of contacts, where this process has them.
+    pub(crate) fn messenger(&self) -> Option<&Hub> {
+        self.api.messenger.as_ref()
     }
 
     /// Where webhooks may go.

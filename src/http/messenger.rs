@@ -45,15 +45,28 @@ impl AllowedOrigins {
         Self { listed: listed.iter().map(|origin| normal(origin)).collect() }
     }
 
-    /// Whether a request with these `Origin` fields may connect. A browser sends exactly one.
+    /// Who may frame the messenger's page, as a policy says it (CSP 3 §6.4.2).
+    pub(crate) fn frame_ancestors(&self) -> String {
+        if self.listed.is_empty() { "*".to_owned() } else { self.listed.join(" ") }
+    }
+
+    /// Whether a request with these `Origin` fields may connect. A browser sends exactly one. The messenger's own frame
+    /// is a page of this host; who may frame it is said in its policy.
     fn allow(&self, headers: &HeaderMap) -> bool {
         if self.listed.is_empty() {
             return true;
         }
         let mut sent = headers.get_all(header::ORIGIN).iter();
         let (Some(origin), None) = (sent.next(), sent.next()) else { return false };
-        origin.to_str().is_ok_and(|origin| self.listed.contains(&normal(origin)))
+        origin.to_str().is_ok_and(|origin| self.listed.contains(&normal(origin)) || is_of_host(origin, headers))
     }
+}
+
+/// Whether the origin is a page of the host that was asked.
+fn is_of_host(origin: &str, headers: &HeaderMap) -> bool {
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    let of_origin = origin.split_once("://").filter(|(scheme, _)| matches!(*scheme, "http" | "https"));
+    matches!((of_origin, host), (Some((_, named)), Some(host)) if named.eq_ignore_ascii_case(host))
 }
 
 /// Lower case and without a port that goes without saying (RFC 6454 §6.2).
@@ -200,6 +213,9 @@ mod tests {
             assert_eq!(origins.allow(&headers(&[("origin", origin)])), allowed, "{origin}");
         }
         assert!(!origins.allow(&headers(&[])), "a page always has an origin");
+        let own = |origin| headers(&[("origin", origin), ("host", "desk.example.com")]);
+        assert!(origins.allow(&own("https://desk.example.com")), "the messenger's own frame");
+        assert!(!origins.allow(&own("https://desk.example.com.evil.example")) && !origins.allow(&own("null")));
         let two = headers(&[("origin", "https://www.example.com"), ("origin", "https://evil.example")]);
         assert!(!origins.allow(&two));
         let any = AllowedOrigins::new(&[]);

@@ -11,9 +11,11 @@
 //! | `error` | from refusals to status and code, in one place |
 //! | `api` | one file per noun; `api::wire` holds the JSON forms |
 //! | `files` | attachments by signed, expiring link |
+//! | `contact_files` | files that contacts send ahead of their messages |
 //! | `forms`, `form_page` | forms by signed link, as a page without script |
 //! | `hooks` | mail handed in as raw MIME |
 //! | `unsubscribe` | where a broadcast's mail says how to stop |
+//! | [`widget`] | the messenger's loader and page |
 //! | [`messenger`] | from a page's request to a socket of [`crate::channel::messenger`] |
 //! | [`dev_mail`] | captured mail, in development |
 //! | `webhook_bodies` | what notifications hold, from the same forms |
@@ -24,6 +26,7 @@
 
 mod api;
 mod call;
+mod contact_files;
 mod description;
 pub mod dev_mail;
 mod error;
@@ -44,16 +47,19 @@ mod serve;
 mod shape;
 mod unsubscribe;
 mod webhook_bodies;
+pub mod widget;
 
 pub use rate::RateLimits;
 pub use serve::serve;
 
+use crate::channel::messenger::Hub;
 use crate::channel::webhook_out::Targets;
 use crate::desk::Desk;
 use crate::desk::file_links::FileLinks;
 use crate::desk::words::WordIndex;
 use crate::desk::workspace::Workspace;
 use crate::domain::id::AttachmentId;
+use crate::domain::id::ContactId;
 use crate::domain::id::PartId;
 use crate::http::ops::health::Health;
 use data_encoding::BASE32_NOPAD;
@@ -78,6 +84,7 @@ pub struct Api {
     mime_bytes_max: usize,
     /// Where mails that were handed in are counted.
     intake_counts: Option<Health>,
+    messenger: Option<Hub>,
 }
 
 #[derive(Debug)]
@@ -113,6 +120,7 @@ impl Api {
             words: None,
             mime_bytes_max: MIME_BYTES_MAX,
             intake_counts: None,
+            messenger: None,
         })
     }
 
@@ -131,6 +139,13 @@ impl Api {
         self
     }
 
+    /// Shows contacts in these sockets what agents do at the moment.
+    #[must_use]
+    pub fn with_messenger(mut self, hub: Hub) -> Self {
+        self.messenger = Some(hub);
+        self
+    }
+
     /// Looks at new addresses of webhooks with these targets; without them nothing but public machines is let in.
     #[must_use]
     pub fn with_webhook_targets(mut self, targets: Targets) -> Self {
@@ -142,6 +157,18 @@ impl Api {
     #[must_use]
     pub fn file_link(&self, part: PartId, attachment: AttachmentId) -> String {
         self.shared.links.link(part, attachment, self.desk.clock().now())
+    }
+
+    /// A pass with which a contact may send files ahead for an hour (MSG-60).
+    #[must_use]
+    pub fn upload_pass(&self, contact: ContactId) -> String {
+        self.shared.links.pass(contact, self.desk.clock().now())
+    }
+
+    /// The workspace's id, by which pages name their messenger (MSG-1).
+    #[must_use]
+    pub fn app_id(&self) -> &str {
+        &self.shared.workspace_id
     }
 
     /// An id for one request, to find it in the log; empty if the system gives no randomness.
@@ -162,6 +189,7 @@ pub fn router(api: Api) -> axum::Router {
         .nest("/files", files::routes(&api))
         .nest("/forms", forms::routes())
         .nest("/hooks/in", hooks::routes(&api))
+        .nest("/messenger/files", contact_files::routes(&api))
         .nest("/unsubscribe", unsubscribe::routes())
         .with_state(api)
 }

@@ -26,6 +26,14 @@ pub fn put(tx: &mut dyn WriteTx, hash: &[u8; 32], contact: ContactId) -> Result<
     tx.put(VISITORS, hash, &key::one(contact.0))
 }
 
+/// Lets a token stand for nobody.
+///
+/// # Errors
+/// As the engine.
+pub fn remove(tx: &mut dyn WriteTx, hash: &[u8; 32]) -> Result<()> {
+    tx.delete(VISITORS, hash)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

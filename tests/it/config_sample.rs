@@ -31,6 +31,7 @@ fn the_sample_is_sound_as_it_is_and_with_every_key_on() {
         ("relay-password", "x"),
         ("dkim.pem", "-----BEGIN PRIVATE KEY-----"),
         ("messenger-secret", "x"),
+        ("messenger-key.pem", "x"),
     ] {
         let path = dir.path().join(name);
         fs::write(&path, content).unwrap();

@@ -18,6 +18,7 @@
 mod api_description;
 mod bad_input;
 mod broadcast_kill;
+mod browser;
 mod cli;
 mod config_sample;
 mod crawl;

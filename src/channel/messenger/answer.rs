@@ -54,8 +54,32 @@ where
                 Ok(types) => self.write([outgoing::forms(&types)]).await,
                 Err(error) => self.fail(Fault::of(&error)).await,
             },
+            Incoming::Upload => self.upload_pass().await,
+            Incoming::Contact(facts) => match self.hub.desk().introduce(self.contact, facts).await {
+                Ok(()) => Ok(()),
+                Err(error) => self.fail(Fault::of(&error)).await,
+            },
+            Incoming::Bye => self.sign_out().await,
             Incoming::Hello(_) => self.fail(Fault::new("bad_frame", "hello comes once")).await,
         }
+    }
+
+    async fn upload_pass(&mut self) -> Result<(), End> {
+        match &self.hub.options().upload_pass {
+            Some(pass) => self.write([outgoing::upload(&pass(self.contact))]).await,
+            None => self.fail(Fault::new("not_supported", "files are not taken here")).await,
+        }
+    }
+
+    /// The token first: what is not written down can be tried again, a closed socket cannot.
+    async fn sign_out(&mut self) -> Result<(), End> {
+        if let Some(token) = self.visit.take()
+            && let Err(error) = self.hub.desk().end_visit(&token).await
+        {
+            return self.fail(Fault::of(&error)).await;
+        }
+        self.hub.sign_out(self.contact);
+        Err(Close::SignedOut.into())
     }
 
     async fn post(&mut self, post: Post) -> Result<(), End> {
@@ -69,14 +93,18 @@ where
     }
 
     async fn post_new(&mut self, post: Post) -> Result<(), End> {
-        let Post { client_id, thread, body, attachments } = post;
+        let Post { client_id, thread, body, attachments, uploads } = post;
         if let Err(wait_ms) = self.hub.may_post(self.contact, thread.is_none()) {
             self.intake.refusals += 1;
             self.fail(Fault::too_often(wait_ms).about(Some(client_id))).await?;
             return if self.intake.refusals < REFUSALS_MAX { Ok(()) } else { Err(Close::TooMany.into()) };
         }
-        let message =
-            NewMessage { attachments, client_id: Some(client_id.clone()), ..NewMessage::new(Body::Text(body)) };
+        let message = NewMessage {
+            attachments,
+            uploads,
+            client_id: Some(client_id.clone()),
+            ..NewMessage::new(Body::Text(body))
+        };
         let desk = self.hub.desk();
         match desk.contact_comment(self.contact, thread, message, ChannelKind::Messenger).await {
             Ok(posted) => self.acknowledge(&client_id, &posted).await,

@@ -18,6 +18,8 @@ pub(crate) enum Close {
     BadFrame,
     /// No session, or no longer one.
     NotAuthorised,
+    /// The contact signed out (MSG-15).
+    SignedOut,
     /// Too slow or silent: come back with `since`.
     Resume,
     /// Too many frames, or too many sockets of one contact.
@@ -35,6 +37,7 @@ impl Close {
             Self::BadFrame => 4000,
             Self::NotAuthorised => 4001,
             Self::Resume => 4002,
+            Self::SignedOut => 4003,
             Self::TooMany => 4008,
         }
     }
@@ -49,6 +52,7 @@ impl Close {
             Self::BadFrame => "bad frame",
             Self::NotAuthorised => "not authorised",
             Self::Resume => "resume: reconnect with since",
+            Self::SignedOut => "signed out elsewhere",
             Self::TooMany => "too many",
         }
     }

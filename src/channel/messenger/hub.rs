@@ -7,7 +7,9 @@
 use crate::channel::messenger::close::Close;
 pub use crate::channel::messenger::counts::Counts;
 use crate::channel::messenger::counts::Tally;
+pub use crate::channel::messenger::options::Look;
 pub use crate::channel::messenger::options::Options;
+pub use crate::channel::messenger::options::UploadPass;
 use crate::channel::messenger::pace::Pace;
 use crate::channel::messenger::pace::Paces;
 use crate::channel::messenger::presence::AgentFace;
@@ -327,6 +329,14 @@ impl Hub {
         drop(seats);
         drop(rooms);
         Joined { hub: self.clone(), room, seat: Arc::clone(seat) }
+    }
+
+    /// Ends every socket of the contact: they signed out (MSG-15).
+    pub(crate) fn sign_out(&self, contact: ContactId) {
+        let room = self.rooms().get(&contact).cloned();
+        if let Some(room) = room {
+            room.seats().iter().for_each(|seat| seat.order_close(Close::SignedOut));
+        }
     }
 
     /// Whether the contact may post now (MSG-61).

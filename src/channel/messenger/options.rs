@@ -1,6 +1,7 @@
 //! What the messenger allows, and how patient it is.
 
 use crate::channel::messenger::protocol::objects::FileLink;
+use crate::domain::id::ContactId;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,6 +31,24 @@ pub struct Options {
     pub connects_per_minute: u32,
     /// Makes links to the files of parts.
     pub file_link: Option<Arc<FileLink>>,
+    /// Makes passes for sending files ahead (MSG-60).
+    pub upload_pass: Option<Arc<UploadPass>>,
+    /// What the widget is told of the house.
+    pub look: Look,
+}
+
+/// Makes a pass with which a contact may send files ahead for a while.
+pub type UploadPass = dyn Fn(ContactId) -> String + Send + Sync;
+
+/// What the widget is told of the house beside its name.
+#[derive(Clone, Debug, Default)]
+pub struct Look {
+    /// Words at the top of its home.
+    pub greeting: Option<String>,
+    /// How soon an answer comes, in words (MSG-24).
+    pub reply_time: Option<String>,
+    /// `ask`, `require` or `off` (MSG-16).
+    pub ask_email: &'static str,
 }
 
 impl Default for Options {
@@ -46,6 +65,8 @@ impl Default for Options {
             forms_per_hour: 10,
             connects_per_minute: 60,
             file_link: None,
+            upload_pass: None,
+            look: Look::default(),
         }
     }
 }

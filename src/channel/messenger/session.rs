@@ -75,11 +75,11 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send,
 {
     let mut intake = Intake::default();
-    let (joined, cursor) = Box::pin(greet(hub, seat, socket, &mut intake)).await?;
+    let (joined, visit, cursor) = Box::pin(greet(hub, seat, socket, &mut intake)).await?;
     let contact = joined.room.contact();
     let heard_at = clock::instant();
     let asked = Asked::default();
-    let mut live = Live { hub, seat, joined, socket, contact, cursor, intake, heard_at, asked };
+    let mut live = Live { hub, seat, joined, socket, contact, visit, cursor, intake, heard_at, asked };
     live.catch_up().await?;
     live.go_on().await
 }
@@ -124,14 +124,14 @@ async fn greet<S>(
     seat: &Arc<Seat>,
     socket: &mut WebSocketStream<S>,
     intake: &mut Intake,
-) -> Result<(Joined, EventSeq), End>
+) -> Result<(Joined, Option<Box<str>>, EventSeq), End>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send,
 {
     let options = hub.options();
     let hello = tokio::time::timeout(options.hello_within, first_frame(hub, seat, socket, intake)).await;
     let hello = hello.map_err(|_| Close::NotAuthorised)??;
-    let session = match hub.desk().open_session(hello.claim).await {
+    let session = match hub.desk().open_session(hello.presented).await {
         Ok(session) if !session.contact.blocked => session,
         Ok(_) => return refuse(hub, socket, "blocked", "you cannot write here", Close::NotAuthorised).await,
         Err(NoSession::NotProved(why)) => {
@@ -144,10 +144,11 @@ where
     };
     // Woken from here on; what is read below may be woken for once more, which costs a look and no frame.
     let joined = hub.join(session.contact.id, seat);
+    let visit = session.visitor.as_deref().map(Box::from);
     let (welcome, cursor) = begin(hub, session, hello.since).await?;
     wire::write(socket, [welcome], options.write_within).await?;
     seat.set_cursor(cursor.0);
-    Ok((joined, cursor))
+    Ok((joined, visit, cursor))
 }
 
 async fn first_frame<S>(
@@ -169,7 +170,7 @@ where
         };
         let Some(text) = intake.take(hub, next)? else { continue };
         match incoming::read(&text) {
-            Ok(Incoming::Hello(hello)) => return Ok(hello),
+            Ok(Incoming::Hello(hello)) => return Ok(*hello),
             Ok(_) => return refuse(hub, socket, "bad_frame", "the first frame is hello", Close::BadFrame).await,
             Err(bad) => {
                 let answer = intake.nonsense(bad)?;
@@ -193,6 +194,7 @@ where
 /// `since` acknowledges what came before it; a snapshot shows the beginnings of parts and delivers none.
 async fn begin(hub: &Hub, session: Session, since: Option<EventSeq>) -> Result<(Utf8Bytes, EventSeq), End> {
     let (desk, contact) = (hub.desk().clone(), session.contact.id);
+    let look = hub.options().look.clone();
     let tally = hub.tally();
     // Up to 50 conversations are read: not on a thread that serves sockets.
     let begun = tokio::task::spawn_blocking(move || {
@@ -203,10 +205,14 @@ async fn begin(hub: &Hub, session: Session, since: Option<EventSeq>) -> Result<(
         if let Some(since) = resumable {
             let open = desk.unacknowledged(contact)?.into_iter();
             let has: Vec<Told> = open.filter(|(_, seq)| *seq <= since).map(|(told, _)| told).collect();
-            return Ok((outgoing::welcome(&session, Beginning::Resumed(since), desk.settings()), since, Some(has)));
+            return Ok((
+                outgoing::welcome(&session, Beginning::Resumed(since), desk.settings(), &look),
+                since,
+                Some(has),
+            ));
         }
         let snapshot = desk.snapshot(contact)?;
-        Ok((outgoing::welcome(&session, Beginning::Fresh(&snapshot), desk.settings()), snapshot.seq, None))
+        Ok((outgoing::welcome(&session, Beginning::Fresh(&snapshot), desk.settings(), &look), snapshot.seq, None))
     });
     let begun: Result<_, crate::desk::Error> = begun.await.map_err(|_| Close::Resume)?;
     let (welcome, cursor, resumed) = begun.map_err(|error| {
@@ -233,6 +239,8 @@ pub(crate) struct Live<'a, S> {
     joined: Joined,
     socket: &'a mut WebSocketStream<S>,
     pub(crate) contact: ContactId,
+    /// The token of a session without proof.
+    pub(crate) visit: Option<Box<str>>,
     /// Everything up to here was written.
     cursor: EventSeq,
     pub(crate) intake: Intake,

@@ -95,7 +95,11 @@ impl Story {
             unseen_delay: Duration::from_secs(120),
             state_mail_settle: Duration::from_secs(10),
             broadcasts: crate::desk::broadcasts::BroadcastSettings::default(),
-            identity: IdentitySettings { enforced: false, secret: Some(b"secret".to_vec()) },
+            identity: IdentitySettings {
+                enforced: false,
+                secret: Some(b"secret".to_vec()),
+                ..IdentitySettings::default()
+            },
             disk_reserve_bytes: 0,
             tickets: TicketRules::default(),
             signers: Default::default(),

@@ -10,6 +10,7 @@ mod deliveries;
 mod events;
 mod forms;
 mod linked;
+mod live;
 mod merging;
 mod message;
 mod part_list;
@@ -60,6 +61,7 @@ pub(crate) fn routes(api: &Api) -> Router<Api> {
         .merge(events::routes())
         .merge(forms::routes())
         .merge(linked::routes())
+        .merge(live::routes())
         .merge(merging::routes())
         .merge(propagation::routes())
         .merge(tags::routes())

@@ -55,6 +55,10 @@ pub(super) fn contact() -> Value {
     )
 }
 
+pub(super) fn presence() -> Value {
+    object(&["state"], &[("state", json!({"enum": ["active", "away"]}))])
+}
+
 /// Conditions nest two levels deep.
 pub(super) fn search() -> Value {
     let scalar = json!({"type": ["string", "number", "boolean", "null"]});

@@ -102,6 +102,8 @@ pub(crate) const OPERATIONS: &[Operation] = &[
     post("/conversations/{id}/convert", "make it a Customer ticket", bodies::convert, "ticket"),
     get("/conversations/{id}/forms", "forms that can be sent", &[], "list"),
     post("/conversations/{id}/forms", "send a form", bodies::form, "object"),
+    act("post", "/conversations/{id}/typing", "show the contact for five seconds that you type", "object"),
+    post("/conversations/{id}/presence", "show the contact that you are there", bodies::presence, "object"),
     post("/forms/{id}/submit", "fill a form in for the contact", bodies::form_values, "object"),
     act("post", "/forms/{id}/withdraw", "withdraw a form", "object"),
     get("/tickets", "tickets by filters", TICKET_FILTERS, "ticket_list"),

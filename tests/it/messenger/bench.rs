@@ -117,7 +117,7 @@ fn settings(enforced: bool) -> Settings {
         signers: Default::default(),
         trust: Default::default(),
         mail_limits: Default::default(),
-        identity: IdentitySettings { enforced, secret: Some(SECRET.to_vec()) },
+        identity: IdentitySettings { enforced, secret: Some(SECRET.to_vec()), ..IdentitySettings::default() },
         disk_reserve_bytes: 0,
         tickets: Default::default(),
     }

@@ -12,7 +12,7 @@ pub(crate) fn script(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sdk").join(name)
 }
 
-fn packages() -> PathBuf {
+pub(crate) fn packages() -> PathBuf {
     let beside_target = || Path::new(env!("CARGO_MANIFEST_DIR")).join("target/peers");
     setting::setting("DESKGATE_TEST_SDKS").map_or_else(beside_target, PathBuf::from)
 }
@@ -33,7 +33,7 @@ pub(crate) fn python(program: &str) -> Option<Command> {
     Some(Command::new(program))
 }
 
-fn installed(path: &Path) -> Option<()> {
+pub(crate) fn installed(path: &Path) -> Option<()> {
     if path.exists() {
         return Some(());
     }

@@ -3,7 +3,12 @@
 use crate::channel::messenger::protocol::forms::Filled;
 use crate::channel::messenger::protocol::forms::filled;
 use crate::desk::identity::Claim;
+use crate::desk::identity::FACTS_MAX;
+use crate::desk::identity::Facts;
+use crate::desk::identity::Presented;
+use crate::desk::identity::fact;
 use crate::desk::message::NewAttachment;
+use crate::domain::id::AttachmentId;
 use crate::domain::id::EventSeq;
 use crate::domain::id::PartId;
 use crate::domain::id::ThreadId;
@@ -12,6 +17,7 @@ use data_encoding::BASE64;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde::de::IgnoredAny;
+use std::collections::BTreeMap;
 use std::str::FromStr;
 
 /// Longest `client_id` in bytes; a UUID has 36.
@@ -23,7 +29,7 @@ const HISTORY_DEFAULT: usize = 50;
 #[derive(Debug, PartialEq)]
 pub enum Incoming {
     /// The first frame.
-    Hello(Hello),
+    Hello(Box<Hello>),
     /// A message.
     Send(Send),
     /// A filled form.
@@ -44,6 +50,12 @@ pub enum Incoming {
     },
     /// Older parts.
     History(History),
+    /// May I send files ahead? (MSG-60)
+    Upload,
+    /// What the contact says about themselves (MSG-16).
+    Contact(Facts),
+    /// Ends the session everywhere (MSG-15).
+    Bye,
     /// Are you there?
     Ping {
         /// Comes back.
@@ -54,8 +66,8 @@ pub enum Incoming {
 /// Who the client says it is and what it has.
 #[derive(Debug, PartialEq)]
 pub struct Hello {
-    /// To be proved.
-    pub claim: Claim,
+    /// To be proved, and what stands beside it.
+    pub presented: Presented,
     /// The last `seq` it applied; what is no such number (negative, a fraction) is as good as none.
     pub since: Option<EventSeq>,
 }
@@ -71,6 +83,8 @@ pub struct Send {
     pub body: String,
     /// Files.
     pub attachments: Vec<NewAttachment>,
+    /// Files that were sent ahead (MSG-60).
+    pub uploads: Vec<AttachmentId>,
 }
 
 /// Which parts to read.
@@ -117,6 +131,11 @@ pub fn read(text: &str) -> Result<Incoming, BadFrame> {
             body(text).and_then(|frame: TypingFrame| Ok(Incoming::Typing { thread: frame.conversation_id.id()? }))
         }
         "history" => body(text).and_then(history),
+        "upload" => Ok(Incoming::Upload),
+        "contact" => body(text).map(|frame: ContactFrame| {
+            Incoming::Contact(Facts { email: frame.email, name: frame.name, ..Facts::default() })
+        }),
+        "bye" => Ok(Incoming::Bye),
         "ping" => body(text).map(|frame: PingFrame| Incoming::Ping { n: frame.n }),
         _ => Err("unknown type".to_owned()),
     };
@@ -143,6 +162,17 @@ struct IdentityFrame {
     name: Option<String>,
     user_hash: Option<String>,
     jwt: Option<String>,
+    phone: Option<String>,
+    avatar: Option<String>,
+    language_override: Option<String>,
+    #[serde(default)]
+    attributes: BTreeMap<String, serde_json::Value>,
+}
+
+#[derive(Deserialize)]
+struct ContactFrame {
+    email: Option<String>,
+    name: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -154,6 +184,8 @@ struct SendFrame {
     body: String,
     #[serde(default)]
     attachments: Vec<FileFrame>,
+    #[serde(default)]
+    upload_ids: Vec<Id>,
 }
 
 #[derive(Deserialize)]
@@ -232,18 +264,32 @@ pub(crate) fn client_id(id: String) -> Result<String, String> {
 /// them: by it the client comes back to what it started on this device (MSG-12).
 fn hello(frame: HelloFrame) -> Result<Incoming, String> {
     let identity = frame.identity;
+    let names_user = identity.user_id.is_some() || identity.jwt.is_some() || identity.user_hash.is_some();
+    let facts =
+        identity.attributes.iter().take(FACTS_MAX).filter_map(|(name, value)| Some((name.clone(), fact(value)?)));
+    let mut facts = Facts {
+        phone: identity.phone,
+        avatar: identity.avatar,
+        language_override: identity.language_override,
+        attributes: facts.collect(),
+        ..Facts::default()
+    };
+    let mut visitor = identity.visitor;
     let claim = if let Some(jwt) = identity.jwt {
+        (facts.email, facts.name) = (identity.email, identity.name);
         Claim::Jwt(jwt)
-    } else if let Some(token) = identity.visitor.filter(|_| identity.user_hash.is_none()) {
+    } else if let Some(token) = visitor.take_if(|_| identity.user_hash.is_none()) {
+        (facts.email, facts.name) = (identity.email, identity.name);
         Claim::Visitor(token)
     } else if identity.user_id.is_some() || identity.email.is_some() {
         let user_id = identity.user_id.map(Id::text);
         Claim::Hmac { user_id, email: identity.email, name: identity.name, user_hash: identity.user_hash }
     } else {
+        facts.name = identity.name;
         Claim::NewVisitor
     };
     let since = frame.since.and_then(|number| number.as_u64()).map(EventSeq);
-    Ok(Incoming::Hello(Hello { claim, since }))
+    Ok(Incoming::Hello(Box::new(Hello { presented: Presented { claim, visitor, names_user, facts }, since })))
 }
 
 fn send(frame: SendFrame) -> Result<Incoming, String> {
@@ -254,7 +300,8 @@ fn send(frame: SendFrame) -> Result<Incoming, String> {
         return Err(format!("at most {ATTACHMENTS_MAX} attachments"));
     }
     let attachments = frame.attachments.into_iter().map(file).collect::<Result<Vec<_>, _>>()?;
-    Ok(Incoming::Send(Send { client_id, thread, body: frame.body, attachments }))
+    let uploads = frame.upload_ids.into_iter().take(ATTACHMENTS_MAX + 1).map(Id::id).collect::<Result<_, _>>()?;
+    Ok(Incoming::Send(Send { client_id, thread, body: frame.body, attachments, uploads }))
 }
 
 pub(crate) fn file(frame: FileFrame) -> Result<NewAttachment, String> {
@@ -303,12 +350,13 @@ mod tests {
         for (identity, claim) in claims {
             let text =
                 format!(r#"{{"type":"hello","identity":{identity},"since":null,"page":"https://example.com/"}}"#);
-            assert_eq!(read(&text), Ok(Incoming::Hello(Hello { claim, since: None })), "{identity}");
+            let Ok(Incoming::Hello(hello)) = read(&text) else { panic!("{identity} is no hello") };
+            assert_eq!((hello.presented.claim, hello.since), (claim, None), "{identity}");
         }
         for (since, expected) in [("41", Some(EventSeq(41))), ("-1", None), ("1.5", None), ("null", None)] {
             let text = format!(r#"{{"type":"hello","identity":{{}},"since":{since}}}"#);
-            let hello = Hello { claim: Claim::NewVisitor, since: expected };
-            assert_eq!(read(&text), Ok(Incoming::Hello(hello)), "{since}");
+            let presented = Presented { names_user: false, ..Claim::NewVisitor.into() };
+            assert_eq!(read(&text), Ok(Incoming::Hello(Box::new(Hello { presented, since: expected }))), "{since}");
         }
     }
 
@@ -323,6 +371,7 @@ mod tests {
             thread: Some(ThreadId(12)),
             body: "hi".to_owned(),
             attachments: vec![attachment],
+            uploads: vec![],
         };
         assert_eq!(read(text), Ok(Incoming::Send(expected)));
         let Ok(Incoming::Send(to_ticket)) = read(r#"{"type":"send","client_id":"c","ticket_id":9,"body":"x"}"#) else {

@@ -54,6 +54,8 @@ pub(crate) struct ContactObject<'a> {
     user_id: Option<&'a str>,
     name: Option<&'a str>,
     email: Option<String>,
+    /// Whether the address is proven (OBJ-23).
+    email_verified: bool,
 }
 
 impl<'a> ContactObject<'a> {
@@ -64,6 +66,7 @@ impl<'a> ContactObject<'a> {
             user_id: contact.external_id.as_deref(),
             name: contact.name.as_deref(),
             email: contact.email.as_ref().map(ToString::to_string),
+            email_verified: contact.email_verified,
         }
     }
 }
@@ -217,6 +220,9 @@ pub(crate) struct PartObject<'a> {
     client_id: Option<&'a str>,
     #[serde(skip_serializing_if = "is_false")]
     redacted: bool,
+    /// Makes no badge and no sound (NTF-12).
+    #[serde(skip_serializing_if = "is_false")]
+    silent: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -281,6 +287,7 @@ impl<'a> PartObject<'a> {
             form: form(part, reader.forms),
             client_id: part.client_id.as_deref().filter(|_| own),
             redacted: part.redacted,
+            silent: part.skip_notifications,
         }
     }
 

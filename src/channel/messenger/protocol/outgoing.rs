@@ -1,6 +1,7 @@
 //! What the daemon sends.
 
 use crate::channel::messenger::FRAME_BYTES_MAX;
+use crate::channel::messenger::options::Look;
 use crate::channel::messenger::presence::AgentFace;
 use crate::channel::messenger::presence::AgentState;
 use crate::channel::messenger::protocol::forms::FormObject;
@@ -33,6 +34,9 @@ use tokio_tungstenite::tungstenite::Utf8Bytes;
 /// Bytes of bodies in one `history` answer; above it the older parts are left for the next question.
 const HISTORY_BYTES_MAX: usize = 256 * 1_024;
 
+/// Where a contact's files go ahead of their message.
+pub const UPLOAD_PATH: &str = "/messenger/files";
+
 /// How a session begins.
 #[derive(Clone, Copy, Debug)]
 pub enum Beginning<'a> {
@@ -64,12 +68,17 @@ struct SettingsObject<'a> {
     text_chars_max: usize,
     attachments_max: usize,
     frame_bytes_max: usize,
+    ask_email: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    greeting: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reply_time: Option<&'a str>,
 }
 
 /// `welcome`. A resumed session gets no snapshot, and its `seq` is where it was, so that a client cut off before the
 /// missed events came does not skip them.
 #[must_use]
-pub fn welcome<'s>(session: &Session, beginning: Beginning<'s>, settings: &Settings) -> Utf8Bytes {
+pub fn welcome<'s>(session: &Session, beginning: Beginning<'s>, settings: &Settings, look: &Look) -> Utf8Bytes {
     let contact = session.contact.id;
     let (seq, snapshot) = match beginning {
         Beginning::Resumed(since) => (since, None),
@@ -93,6 +102,9 @@ pub fn welcome<'s>(session: &Session, beginning: Beginning<'s>, settings: &Setti
             text_chars_max: TEXT_CHARS_MAX,
             attachments_max: ATTACHMENTS_MAX,
             frame_bytes_max: FRAME_BYTES_MAX,
+            ask_email: look.ask_email,
+            greeting: look.greeting.as_deref(),
+            reply_time: look.reply_time.as_deref(),
         },
     })
 }
@@ -247,6 +259,19 @@ pub fn history(thread: ThreadId, parts: &[Part], more: bool, reader: For<'_>) ->
     fitting.reverse();
     let more = more || fitting.len() < parts.len();
     encode(&HistoryFrame { r#type: "history", conversation_id: thread.to_string(), parts: fitting, more })
+}
+
+#[derive(Serialize)]
+struct UploadFrame<'a> {
+    r#type: &'static str,
+    path: &'static str,
+    token: &'a str,
+}
+
+/// `upload`: where files may be sent ahead, and the pass that goes with them in a header field.
+#[must_use]
+pub fn upload(token: &str) -> Utf8Bytes {
+    encode(&UploadFrame { r#type: "upload", path: UPLOAD_PATH, token })
 }
 
 #[derive(Serialize)]

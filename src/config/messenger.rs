@@ -1,0 +1,129 @@
+//! `[messenger]` and `[[messenger_key]]`: who may be in the messenger, by which proof, and how its widget looks.
+
+use crate::config::listen::is_origin;
+use crate::config::reader::Section;
+use crate::config::secret::Secret;
+use crate::config::value::shown;
+
+/// `[messenger]`.
+#[derive(Clone, Debug)]
+pub struct Messenger {
+    /// Origins of pages that may connect (RFC 6454 §6.1), lower case; empty for all (MSG-4).
+    pub allowed_origins: Vec<String>,
+    /// Whether a session without proof is refused (MSG-12).
+    pub identity_enforced: bool,
+    /// Secret of `user_hash` and HS256 tokens (MSG-10, MSG-11).
+    pub secret: Option<Secret>,
+    /// Keys of tokens, from `[[messenger_key]]` (MSG-11).
+    pub keys: Vec<MessengerKey>,
+    /// `#rrggbb` of the widget's buttons.
+    pub action_color: Option<String>,
+    /// `#rrggbb` of the widget's bar.
+    pub background_color: Option<String>,
+    /// Whether the launcher stands at the left.
+    pub on_the_left: bool,
+    /// Whether a new message is heard (MSG-23).
+    pub sound: bool,
+    /// Words at the top of the widget's home.
+    pub greeting: Option<String>,
+    /// How soon an answer comes, in words (MSG-24).
+    pub reply_time: Option<String>,
+    /// Whether contacts without an address are asked for one (MSG-16).
+    pub ask_email: AskEmail,
+}
+
+/// A `[[messenger_key]]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MessengerKey {
+    /// Name by which tokens choose it.
+    pub kid: Option<String>,
+    /// Its only algorithm.
+    pub algorithm: TokenAlgorithm,
+    /// A shared secret, or a public key in PEM.
+    pub key: Secret,
+}
+
+/// An algorithm of tokens (RFC 7518 §3.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenAlgorithm {
+    /// HMAC with SHA-256.
+    Hs256,
+    /// RSA with SHA-256.
+    Rs256,
+    /// P-256 with SHA-256.
+    Es256,
+}
+
+/// Whether visitors and leads are asked for an address when they begin a conversation (MSG-16).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AskEmail {
+    /// Asked, and free not to tell.
+    Ask,
+    /// Asked before the first message.
+    Require,
+    /// Not asked.
+    Off,
+}
+
+pub(crate) fn messenger(section: Section<'_>, keys: Vec<Section<'_>>) -> Messenger {
+    let keys: Vec<_> = keys.into_iter().filter_map(key).collect();
+    let mut allowed_origins = section.texts("allowed_origins");
+    if allowed_origins.iter().any(|origin| origin == "*") {
+        allowed_origins.clear();
+    }
+    for origin in allowed_origins.iter().filter(|origin| !is_origin(origin)) {
+        let what = format!("{} is not an origin such as https://www.example.com, and not *", shown(origin));
+        section.fault("allowed_origins", what);
+    }
+    let allowed_origins = allowed_origins.iter().map(|origin| origin.to_lowercase()).collect();
+    let identity_enforced = section.choice("identity", &[("optional", false), ("enforced", true)], false);
+    let secret = section.secret("secret_file");
+    if identity_enforced && !section.has("secret_file") && keys.is_empty() {
+        section
+            .fault("identity", "\"enforced\" needs secret_file or [[messenger_key]]: nobody could prove who they are");
+    }
+    let action_color = colour(&section, "action_color");
+    let background_color = colour(&section, "background_color");
+    let on_the_left = section.choice("alignment", &[("right", false), ("left", true)], false);
+    let sound = section.flag("sound", true);
+    let (greeting, reply_time) = (section.text("greeting"), section.text("reply_time"));
+    let asks = [("ask", AskEmail::Ask), ("require", AskEmail::Require), ("off", AskEmail::Off)];
+    let ask_email = section.choice("ask_email", &asks, AskEmail::Ask);
+    section.end();
+    Messenger {
+        allowed_origins,
+        identity_enforced,
+        secret,
+        keys,
+        action_color,
+        background_color,
+        on_the_left,
+        sound,
+        greeting,
+        reply_time,
+        ask_email,
+    }
+}
+
+fn colour(section: &Section<'_>, key: &'static str) -> Option<String> {
+    let text = section.text(key)?;
+    let digits = text.strip_prefix('#').unwrap_or_default();
+    if digits.len() == 6 && digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Some(text);
+    }
+    section.fault(key, format!("{} is not a colour such as #1f5fd0", shown(&text)));
+    None
+}
+
+fn key(section: Section<'_>) -> Option<MessengerKey> {
+    let kid = section.text("kid").filter(|kid| !kid.is_empty());
+    let algorithms =
+        [("HS256", TokenAlgorithm::Hs256), ("RS256", TokenAlgorithm::Rs256), ("ES256", TokenAlgorithm::Es256)];
+    let algorithm = section.choice("algorithm", &algorithms, TokenAlgorithm::Hs256);
+    let key = section.secret("key_file");
+    if !section.has("key_file") {
+        section.fault("key_file", "names no file; a shared secret, or a public key in PEM");
+    }
+    section.end();
+    Some(MessengerKey { kid, algorithm, key: key? })
+}

@@ -1,0 +1,55 @@
+//! What agents show of the moment: that they type, that they are there (MSG-24, MSG-45). Nothing of it is kept.
+
+use crate::channel::messenger::presence::AgentFace;
+use crate::channel::messenger::presence::AgentState;
+use crate::domain::id::ThreadId;
+use crate::http::Api;
+use crate::http::api::Answer;
+use crate::http::call::Call;
+use crate::http::error::ApiError;
+use crate::http::error::Result;
+use crate::http::input::Input;
+use axum::Router;
+use axum::response::Json;
+use axum::routing::post;
+use serde_json::json;
+
+pub(crate) fn routes() -> Router<Api> {
+    Router::new()
+        .route("/conversations/{id}/typing", post(typing))
+        .route("/conversations/{id}/presence", post(presence))
+}
+
+/// Holds for five seconds; say it again while it lasts.
+async fn typing(call: Call) -> Answer {
+    let (thread, face) = appears(&call).await?;
+    if let Some(hub) = call.messenger() {
+        hub.agent_typing(thread, &face)?;
+    }
+    Ok(told(thread))
+}
+
+async fn presence(call: Call, input: Input) -> Answer {
+    let (thread, face) = appears(&call).await?;
+    let state = match input.fields().text("state")?.value() {
+        Some("active") => AgentState::Active,
+        Some("away") => AgentState::Away,
+        Some(_) => return Err(ApiError::invalid("parameter_invalid", "state is active or away")),
+        None => return Err(ApiError::missing("state")),
+    };
+    if let Some(hub) = call.messenger() {
+        hub.agent_presence(thread, &face, state)?;
+    }
+    Ok(told(thread))
+}
+
+async fn appears(call: &Call) -> Result<(ThreadId, AgentFace)> {
+    let thread: ThreadId = call.id("id", "conversation")?;
+    call.read(move |desk, caller| desk.may_appear(caller, thread)).await?;
+    let face = AgentFace { id: call.caller.agent.to_string(), name: call.caller.name.clone(), avatar: None };
+    Ok((thread, face))
+}
+
+fn told(thread: ThreadId) -> Json<serde_json::Value> {
+    Json(json!({"type": "conversation", "id": thread.to_string()}))
+}

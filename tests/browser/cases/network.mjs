@@ -1,0 +1,53 @@
+// Networks that go away: what is written meanwhile is sent once, what was missed comes once.
+
+import { assert, until } from '../harness.mjs';
+
+export async function msg_42_what_is_written_offline_is_sent_once(suite) {
+  const visit = await suite.visit({}, { expect: ['ERR_INTERNET_DISCONNECTED', 'WebSocket'] });
+  await visit.begin('Before the tunnel');
+  const context = visit.page.context();
+  const conversation = await suite.agent.find('Before the tunnel');
+  await context.setOffline(true);
+  await visit.frame.locator('.notice', { hasText: 'offline' }).waitFor({ timeout: 15_000 });
+  await visit.write('Inside, one');
+  await visit.write('Inside, two');
+  await visit.frame.locator('.pending', { hasText: 'Sending' }).nth(1).waitFor();
+  await visit.shot('offline');
+  await suite.agent.reply(conversation.id, 'Said while you were away');
+  await context.setOffline(false);
+  await visit.sent('Inside, two');
+  await visit.saw('Said while you were away');
+  await until('the notice goes', () => visit.frame.locator('.notice').isHidden());
+  const texts = (await suite.agent.parts(conversation.id)).map((part) => part.body.trim());
+  assert.deepEqual(texts, ['Before the tunnel', 'Said while you were away', 'Inside, one', 'Inside, two']);
+  assert.equal(await visit.frame.locator('.part .text', { hasText: 'Inside, one' }).count(), 1);
+}
+
+export async function msg_42_a_message_survives_a_reload_before_its_ack(suite) {
+  const visit = await suite.visit({}, { expect: ['ERR_INTERNET_DISCONNECTED', 'WebSocket'] });
+  await visit.begin('Still here');
+  await visit.page.context().setOffline(true);
+  await visit.frame.locator('.notice', { hasText: 'offline' }).waitFor({ timeout: 15_000 });
+  await visit.write('Kept over the reload');
+  await visit.frame.locator('.pending').waitFor();
+  await visit.page.context().setOffline(false);
+  await visit.page.reload();
+  await visit.ready();
+  const conversation = await suite.agent.find('Still here');
+  await until('it arrived once', async () => {
+    const texts = (await suite.agent.parts(conversation.id)).map((part) => part.body.trim());
+    return texts.filter((text) => text === 'Kept over the reload').length === 1;
+  });
+}
+
+export async function msg_61_too_fast_is_kept_and_sent_later(suite) {
+  const visit = await suite.visit();
+  await visit.begin('Message 0');
+  for (let number = 1; number <= 20; number += 1) await visit.write(`Message ${number}`);
+  await visit.frame.locator('.pending .meta', { hasText: 'Will be sent in' }).waitFor();
+  await visit.shot('too-fast');
+  await visit.sent('Message 20');
+  const texts = await visit.frame.locator('.own .text').allTextContents();
+  assert.equal(new Set(texts).size, 21);
+  assert.equal(texts.length, 21);
+}

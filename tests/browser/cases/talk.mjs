@@ -1,0 +1,193 @@
+// Talking: messages both ways, what is unread, typing, files, several tabs.
+
+import { assert, until } from '../harness.mjs';
+
+const PNG = Buffer.from('iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==', 'base64');
+
+export async function msg_42_a_message_goes_and_an_answer_comes(suite) {
+  const visit = await suite.visit();
+  await visit.open();
+  await visit.shot('home');
+  await visit.frame.locator('.start').click();
+  await visit.shot('new');
+  await visit.write('Where is **my** parcel? See https://example.com/track');
+  await visit.sent('Where is my parcel');
+  assert.equal(await visit.frame.locator('.own strong').textContent(), 'my');
+  assert.equal(await visit.frame.locator('.own a').getAttribute('href'), 'https://example.com/track');
+  const conversation = await suite.agent.find('Where is');
+  await suite.agent.note(conversation.id, 'a note nobody outside sees');
+  await suite.agent.reply(conversation.id, '<p>It is <b>on its way</b>, see <a href="https://example.com/p">here</a>.</p>');
+  await visit.saw('on its way');
+  assert.equal(await visit.frame.getByText('a note nobody').count(), 0);
+  assert.match(await visit.frame.locator('.by').last().textContent(), /Agent|Ivo|Deskgate|\w/);
+  await visit.shot('thread');
+}
+
+export async function msg_23_what_is_unread_shows_on_the_launcher_and_in_the_title(suite) {
+  const visit = await suite.visit();
+  await visit.begin('A question about badges');
+  const conversation = await suite.agent.find('A question about badges');
+  await visit.frame.getByRole('button', { name: 'Close messenger' }).click();
+  await until('the launcher has the focus', () => visit.page.evaluate(() => document.querySelector('#deskgate-container').shadowRoot.activeElement?.className === 'launcher'));
+  await visit.page.evaluate(() => {
+    window.counts = [];
+    window.Deskgate('onUnreadCountChange', (count) => window.counts.push(count));
+  });
+  await suite.agent.reply(conversation.id, 'An answer while it is closed');
+  await visit.page.locator('.badge', { hasText: '1' }).waitFor();
+  await visit.page.locator('.toast', { hasText: 'An answer while' }).waitFor();
+  await visit.shot('toast');
+  assert.equal(await visit.page.title(), '(1) A shop');
+  assert.match(await visit.page.locator('.launcher').getAttribute('aria-label'), /1 unread/);
+  await visit.page.locator('.toast .say').click();
+  await visit.saw('An answer while');
+  await until('it is read', async () => (await visit.page.title()) === 'A shop');
+  assert.deepEqual(await visit.page.evaluate(() => window.counts), [0, 1, 0]);
+  await visit.script('hideNotifications', true);
+  await visit.script('hide');
+  await suite.agent.reply(conversation.id, 'A quiet one');
+  await visit.page.locator('.badge', { hasText: '1' }).waitFor();
+  assert.equal(await visit.page.locator('.toast').isVisible(), false);
+}
+
+export async function msg_43_tabs_and_devices_stay_in_step(suite) {
+  const context = await suite.profile();
+  const one = await suite.visit({}, { context });
+  await one.begin('From the first tab');
+  const two = await suite.visit({}, { context });
+  await two.open();
+  await two.frame.getByRole('button', { name: 'Messages' }).click();
+  await two.frame.locator('.row', { hasText: 'From the first tab' }).click();
+  await two.write('From the second tab');
+  await one.sent('From the second tab');
+  const conversation = await suite.agent.find('From the first tab');
+  await two.page.locator('.launcher').waitFor();
+  await two.script('hide');
+  await one.script('hide');
+  await suite.agent.reply(conversation.id, 'To both');
+  await one.page.locator('.badge', { hasText: '1' }).waitFor();
+  await two.page.locator('.badge', { hasText: '1' }).waitFor();
+  await two.page.bringToFront();
+  await two.script('show');
+  await two.saw('To both');
+  await until('read there, read here', () => one.page.locator('.badge').isHidden());
+}
+
+export async function msg_45_typing_shows_while_it_lasts(suite) {
+  const visit = await suite.visit();
+  await visit.begin('Is anybody there?');
+  const conversation = await suite.agent.find('Is anybody there?');
+  await suite.agent.call('POST', `/conversations/${conversation.id}/typing`);
+  await visit.frame.locator('.typing .dots').waitFor();
+  await visit.shot('typing');
+  await visit.frame.locator('.typing .dots').waitFor({ state: 'detached', timeout: 7_000 });
+  await suite.agent.call('POST', `/conversations/${conversation.id}/presence`, { state: 'active' });
+  await visit.frame.locator('.titles p', { hasText: 'Here now' }).waitFor();
+}
+
+export async function msg_60_files_go_by_picker_paste_and_drop(suite) {
+  const visit = await suite.visit();
+  await visit.begin('Look at these');
+  const { frame } = visit;
+  await frame.locator('.composer input[type=file]').setInputFiles([{ name: 'Plan <b>.png', mimeType: 'image/png', buffer: PNG }, { name: 'list.txt', mimeType: 'text/plain', buffer: Buffer.from('one\ntwo\n') }]);
+  await frame.locator('.held li').nth(1).waitFor();
+  await visit.shot('files-held');
+  await visit.write('The plan');
+  await visit.sent('The plan');
+  const image = frame.locator('.image img').last();
+  await image.waitFor();
+  await until('the picture is shown', () => image.evaluate((shown) => shown.complete && shown.naturalWidth === 1));
+  assert.equal(await frame.locator('.part .file', { hasText: 'list.txt' }).count(), 1);
+  const give = (type) => frame.locator(type === 'drop' ? '.thread' : '.composer textarea').evaluate((target, kind) => {
+    const data = new DataTransfer();
+    data.items.add(new File(['hello'], `${kind}.txt`, { type: 'text/plain' }));
+    const event = kind === 'drop' ? new DragEvent('drop', { dataTransfer: data, bubbles: true, cancelable: true }) : new ClipboardEvent('paste', { clipboardData: data, bubbles: true, cancelable: true });
+    target.dispatchEvent(event);
+  }, type);
+  await give('paste');
+  await give('drop');
+  await frame.locator('.held li', { hasText: 'paste.txt' }).waitFor();
+  await frame.locator('.held li', { hasText: 'drop.txt' }).waitFor();
+  await frame.getByRole('button', { name: 'Remove drop.txt' }).click();
+  await frame.getByRole('button', { name: 'Send', exact: true }).click();
+  await frame.locator('.part.own .file', { hasText: 'paste.txt' }).waitFor();
+  const conversation = await suite.agent.find('Look at these');
+  const read = await suite.agent.call('GET', `/conversations/${conversation.id}`);
+  const names = read.conversation_parts.conversation_parts.flatMap((part) => part.attachments ?? []).map((file) => file.name);
+  assert.deepEqual(names.filter((name) => name.endsWith('.txt')).sort(), ['list.txt', 'paste.txt']);
+}
+
+export async function msg_60_a_program_is_refused_and_said_so(suite) {
+  const visit = await suite.visit({}, { expect: ['400', '422'] });
+  await visit.begin('A bad file');
+  await visit.frame.locator('.composer input[type=file]').setInputFiles([{ name: 'setup.exe', mimeType: 'application/octet-stream', buffer: Buffer.from('MZ\x90\x00programs') }]);
+  await visit.frame.locator('.held .bad', { hasText: 'could not be sent' }).waitFor();
+  assert.equal(await visit.frame.getByRole('button', { name: 'Send', exact: true }).isDisabled(), true);
+}
+
+export async function msg_22_emoji_are_picked_by_keyboard(suite) {
+  const visit = await suite.visit();
+  await visit.begin('A feeling');
+  await visit.frame.getByRole('button', { name: 'Emoji' }).click();
+  await visit.frame.locator('.faces').waitFor();
+  await visit.shot('emoji');
+  await visit.page.keyboard.press('ArrowRight');
+  await visit.page.keyboard.press('ArrowDown');
+  await visit.page.keyboard.press('Enter');
+  const input = visit.frame.getByRole('textbox', { name: 'Write' });
+  assert.equal(await input.inputValue(), '😍');
+  await input.press('Enter');
+  await visit.frame.locator('.bubble.big', { hasText: '😍' }).waitFor();
+}
+
+export async function msg_23_a_transcript_is_a_text_file(suite) {
+  const visit = await suite.visit();
+  await visit.begin('First words');
+  const conversation = await suite.agent.find('First words');
+  await suite.agent.reply(conversation.id, 'Second words');
+  await visit.saw('Second words');
+  const coming = visit.page.waitForEvent('download');
+  await visit.frame.getByRole('button', { name: 'Download as text' }).click();
+  const file = await coming;
+  const { readFileSync } = await import('node:fs');
+  const text = readFileSync(await file.path(), 'utf8');
+  assert.match(file.suggestedFilename(), /\.txt$/);
+  assert.ok(text.indexOf('First words') < text.indexOf('Second words'), text);
+}
+
+export async function older_messages_come_when_asked_for(suite) {
+  const visit = await suite.visit();
+  await visit.begin('Number zero');
+  const conversation = await suite.agent.find('Number zero');
+  for (let number = 1; number <= 70; number += 1) await suite.agent.reply(conversation.id, `Number ${number}.`);
+  await visit.saw('Number 70.');
+  await visit.page.reload();
+  await visit.open();
+  await visit.frame.getByRole('button', { name: 'Messages' }).click();
+  await visit.frame.locator('.row').first().click();
+  await visit.saw('Number 70.');
+  assert.equal(await visit.frame.getByText('Number zero', { exact: true }).count(), 0);
+  await visit.frame.locator('.scroll').evaluate((scroller) => (scroller.scrollTop = 0));
+  await visit.frame.getByText('Number zero', { exact: true }).waitFor();
+  const numbers = await visit.frame.locator('.part .text').allTextContents();
+  assert.deepEqual(numbers.map((text) => text.trim()), ['Number zero', ...Array.from({ length: 70 }, (_, at) => `Number ${at + 1}.`)]);
+}
+
+export async function msg_16_an_address_is_asked_for_and_stays_unconfirmed(suite) {
+  const address = `ana.${Date.now()}@example.com`;
+  const visit = await suite.visit();
+  await visit.begin('Please write to me');
+  const { frame } = visit;
+  const input = frame.getByRole('textbox', { name: 'Get answers by email' });
+  await input.waitFor();
+  await visit.shot('email-ask');
+  await input.fill('nonsense');
+  await frame.getByRole('button', { name: 'Save' }).click();
+  await frame.locator('.email-ask .why', { hasText: 'no email address' }).waitFor();
+  await input.fill(address);
+  await frame.getByRole('button', { name: 'Save' }).click();
+  await frame.locator('.email-ask', { hasText: `${address} (not confirmed)` }).waitFor();
+  const found = await suite.agent.call('POST', '/contacts/search', { query: { field: 'email', operator: '=', value: address } });
+  assert.equal(found.data.length, 1);
+  assert.equal(found.data[0].role, 'lead');
+}

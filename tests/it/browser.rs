@@ -1,0 +1,22 @@
+//! The widget in a real browser: Chromium on a page of another origin, against the daemon (MSG-1 to MSG-63).
+//!
+//! The cases are in `tests/browser/cases`, one function each; `tests/run` installs what they need.
+
+use crate::support::browser;
+use crate::support::gateway::Plan;
+
+const SECRET: &str = "a secret of the widget in tests";
+
+#[test]
+fn the_widget_does_what_people_do_with_it() {
+    let Some(mut node) = browser::suite() else { return };
+    let mut gateway = Plan::default()
+        .file("messenger.secret", SECRET)
+        .set("messenger.secret_file", "messenger.secret")
+        .set("notify.unseen_delay_s", "2")
+        .start();
+    let token = gateway.token();
+    node.env("SECRET", SECRET);
+    browser::run(node, &gateway, &token);
+    gateway.finish();
+}
