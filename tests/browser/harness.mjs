@@ -7,7 +7,7 @@ import { createServer } from 'node:http';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 
-const { BASE, TOKEN, MODULES, SECRET, SHOTS, CHROMIUM = '/usr/bin/chromium', PROXY } = process.env;
+const { BASE, TOKEN, MODULES, SECRET, SHOTS, CHROMIUM = '/usr/bin/chromium' } = process.env;
 const require = createRequire(join(MODULES, 'package.json'));
 const { chromium } = require('playwright-core');
 export const axePath = require.resolve('axe-core/axe.min.js');
@@ -164,7 +164,6 @@ export class Suite {
     });
     suite.site = await startSite();
     suite.agent = await startAgent();
-    suite.proxy = PROXY;
     suite.contexts = [];
     return suite;
   }

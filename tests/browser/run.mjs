@@ -3,6 +3,8 @@
 import { Suite } from './harness.mjs';
 import * as accessibility from './cases/accessibility.mjs';
 import * as api from './cases/api.mjs';
+import * as chaos from './cases/chaos.mjs';
+import * as continuity from './cases/continuity.mjs';
 import * as forms from './cases/forms.mjs';
 import * as identity from './cases/identity.mjs';
 import * as inert from './cases/inert.mjs';
@@ -14,7 +16,7 @@ const only = process.env.ONLY ?? '';
 const suite = await Suite.start();
 const failed = [];
 let count = 0;
-for (const group of [talk, forms, tickets, identity, api, network, inert, accessibility]) {
+for (const group of [talk, forms, tickets, identity, api, network, continuity, chaos, inert, accessibility]) {
   for (const [name, test] of Object.entries(group)) {
     if (!name.includes(only)) continue;
     const begun = Date.now();

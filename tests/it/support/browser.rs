@@ -19,7 +19,8 @@ pub(crate) fn suite() -> Option<Command> {
 /// Runs the suite against the daemon; what it says is shown, and it must end with `done`.
 pub(crate) fn run(mut node: Command, gateway: &Gateway, token: &str) {
     let base = format!("http://{}", gateway.address("http"));
-    let done = node.env("BASE", base).env("TOKEN", token).output().unwrap();
+    let lmtp = gateway.address("lmtp").to_string();
+    let done = node.env("BASE", base).env("LMTP", lmtp).env("TOKEN", token).output().unwrap();
     let said = String::from_utf8_lossy(&done.stdout);
     println!("{said}");
     assert!(done.status.success(), "{said}\n{}", String::from_utf8_lossy(&done.stderr));

@@ -14,7 +14,7 @@ export class EmailAsk {
       this.save();
     } }, h('label', { for: 'email-ask' }, t('email_ask')), h('div', { class: 'line-of' }, this.input, h('button', { class: 'secondary', type: 'submit' }, t('email_save'))), this.why, this.words);
     this.told = h('p', { class: 'soft', role: 'status', hidden: true });
-    this.element = h('section', { class: 'email-ask', hidden: true }, this.form, this.told);
+    this.element = h('section', { class: 'card email-ask', hidden: true }, this.form, this.told);
   }
 
   asks() {

@@ -24,16 +24,16 @@ export class ThreadView {
     this.list = h('ol', { class: 'parts' });
     this.pending = h('ol', { class: 'parts' });
     this.typing = h('p', { class: 'typing', role: 'status' });
-    this.scroller = h('div', { class: 'scroll', tabindex: '0', 'aria-label': t('conversation'), role: 'region', onscroll: () => this.scrolled() }, this.older, h('div', { role: 'log', 'aria-label': t('messages') }, this.list), this.pending, this.typing);
-    this.below = h('button', { class: 'below', hidden: true, onclick: () => this.toEnd(true) }, t('new_below'));
     this.email = new EmailAsk(app);
+    this.scroller = h('div', { class: 'scroll', tabindex: '0', 'aria-label': t('conversation'), role: 'region', onscroll: () => this.scrolled() }, this.older, h('div', { role: 'log', 'aria-label': t('messages') }, this.list), this.pending, this.email.element, this.typing);
+    this.below = h('button', { class: 'below', hidden: true, onclick: () => this.toEnd(true) }, t('new_below'));
     this.composer = new Composer({
       app,
       text: route.text,
       post: (text, files) => this.post(text, files),
       typing: () => this.route.id && app.connection.send({ type: 'typing', conversation_id: this.route.id }),
     });
-    this.element = h('div', { class: 'thread' }, this.ticketHead, this.scroller, this.below, this.email.element, this.composer.element);
+    this.element = h('div', { class: 'thread' }, this.ticketHead, this.scroller, this.below, this.composer.element);
     this.acceptDrops();
     this.watcher = new IntersectionObserver((entries) => this.inView(entries), { root: this.scroller, threshold: 0.1 });
     this.shownSeq = 0;
