@@ -24,6 +24,7 @@ use crate::desk::message::NewMessage;
 use crate::desk::stream::HISTORY_MAX;
 use crate::domain::attribute::Value;
 use crate::domain::channel_kind::ChannelKind;
+use crate::domain::contact::ContactRole;
 use crate::domain::refusal::Refusal;
 use std::sync::atomic::Ordering;
 use tokio::io::AsyncRead;
@@ -94,7 +95,9 @@ where
 
     async fn post_new(&mut self, post: Post) -> Result<(), End> {
         let Post { client_id, thread, body, attachments, uploads } = post;
-        if let Err(wait_ms) = self.hub.may_post(self.contact, thread.is_none()) {
+        let paced =
+            self.hub.may_post(self.contact, thread.is_none()).and_then(|()| self.may_be_heard(thread.is_none()));
+        if let Err(wait_ms) = paced {
             self.intake.refusals += 1;
             self.fail(Fault::too_often(wait_ms).about(Some(client_id))).await?;
             return if self.intake.refusals < REFUSALS_MAX { Ok(()) } else { Err(Close::TooMany.into()) };
@@ -116,12 +119,25 @@ where
         }
     }
 
+    /// Whether a visitor who says something for the first time may: each of them becomes a lead (MSG-61). A contact that
+    /// cannot be read is let pass; the post itself will say why.
+    fn may_be_heard(&self, begins: bool) -> Result<(), u64> {
+        if !begins || self.seat.from.is_none() {
+            return Ok(());
+        }
+        let known = self.hub.desk().own_record(self.contact).ok().flatten();
+        let is_visitor = known.is_some_and(|contact| contact.role == ContactRole::Visitor);
+        if is_visitor { self.hub.may_become_lead(self.seat.from) } else { Ok(()) }
+    }
+
     /// A filled form: like a message, it is answered once and its repeat with the same answer (FRM-6).
     async fn form(&mut self, filled: Filled) -> Result<(), End> {
         let client_id = filled.client_id.clone();
         let known = self.hub.desk().posted_before(self.contact, &client_id);
         let is_new = matches!(known, Ok(None));
-        if let Some(wait_ms) = is_new.then(|| self.hub.may_submit(self.contact).err()).flatten() {
+        if let Some(wait_ms) =
+            is_new.then(|| self.hub.may_submit(self.contact).and_then(|()| self.may_be_heard(true)).err()).flatten()
+        {
             self.intake.refusals += 1;
             self.fail(Fault::too_often(wait_ms).about(Some(client_id))).await?;
             return if self.intake.refusals < REFUSALS_MAX { Ok(()) } else { Err(Close::TooMany.into()) };

@@ -84,6 +84,7 @@ struct Shared {
     conversations: Mutex<Paces<ContactId>>,
     forms: Mutex<Paces<ContactId>>,
     connects: Mutex<Paces<IpAddr>>,
+    leads: Mutex<Paces<IpAddr>>,
     tasks: TaskTracker,
     tally: Tally,
     receipts: Receipts,
@@ -138,6 +139,7 @@ impl Hub {
             conversations: pace(options.conversations_per_hour, HOUR_MS),
             forms: pace(options.forms_per_hour, HOUR_MS),
             connects: Mutex::new(Paces::new(Pace::new(options.connects_per_minute, MINUTE_MS))),
+            leads: Mutex::new(Paces::new(Pace::new(options.leads_per_hour, HOUR_MS))),
             desk,
             options,
             started: clock::instant(),
@@ -221,7 +223,7 @@ impl Hub {
             return Err(Refused::Full);
         }
         let id = self.shared.next_seat.fetch_add(1, Ordering::Relaxed);
-        let seat = Arc::new(Seat::new(id, self.now_ms()));
+        let seat = Arc::new(Seat::new(id, from, self.now_ms()));
         seats.insert(id, Arc::clone(&seat));
         drop(seats);
         Ok(Place { hub: self.clone(), seat })
@@ -350,6 +352,14 @@ impl Hub {
             lock(&self.shared.conversations).take(contact, now_ms)?;
         }
         Ok(())
+    }
+
+    /// Whether one more visitor from this address may become a lead now (MSG-61).
+    ///
+    /// # Errors
+    /// Milliseconds to wait.
+    pub(crate) fn may_become_lead(&self, from: Option<IpAddr>) -> Result<(), u64> {
+        from.map_or(Ok(()), |from| lock(&self.shared.leads).take(from, self.now_ms()))
     }
 
     /// Whether the contact may submit a form now (MSG-61).

@@ -29,6 +29,8 @@ pub struct Options {
     pub forms_per_hour: u32,
     /// Connects from one address in a minute (MSG-61).
     pub connects_per_minute: u32,
+    /// Visitors from one address who become leads in an hour (MSG-61).
+    pub leads_per_hour: u32,
     /// Makes links to the files of parts.
     pub file_link: Option<Arc<FileLink>>,
     /// Makes passes for sending files ahead (MSG-60).
@@ -64,6 +66,7 @@ impl Default for Options {
             conversations_per_hour: 5,
             forms_per_hour: 10,
             connects_per_minute: 60,
+            leads_per_hour: 20,
             file_link: None,
             upload_pass: None,
             look: Look::default(),

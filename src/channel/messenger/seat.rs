@@ -4,6 +4,7 @@
 
 use crate::channel::messenger::close::Close;
 use std::collections::VecDeque;
+use std::net::IpAddr;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::atomic::AtomicU64;
@@ -19,6 +20,8 @@ const PASSING_MAX: usize = 8;
 pub(crate) struct Seat {
     /// Names it among the process's sockets.
     pub(crate) id: u64,
+    /// The client's address, if it is limited.
+    pub(crate) from: Option<IpAddr>,
     /// Carries nothing: look at the orders, then at the log.
     pub(crate) wake: Notify,
     orders: Mutex<Orders>,
@@ -36,9 +39,10 @@ pub(crate) struct Orders {
 }
 
 impl Seat {
-    pub(crate) fn new(id: u64, now_ms: u64) -> Self {
+    pub(crate) fn new(id: u64, from: Option<IpAddr>, now_ms: u64) -> Self {
         Self {
             id,
+            from,
             wake: Notify::new(),
             orders: Mutex::default(),
             cursor: AtomicU64::new(0),
@@ -97,7 +101,7 @@ mod tests {
 
     #[test]
     fn the_first_reason_to_close_stands_and_passing_frames_are_bounded() {
-        let seat = Seat::new(1, 0);
+        let seat = Seat::new(1, None, 0);
         for n in 0..20 {
             seat.pass(n.to_string().into());
         }

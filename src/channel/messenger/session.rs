@@ -235,7 +235,7 @@ fn obey(order: Option<Close>) -> Result<(), End> {
 /// A socket with a session.
 pub(crate) struct Live<'a, S> {
     pub(crate) hub: &'a Hub,
-    seat: &'a Seat,
+    pub(crate) seat: &'a Seat,
     joined: Joined,
     socket: &'a mut WebSocketStream<S>,
     pub(crate) contact: ContactId,

@@ -10,6 +10,7 @@ use crate::domain::channel_kind::ChannelKind;
 use crate::domain::id::EventSeq;
 use crate::domain::thread::ThreadState;
 use ring::hmac;
+use std::time::Duration;
 
 #[tokio::test]
 async fn tst_100_the_same_client_id_gives_the_same_answer() {
@@ -153,11 +154,27 @@ async fn lif_1_a_snooze_ends_at_its_time() {
     let story = Story::begin().await;
     let ana = story.visitor().await;
     let thread = story.desk.contact_comment(ana.id, None, text("Hi"), ChannelKind::Messenger).await.unwrap().thread;
-    let until = super::NOW.plus(std::time::Duration::from_secs(60));
+    let until = super::NOW.plus(Duration::from_secs(60));
     story.desk.act_on_thread(&story.agent, thread, ThreadAct::Snooze(Some(until)), None).await.unwrap();
     assert_eq!(story.desk.wake_snoozed().await.unwrap(), 0);
-    story.wait(std::time::Duration::from_secs(61));
+    story.wait(Duration::from_secs(61));
     assert_eq!(story.desk.wake_snoozed().await.unwrap(), 1);
     assert_eq!(story.words(thread), ["comment", "snoozed", "unsnoozed"]);
+    story.end();
+}
+
+#[tokio::test]
+async fn msg_15_a_visit_ends_seven_days_after_its_last_use() {
+    let story = Story::begin().await;
+    let first = story.desk.open_session(Claim::NewVisitor).await.unwrap();
+    let token = first.visitor.clone().unwrap();
+    let back = async || story.desk.open_session(Claim::Visitor(token.clone())).await.unwrap().contact.id;
+    story.wait(Duration::from_secs(6 * 86_400));
+    assert_eq!(back().await, first.contact.id);
+    story.wait(Duration::from_secs(6 * 86_400));
+    assert_eq!(back().await, first.contact.id, "each use counts");
+    story.wait(Duration::from_secs(7 * 86_400));
+    assert_ne!(back().await, first.contact.id);
+    story.desk.end_visit(&token).await.unwrap();
     story.end();
 }

@@ -1,6 +1,7 @@
 //! Requests against a desk on the memory engine, through the whole router.
 
 mod broadcasts;
+mod contact_files;
 mod contacts;
 mod conversations;
 mod forms;
@@ -58,6 +59,7 @@ const START: Millis = Millis(1_767_225_600_000);
 /// A desk with one agent, and a client that calls it with that agent's token.
 struct House {
     desk: Desk,
+    api: Api,
     clock: Clock,
     router: Router,
     token: String,
@@ -150,8 +152,9 @@ impl House {
         };
         let agent = desk.add_agent(agent).await.unwrap().id.to_string();
         let (_, token) = desk.create_token(&address("bo@example.com"), "test", Vec::new()).await.unwrap();
-        let router = router(Api::open(desk.clone(), RateLimits::default()).await.unwrap());
-        Self { desk, clock, router, token, agent, _dir: dir }
+        let api = Api::open(desk.clone(), RateLimits::default()).await.unwrap();
+        let router = router(api.clone());
+        Self { desk, api, clock, router, token, agent, _dir: dir }
     }
 
     /// A token that may do only this.

@@ -10,17 +10,21 @@ use deskgate::desk::IdentitySettings;
 use deskgate::desk::Settings;
 use deskgate::desk::SupportAddress;
 use deskgate::desk::access::NewAgent;
+use deskgate::desk::identity_keys::IdentityKey;
 use deskgate::desk::message::Body;
 use deskgate::desk::message::NewMessage;
 use deskgate::domain::address::Address;
 use deskgate::domain::agent::AgentRole;
 use deskgate::domain::agent::Caller;
 use deskgate::domain::agent::Scope;
+use deskgate::domain::contact::Contact;
+use deskgate::domain::id::ContactId;
 use deskgate::domain::id::ThreadId;
 use deskgate::store::Store;
 use deskgate::template::TemplateSet;
 use deskgate::template::Templates;
 use serde_json::Value;
+use std::net::IpAddr;
 use std::time::Duration;
 use tokio::io::DuplexStream;
 use tokio_util::sync::CancellationToken;
@@ -43,12 +47,23 @@ impl Bench {
     }
 
     pub(crate) async fn with(options: Options, enforced: bool) -> Self {
+        Self::made(options, settings(enforced)).await
+    }
+
+    /// With these keys of tokens beside the secret.
+    pub(crate) async fn with_keys(keys: Vec<IdentityKey>) -> Self {
+        let settings = settings(false);
+        let identity = IdentitySettings { keys, ..settings.identity };
+        Self::made(Options::default(), Settings { identity, ..settings }).await
+    }
+
+    async fn made(options: Options, settings: Settings) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::in_memory().unwrap();
         let clock = Clock::default();
         let files = Files::open(dir.path(), clock.clone()).unwrap();
         let templates = TemplateSet::new(Templates::load(None).unwrap());
-        let desk = Desk::open(store.clone(), files, clock, templates, settings(enforced)).await.unwrap();
+        let desk = Desk::open(store.clone(), files, clock, templates, settings).await.unwrap();
         let email = Address::parse("agent@example.com").unwrap();
         let agent = NewAgent { email, name: "Ivo Agent".to_owned(), role: AgentRole::Admin, password: None };
         let agent = desk.add_agent(agent).await.unwrap();
@@ -66,10 +81,22 @@ impl Bench {
 
     /// A connection that holds so many bytes in each direction, before any frame.
     pub(crate) fn raw(&self, holds: usize) -> DuplexStream {
+        self.raw_from(holds, None)
+    }
+
+    /// The same, from an address that is limited.
+    pub(crate) fn raw_from(&self, holds: usize, from: Option<IpAddr>) -> DuplexStream {
         let (ours, theirs) = tokio::io::duplex(holds);
-        let place = self.hub.admit(None).unwrap();
+        let place = self.hub.admit(from).unwrap();
         self.hub.spawn(place, async { Some(theirs) });
         ours
+    }
+
+    /// A contact's record.
+    pub(crate) fn contact(&self, id: &Value) -> Contact {
+        let id = id.as_str().unwrap();
+        let id = id.parse::<ContactId>().unwrap();
+        self.desk.own_record(id).unwrap().unwrap()
     }
 
     /// A client with a session, and the token by which it comes back.

@@ -5,6 +5,7 @@ pub(crate) mod client;
 mod daemon;
 mod forms;
 mod handshake;
+mod identity;
 mod limits;
 mod receipts;
 mod resume;
