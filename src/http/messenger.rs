@@ -1,4 +1,4 @@
-//! `GET /messenger/ws`: who may connect, and the handshake of a websocket (RFC 6455 §4.2).
+//! `GET /messenger/ws`: who may connect (`POST /messenger/poll` asks the same), and the handshake of a websocket (RFC 6455 §4.2).
 //!
 //! **Invariant:** everything is decided before the 101: origin (RFC 6454), pace and room cost a refused client one HTTP
 //! answer. No extension is negotiated, so no compressed frame can grow in memory (RFC 7692).
@@ -6,6 +6,8 @@
 use crate::channel::messenger::Hub;
 use crate::channel::messenger::SUBPROTOCOL;
 use crate::channel::messenger::hub::Refused;
+use crate::http::messenger_poll::Lines;
+use crate::http::messenger_poll::poll;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
@@ -19,6 +21,7 @@ use axum::http::header;
 use axum::response::IntoResponse;
 use axum::response::Response;
 use axum::routing::get;
+use axum::routing::post;
 use data_encoding::BASE64;
 use hyper_util::rt::TokioIo;
 use std::net::IpAddr;
@@ -52,7 +55,7 @@ impl AllowedOrigins {
 
     /// Whether a request with these `Origin` fields may connect. A browser sends exactly one. The messenger's own frame
     /// is a page of this host; who may frame it is said in its policy.
-    fn allow(&self, headers: &HeaderMap) -> bool {
+    pub(crate) fn allow(&self, headers: &HeaderMap) -> bool {
         if self.listed.is_empty() {
             return true;
         }
@@ -80,15 +83,21 @@ fn normal(origin: &str) -> String {
     bare.unwrap_or(lower)
 }
 
+/// What both ways in need.
 #[derive(Clone, Debug)]
-struct Door {
-    hub: Hub,
-    origins: AllowedOrigins,
+pub(crate) struct Door {
+    pub(crate) hub: Hub,
+    pub(crate) origins: AllowedOrigins,
+    pub(crate) lines: Lines,
 }
 
-/// The route, to be merged into the router of the HTTP listener.
+/// The routes, to be merged into the router of the HTTP listener.
 pub fn route(hub: Hub, origins: AllowedOrigins) -> Router {
-    Router::new().route("/messenger/ws", get(upgrade)).with_state(Door { hub, origins })
+    Router::new().route("/messenger/ws", get(upgrade)).route("/messenger/poll", post(poll)).with_state(Door {
+        hub,
+        origins,
+        lines: Lines::default(),
+    })
 }
 
 async fn upgrade(State(door): State<Door>, mut request: Request) -> Response {
@@ -142,7 +151,7 @@ fn offers_subprotocol(headers: &HeaderMap) -> bool {
 
 /// Whom a connect counts for (MSG-61). A peer on this machine is a proxy that says for whom it asks, in the last entry it
 /// appended itself, or a tool of the operator's, which is not limited.
-fn client_address(request: &Request) -> Option<IpAddr> {
+pub(crate) fn client_address(request: &Request) -> Option<IpAddr> {
     let ConnectInfo(peer) = request.extensions().get::<ConnectInfo<SocketAddr>>()?;
     if !peer.ip().to_canonical().is_loopback() {
         return Some(peer.ip().to_canonical());
@@ -151,7 +160,7 @@ fn client_address(request: &Request) -> Option<IpAddr> {
     forwarded.to_str().ok()?.rsplit(',').next()?.trim().parse().ok()
 }
 
-fn turned_away(refused: Refused) -> Response {
+pub(crate) fn turned_away(refused: Refused) -> Response {
     let (status, wait_s) = match refused {
         Refused::Draining => (StatusCode::SERVICE_UNAVAILABLE, 5),
         Refused::Full => (StatusCode::SERVICE_UNAVAILABLE, 30),
@@ -175,7 +184,7 @@ fn switching(accept: &HeaderValue, with_subprotocol: bool) -> Response {
     response
 }
 
-fn said(status: StatusCode, why: &'static str) -> Response {
+pub(crate) fn said(status: StatusCode, why: &'static str) -> Response {
     (status, why).into_response()
 }
 

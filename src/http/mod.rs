@@ -17,6 +17,7 @@
 //! | `unsubscribe` | where a broadcast's mail says how to stop |
 //! | [`widget`] | the messenger's loader and page |
 //! | [`messenger`] | from a page's request to a socket of [`crate::channel::messenger`] |
+//! | `messenger_poll` | the same session by requests, where no socket gets through |
 //! | [`dev_mail`] | captured mail, in development |
 //! | `webhook_bodies` | what notifications hold, from the same forms |
 //! | [`ops`] | health, readiness and metrics, on a listener of their own |
@@ -39,6 +40,7 @@ mod hooks;
 mod idempotency;
 mod input;
 pub mod messenger;
+mod messenger_poll;
 mod multipart;
 pub mod ops;
 mod paging;

@@ -36,6 +36,7 @@ const FILES: &[(&str, &str)] = embedded![
     "locale.js",
     "model.js",
     "outbox.js",
+    "poll.js",
     "richtext.js",
     "sound.js",
     "storage.js",

@@ -51,3 +51,24 @@ export async function msg_61_too_fast_is_kept_and_sent_later(suite) {
   assert.equal(new Set(texts).size, 21);
   assert.equal(texts.length, 21);
 }
+
+export async function msg_47_without_websockets_it_goes_by_requests(suite) {
+  const context = await suite.profile();
+  await context.addInitScript(() => {
+    delete window.WebSocket;
+  });
+  const visit = await suite.visit({}, { context });
+  await visit.begin('By requests alone');
+  const conversation = await suite.agent.find('By requests alone');
+  for (let number = 0; number < 5; number += 1) {
+    await suite.agent.reply(conversation.id, `Answer ${number}`);
+    await visit.write(`Question ${number}`);
+  }
+  await visit.sent('Question 4');
+  await visit.saw('Answer 4');
+  await suite.agent.call('POST', `/conversations/${conversation.id}/typing`);
+  await visit.frame.locator('.typing .dots').waitFor();
+  const shown = (await visit.frame.locator('.part .text').allTextContents()).map((text) => text.trim());
+  const stored = (await suite.agent.parts(conversation.id)).map((part) => part.body.trim());
+  assert.deepEqual(shown, stored);
+}

@@ -7,6 +7,7 @@ mod forms;
 mod handshake;
 mod identity;
 mod limits;
+mod poll;
 mod receipts;
 mod resume;
 mod sessions;

@@ -36,6 +36,7 @@ class App {
     });
     this.connection = new Connection({
       url: new URL('../messenger/ws', location.href).href.replace(/^http/, 'ws'),
+      pollUrl: new URL('../messenger/poll', location.href).href,
       hello: () => ({ identity: this.identity(), since: this.model.seq, page: this.page.url ?? '' }),
       onFrame: (frame) => this.heard(frame),
       onState: (state, code) => this.connected(state, code),
@@ -237,7 +238,8 @@ class App {
     const text = part.text.replace(/\s+/g, ' ').trim();
     if (text) return text;
     const file = part.attachments?.[0];
-    return file ? t('file_sent', { name: file.name }) : t('attribute_changed');
+    if (file) return t('file_sent', { name: file.name });
+    return t(part.part_type.startsWith('convert') ? 'converted' : 'attribute_changed');
   }
 
   show(to) {

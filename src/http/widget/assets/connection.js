@@ -1,6 +1,9 @@
 // One socket that comes back: hello and resume, heartbeats, back-off (MSG-40, MSG-46, MSG-47).
 // What was missed is the server's to send again; nothing here counts entries but `since`.
 
+import { PollSocket } from './poll.js';
+
+const OPEN = 1;
 const HELLO_WITHIN_MS = 15_000;
 const PING_EVERY_MS = 25_000;
 const SILENCE_MAX_MS = 60_000;
@@ -16,8 +19,9 @@ export const backoff = (tries, random = Math.random) => {
 
 export class Connection {
   /** `hello()` gives the identity and `since`; `onFrame` gets frames, `onState` one of connecting, open, waiting, refused. */
-  constructor({ url, hello, onFrame, onState }) {
-    Object.assign(this, { url, hello, onFrame, onState });
+  constructor({ url, pollUrl, hello, onFrame, onState }) {
+    Object.assign(this, { url, pollUrl, hello, onFrame, onState });
+    this.unopened = 0;
     this.socket = null;
     this.state = 'idle';
     this.tries = 0;
@@ -31,12 +35,19 @@ export class Connection {
     window.addEventListener('offline', () => this.socket && this.drop(0));
   }
 
+  /** A websocket; requests where two of them in a row did not get through, until those fail as well. */
+  make() {
+    this.greeted = false;
+    this.byRequests = typeof WebSocket === 'undefined' || this.unopened >= 2;
+    return this.byRequests ? new PollSocket(this.pollUrl) : new WebSocket(this.url, 'deskgate.v1');
+  }
+
   connect() {
     this.clear();
     this.enter('connecting');
     let socket;
     try {
-      socket = new WebSocket(this.url, 'deskgate.v1');
+      socket = this.make();
     } catch {
       this.lost(null);
       return;
@@ -58,6 +69,7 @@ export class Connection {
     if (frame.type === 'welcome') {
       clearTimeout(this.timers.hello);
       this.tries = 0;
+      this.greeted = true;
       this.timers.beat = setInterval(() => this.beat(), PING_EVERY_MS);
       this.onFrame(frame);
       this.enter('open');
@@ -74,7 +86,7 @@ export class Connection {
   /** Whether it was handed to the socket; what must arrive is sent again by whoever waits for its answer. */
   send(frame) {
     if (this.state !== 'open' && frame.type !== 'hello') return false;
-    if (this.socket?.readyState !== WebSocket.OPEN) return false;
+    if (this.socket?.readyState !== OPEN) return false;
     this.socket.send(JSON.stringify(frame));
     return true;
   }
@@ -88,6 +100,8 @@ export class Connection {
   }
 
   lost(code) {
+    if (this.greeted) this.unopened = this.byRequests ? this.unopened : 0;
+    else if (navigator.onLine !== false) this.unopened = this.byRequests ? 0 : this.unopened + 1;
     this.clear();
     this.socket = null;
     if (code === 4001 || code === 4003) {
@@ -96,7 +110,8 @@ export class Connection {
     }
     const wait = code === 1001 || code === 4002 ? Math.random() * GOING_AWAY_MS : backoff(this.tries);
     // A daemon that always goes away at once must not be asked every few seconds for ever.
-    this.tries += 1;
+    // Of too many tabs the idlest was closed: coming back at once would only close another one (MSG-43).
+    this.tries += code === 4008 ? 4 : 1;
     this.timers.retry = setTimeout(() => this.connect(), this.tries > 3 ? Math.max(wait, backoff(this.tries)) : wait);
     this.enter('waiting', code);
   }

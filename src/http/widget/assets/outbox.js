@@ -8,20 +8,26 @@ export class Outbox {
   constructor({ storage, send, changed, settled }) {
     Object.assign(this, { storage, send, changed, settled });
     this.items = [];
+    this.name = `outbox-${crypto.randomUUID()}`;
     this.timer = 0;
   }
 
-  /** Takes over what an earlier page of the same contact left; not what it began and nobody can place. */
+  /** Takes over what earlier pages of the same contact left. Another tab may send the same: it is one message by its id. */
   load(contact) {
     this.contact = contact;
-    const left = this.storage.get('outbox');
-    if (left?.contact !== contact || this.items.length > 0) return;
-    this.items = left.items.map((item) => ({ ...item, state: 'sending', sentAt: 0 }));
+    for (const name of this.storage.names('outbox-').filter((other) => other !== this.name)) {
+      const left = this.storage.get(name);
+      if (left?.contact !== contact) continue;
+      this.storage.remove(name);
+      const fresh = left.items.filter((item) => !this.seen(item.id));
+      this.items.push(...fresh.map((item) => ({ ...item, state: 'sending', sentAt: 0 })));
+    }
+    if (this.items.length > 0) this.keep();
   }
 
   keep() {
-    if (this.items.length === 0) this.storage.remove('outbox');
-    else this.storage.set('outbox', { contact: this.contact, items: this.items });
+    if (this.items.length === 0) this.storage.remove(this.name);
+    else this.storage.set(this.name, { contact: this.contact, items: this.items });
     this.changed();
   }
 

@@ -61,9 +61,14 @@ export class Storage {
     this.keep(key, text);
   }
 
+  /** Names that begin so. */
+  names(start) {
+    const all = this.area ? Object.keys(this.area) : Array.from(this.kept.keys());
+    return all.filter((key) => key.startsWith(this.prefix + start)).map((key) => key.slice(this.prefix.length));
+  }
+
   /** Forgets everything of this app (MSG-15). */
   clear() {
-    const all = this.area ? Object.keys(this.area) : Array.from(this.kept.keys());
-    for (const key of all.filter((known) => known.startsWith(this.prefix))) this.put(key, null);
+    for (const name of this.names('')) this.remove(name);
   }
 }
