@@ -141,10 +141,12 @@ impl Desk {
                     Of::Thread(thread) | Of::Part(thread, _) => Of::Thread(thread),
                     Of::Contact(_) => hit,
                 };
-                if !known.insert(object) {
+                if known.contains(&object) {
                     continue;
                 }
+                // A filter may look at the text that was found: another one of the same thread can still fit.
                 let Some(read) = self.inner.store.view(|tx| read(tx, caller, hit, filter))? else { continue };
+                known.insert(object);
                 if found.hits.len() >= limit {
                     found.has_more = true;
                     break;

@@ -273,3 +273,45 @@ impl WordIndex for OnlyThis {
         self.0.read_to()
     }
 }
+
+#[tokio::test]
+async fn dsk_8_a_search_is_narrowed_by_team_tag_sender_and_what_is_there() {
+    let mut here = Searched::new().await;
+    here.catch_up();
+    let (ana, ben) = (here.house.contact("ana@example.com").await, here.house.contact("ben@sub.example.net").await);
+    let first = here.house.conversation(&ana, "The invoice is wrong").await;
+    here.later();
+    let second = here.house.conversation(&ben, "My invoice is late").await;
+    let tag = id(&here.house.post("/api/tags", json!({"name": "Big Customer"})).await.ok());
+    let tagged = json!({"id": tag, "admin_id": here.house.agent});
+    here.house.post(&format!("/api/conversations/{first}/tags"), tagged).await.ok();
+    let file = json!({"content_type": "text/plain", "data": "SGVsbG8=", "name": "invoice.txt"});
+    let with_file = json!({"message_type": "note", "type": "admin", "body": "see there", "attachment_files": [file]});
+    here.house.post(&format!("/api/conversations/{second}/reply"), with_file).await.ok();
+    here.later();
+    let later = json!({"message_type": "note", "type": "admin", "body": "the invoice comes, look there"});
+    here.house.post(&format!("/api/conversations/{second}/reply"), later).await.ok();
+    let kind = here.house.ticket_type("Tracker").await;
+    let issue = json!({"ticket_type_id": id(&kind), "contacts": []});
+    let issue = id(&here.house.post("/api/tickets", issue).await.ok());
+    here.house.post(&format!("/api/tickets/{issue}/links"), json!({"thread_id": first})).await.ok();
+    here.catch_up();
+    let both = vec![second.clone(), first.clone()];
+    for (question, expected) in [
+        ("invoice", both.clone()),
+        ("invoice tag:\"big customer\"", vec![first.clone()]),
+        ("invoice tag:unknown", vec![]),
+        ("invoice from:ANA@example.com", vec![first.clone()]),
+        ("invoice from:@sub.example.net", vec![second.clone()]),
+        ("invoice from:@example.net", vec![]),
+        ("invoice has:link", vec![first.clone()]),
+        ("there has:attachment", vec![second.clone()]),
+        ("wrong has:attachment", vec![]),
+        ("invoice team:nobody", both),
+        ("invoice team:7", vec![]),
+        ("invoice team:Billing", vec![]),
+        ("invoice tag:\"big customer\" has:link from:ana@example.com team:nobody", vec![first.clone()]),
+    ] {
+        assert_eq!(here.found(question).await, expected, "{question}");
+    }
+}
