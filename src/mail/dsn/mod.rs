@@ -179,7 +179,11 @@ fn judged(
         .or_else(|| status::enhanced(words).filter(|code| !status::is_generic(code)))
         .or(status)
         .or_else(|| status::class_only(kind, reply_code));
-    let reason = words::reason(words, told.as_deref(), answered);
+    let reason = match (reply_code, words::reason(words, told.as_deref(), answered)) {
+        // Of one great filtering service: the recipient is not among those it was told of.
+        (Some(542), Reason::Policy | Reason::Unknown) => Reason::UserUnknown,
+        (_, reason) => reason,
+    };
     let is_for_now = told.as_deref().is_some_and(|code| code.starts_with('4') && !code.starts_with("4.1."));
     let fails = kind == ReportKind::Failed && !is_for_now;
     let words = clean::line(words, REPLY_CHARS_MAX);
@@ -355,8 +359,10 @@ mod tests {
             }
         }
         assert!(seen.rows > 50);
-        // Of the hard flag 94 %: the table calls some plain "no such user" filtered, which here is hard (EML-82).
-        for (right, percent_min) in [(seen.class, 95), (seen.count, 95), (seen.digit, 95), (seen.hard, 94)] {
+        let (class, count, digit, hard) = (seen.class, seen.count, seen.digit, seen.hard);
+        println!("of {} rows: class {class}, recipients {count}, first digit {digit}, hard {hard}", seen.rows);
+        // What is left of the hard flag: the table calls some plain "no such user" filtered, which here is hard (EML-82).
+        for (right, percent_min) in [(class, 97), (count, 97), (digit, 95), (hard, 97)] {
             assert!(right * 100 >= seen.rows * percent_min, "{right} of {}:\n{}", seen.rows, wrong.join("\n"));
         }
     }

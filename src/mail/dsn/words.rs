@@ -46,6 +46,9 @@ const SUBJECTS: &[&str] = &[
     "mail failed",
     "error sending your mail",
     "bounce notification",
+    "配信できません",
+    "メールエラー",
+    "メッセージを配信できません",
 ];
 
 const TEXTS: &[&str] = &[
@@ -84,6 +87,7 @@ const TEXTS: &[&str] = &[
     "recipient unknown",
     "delivery status notification",
     "has been rejected",
+    "送信できませんでした",
     "mailbox full",
     "invalid user",
     "delivery failure",
@@ -224,6 +228,9 @@ const HOST_UNKNOWN: &[&str] = &[
 
 const FILTERED: &[&str] =
     &["recipient preferences", "message filtered", "rejected-by-the-domain-filter", "domain-filter"];
+
+/// The receiving server could not store the mail, whatever else it says of the user.
+const LOCAL_FAULT: &[&str] = &["procmail: couldn't create"];
 
 const MOVED: &[&str] =
     &["has moved", "user moved", "address has changed", "no longer works here", "has changed address"];
@@ -480,6 +487,13 @@ pub(super) fn begins_returned(line: &str) -> bool {
 /// Why, from a server's words, its codes, and the command they answer.
 pub(super) fn reason(words: &str, status: Option<&str>, answered: Option<&str>) -> Reason {
     let words = words.to_lowercase();
+    if has_any(&words, LOCAL_FAULT) {
+        return Reason::System;
+    }
+    let is_sender = answered == Some("mail from") || has_any(&words, SENDER_REJECTED);
+    if !is_sender && names_missing_domain(&words) {
+        return Reason::HostUnknown;
+    }
     let by_words = by_words(&words, status, answered);
     let by_status = status.map_or(Reason::Unknown, by_status);
     match (by_words, by_status) {
@@ -497,7 +511,25 @@ fn is_backed(words: &str, status: Option<&str>, answered: Option<&str>) -> bool 
     let code = status.and_then(|code| code.get(2..)).unwrap_or("");
     let is_address = code.starts_with("1.") || code == "2.1";
     let is_other = code.starts_with("7.") || code.starts_with("2.") || code.starts_with("6.");
-    is_address || (!is_other && (answered != Some("data") || has_any(words, ABOUT_ACCOUNT)))
+    is_address || (!is_other && !is_bare(words) && (answered != Some("data") || has_any(words, ABOUT_ACCOUNT)))
+}
+
+/// "550 user unknown" and not a word more: no code that says it is about the address, and nobody it is about. Filters say
+/// that of a mail they do not want; it counts as a failure (EML-82) and does not end mail to the address at once.
+fn is_bare(words: &str) -> bool {
+    let plain = words.trim_start_matches("smtp;").trim_start();
+    let after_code = plain.strip_prefix("550").map(|rest| rest.trim_matches([' ', ':', '.']));
+    // The other words are all that RFC 5321 §4.2.2 says of 550: not found, no access, or policy.
+    matches!(after_code, Some("user unknown" | "unknown user"))
+        || words.contains("requested action not taken: mailbox unavailable")
+}
+
+/// "mail.example.com does not exist": a name with a dot and without an at sign, right before these words.
+fn names_missing_domain(words: &str) -> bool {
+    words.match_indices(" does not exist").any(|(at, _)| {
+        let name = words.get(..at).and_then(|before| before.split_whitespace().next_back()).unwrap_or_default();
+        name.contains('.') && !name.ends_with('.') && !name.contains('@') && !name.contains('<')
+    })
 }
 
 fn by_words(words: &str, status: Option<&str>, answered: Option<&str>) -> Reason {
