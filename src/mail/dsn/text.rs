@@ -79,7 +79,7 @@ pub(super) fn is_from_machine(message: &Message) -> bool {
 
 /// No machine's name, but subject and first words are those of a bounce, and it is nobody's answer.
 fn says_at_once(message: &Message, own: &str) -> bool {
-    let head: String = own.chars().take(200).collect();
+    let head: String = own.chars().take(400).collect();
     says_in_subject(message) && words::says_undelivered("", &head)
 }
 
