@@ -137,6 +137,7 @@ async fn open(data_dir: &Path) -> Desk {
         unseen_delay: Duration::from_secs(120),
         state_mail_settle: Duration::from_secs(10),
         signers: Default::default(),
+        keep_uncertain: false,
         trust: Default::default(),
         mail_limits: Default::default(),
         identity: IdentitySettings { enforced: false, secret: None, ..IdentitySettings::default() },

@@ -41,6 +41,8 @@ pub struct Notify {
     pub unseen_delay: Duration,
     /// State mails wait so long for further changes (NTF-11).
     pub state_mail_settle: Duration,
+    /// Whether a mail that the relay may have is not sent once more (EML-65).
+    pub keep_uncertain: bool,
 }
 
 pub(crate) fn workspace(section: Section<'_>) -> Workspace {
@@ -102,8 +104,9 @@ pub(crate) fn notify(section: Section<'_>) -> Notify {
     const DAY_S: u64 = 86_400;
     let unseen_delay = Duration::from_secs(section.number("unseen_delay_s", 0..=DAY_S, 120));
     let state_mail_settle = Duration::from_secs(section.number("state_mail_settle_s", 0..=DAY_S, 10));
+    let keep_uncertain = section.choice("retry_uncertain", &[("once", false), ("never", true)], false);
     section.end();
-    Notify { unseen_delay, state_mail_settle }
+    Notify { unseen_delay, state_mail_settle, keep_uncertain }
 }
 
 /// `[templates]`: the directory whose files go before the embedded ones.

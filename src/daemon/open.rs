@@ -100,6 +100,7 @@ fn settings(config: &Config) -> Result<Settings, Failure> {
         disk_reserve_bytes: config.limits.disk_reserve_bytes,
         tickets: config.tickets,
         signers: signers(config)?,
+        keep_uncertain: config.notify.keep_uncertain,
         trust: TrustSettings {
             authserv_id: config.smtp.trusted_authserv_id.clone(),
             strict_senders: strict.map(|support| support.address.clone()).collect(),

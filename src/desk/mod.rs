@@ -185,6 +185,8 @@ pub struct Settings {
     pub disk_reserve_bytes: u64,
     /// What the house decides for all threads and tickets.
     pub tickets: TicketRules,
+    /// Whether a mail that the relay may have is left to an agent, instead of sent once more (EML-65).
+    pub keep_uncertain: bool,
     /// Whose word counts about senders, and which addresses are strict.
     pub trust: TrustSettings,
     /// How much automatic mail may go out (EML-86).

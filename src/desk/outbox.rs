@@ -405,6 +405,10 @@ impl Inner {
             }
             if delivery.state == DeliveryState::Uncertain {
                 delivery.uncertain_retried = true;
+                if self.settings.keep_uncertain {
+                    store::outbox::put(tx, &delivery)?;
+                    continue;
+                }
                 delivery.state = DeliveryState::Queued;
             }
             store::outbox::end_pending(tx, &delivery)?;

@@ -182,7 +182,7 @@ pub(crate) fn reported(tx: &mut dyn WriteTx, report: &Report, delivery: &Deliver
 pub(crate) fn heard_from(tx: &mut dyn WriteTx, address: &Address) -> store::Result<()> {
     let Some(standing) = store::suppressions::get(&*tx, address)? else { return Ok(()) };
     if standing.suppression.as_ref().is_none_or(|held| held.by.ends_when_heard_from()) {
-        store::suppressions::delete(tx, &standing)?;
+        forget(tx, &standing)?;
     }
     Ok(())
 }

@@ -103,6 +103,7 @@ impl Story {
             disk_reserve_bytes: 0,
             tickets: TicketRules::default(),
             signers: Default::default(),
+            keep_uncertain: false,
             trust: Default::default(),
             mail_limits: Default::default(),
         };

@@ -115,6 +115,22 @@ async fn tst_65_deferred_then_sent_failed_at_once_and_uncertain_once_more() {
 }
 
 #[tokio::test]
+async fn eml_65_where_the_house_says_so_an_uncertain_mail_waits_for_an_agent() {
+    let story = Story::begin_with(|settings| settings.keep_uncertain = true).await;
+    let thread = asked(&story).await;
+    story.desk.agent_comment(&story.agent, thread, text("On its way.")).await.unwrap();
+    let first = story.desk.lease_due(10, LEASE).await.unwrap().remove(0);
+    story.desk.settle(first.id, Verdict::Uncertain { reason: "cut".to_owned() }).await.unwrap();
+    story.wait(Duration::from_secs(24 * 3_600));
+    assert!(story.desk.lease_due(10, LEASE).await.unwrap().is_empty());
+    assert_eq!(story.desk.delivery(first.id).unwrap().state, DeliveryState::Uncertain);
+    assert!(story.desk.deliveries(10).unwrap().iter().any(|seen| seen.id == first.id), "people see it");
+    story.desk.retry_delivery(first.id).await.unwrap();
+    assert_eq!(story.send_due().await.len(), 1);
+    story.end();
+}
+
+#[tokio::test]
 async fn a_cancelled_delivery_is_never_sent_and_a_failed_one_can_be_retried() {
     let story = Story::begin().await;
     let thread = asked(&story).await;

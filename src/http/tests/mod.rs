@@ -129,6 +129,7 @@ fn settings() -> Settings {
         state_mail_settle: Duration::from_secs(10),
         broadcasts: crate::desk::broadcasts::BroadcastSettings::default(),
         signers: Default::default(),
+        keep_uncertain: false,
         trust: Default::default(),
         mail_limits: Default::default(),
         identity: IdentitySettings::default(),

@@ -116,6 +116,7 @@ pub async fn desk(store: Store, dir: &Path, now: Millis) -> Result<Desk> {
         state_mail_settle: Duration::from_secs(10),
         broadcasts: deskgate::desk::broadcasts::BroadcastSettings::default(),
         signers: Default::default(),
+        keep_uncertain: false,
         trust: Default::default(),
         mail_limits: Default::default(),
         identity: IdentitySettings::default(),

@@ -142,6 +142,7 @@ fn settings(enforced: bool) -> Settings {
         state_mail_settle: Duration::from_secs(10),
         broadcasts: deskgate::desk::broadcasts::BroadcastSettings::default(),
         signers: Default::default(),
+        keep_uncertain: false,
         trust: Default::default(),
         mail_limits: Default::default(),
         identity: IdentitySettings { enforced, secret: Some(SECRET.to_vec()), ..IdentitySettings::default() },
