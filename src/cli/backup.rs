@@ -16,6 +16,7 @@ use crate::store::Store;
 use crate::store::backup;
 use crate::store::blobs::Blobs;
 use crate::store::durable::sync_dir;
+use crate::store::meta;
 use crate::store::migrate;
 use crate::store::verify::verify;
 use serde_json::json;
@@ -120,7 +121,9 @@ pub(crate) async fn restore(command: Restore, context: &Context) -> Result<(), F
         faults.iter().for_each(|fault| complain(fault));
         let size = bytes(amount.store_bytes);
         context.screen.line(&format!("{}: store of {size}, {} mails and files", dir.display(), amount.blobs))?;
-        context.screen.line("What was waiting to be sent when the backup was made is sent when the daemon starts.")?;
+        context
+            .screen
+            .line("Nothing is sent until you say so, since the other store may have sent it: deskgate queue resume")?;
     }
     if faults.is_empty() { Ok(()) } else { Err(Failure::new(Exit::Failed, "restored, but not sound")) }
 }
@@ -132,6 +135,7 @@ fn unpack(file: &Path, dir: &Path) -> Result<(PathBuf, backup::Amount, Vec<Strin
     let opening = |error| Failure::opening(&error);
     let store = Store::open(&dir.join(backup::STORE_FILE)).map_err(opening)?;
     migrate::run(&store).map_err(opening)?;
+    store.update_blocking(|tx| meta::pause_sending(tx, true)).map_err(opening)?;
     let blobs = Blobs::open(dir, Clock::default()).map_err(opening)?;
     let faults = verify(&store, Some(&blobs), &mut |_| {}).map_err(opening)?;
     Ok((data_dir.path().to_owned(), amount, faults))

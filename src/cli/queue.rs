@@ -10,6 +10,7 @@ use crate::daemon::control::answer::DeliveryRow;
 use crate::daemon::control::answer::DeliveryView;
 use crate::daemon::control::request::Request;
 use crate::daemon::exit::Failure;
+use serde_json::json;
 
 /// Deliveries.
 #[derive(Debug, clap::Subcommand)]
@@ -31,6 +32,10 @@ pub(crate) enum Queue {
         #[arg(required = true)]
         ids: Vec<u64>,
     },
+    /// Send nothing until `queue resume`
+    Pause,
+    /// Send what is owed; needed once after a restore
+    Resume,
     /// Do not send
     Cancel {
         /// Their ids
@@ -51,11 +56,22 @@ pub(crate) async fn run(command: Queue, context: &Context) -> Result<(), Failure
             let requests = ids.into_iter().map(|id| Request::CancelDelivery { id }).collect();
             each(&mut door, context, requests).await
         }
+        Queue::Pause => pause(&mut door, context, true).await,
+        Queue::Resume => pause(&mut door, context, false).await,
         Queue::Show { id } => match door.ask(Request::Delivery { id }).await? {
             Answer::Delivery(view) if context.screen.is_json() => context.screen.json(&view),
             Answer::Delivery(view) => show(context, &view),
             other => unexpected(&other),
         },
+    }
+}
+
+async fn pause(door: &mut Door, context: &Context, paused: bool) -> Result<(), Failure> {
+    match door.ask(Request::PauseSending { paused }).await? {
+        Answer::Sending { paused } if context.screen.is_json() => context.screen.json(&json!({ "paused": paused })),
+        Answer::Sending { paused: true } => context.screen.line("nothing is sent until: deskgate queue resume"),
+        Answer::Sending { paused: false } => context.screen.line("what is owed is sent"),
+        other => unexpected(&other),
     }
 }
 

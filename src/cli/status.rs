@@ -28,9 +28,10 @@ fn show(context: &Context, view: &StatusView) -> Result<(), Failure> {
     };
     let oldest = view.oldest_due_s.map_or_else(String::new, |age| format!(", oldest due for {age} s"));
     let commit = view.last_commit_ms.map_or_else(|| "none".to_owned(), |took| format!("{took:.1} ms"));
+    let paused = if view.sending_paused { "; nothing is sent until: deskgate queue resume" } else { "" };
     let rows = [
         ("daemon", daemon),
-        ("deliveries", format!("{}{oldest}", counts(&view.deliveries))),
+        ("deliveries", format!("{}{oldest}{paused}", counts(&view.deliveries))),
         ("broadcasts", broadcasts(view)),
         ("quarantine", view.quarantined.to_string()),
         ("store", format!("{}, {} commits, last {commit}", bytes(view.store_bytes), view.commits)),

@@ -51,7 +51,7 @@ pub(crate) async fn watch(watch: Watch) {
 async fn note(watch: &Watch) -> desk::Result<()> {
     for (mailbox, state) in watch.health.mailboxes() {
         let needs_auth = format!("mailbox {mailbox} needs a new sign-in");
-        let degraded = format!("mailbox {mailbox} is not read any more");
+        let degraded = format!("mailbox {mailbox} is degraded");
         match state.phase {
             MailboxPhase::NeedsAuth => raise(watch, &needs_auth, &state).await?,
             MailboxPhase::Degraded => raise(watch, &degraded, &state).await?,

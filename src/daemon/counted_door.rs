@@ -29,6 +29,10 @@ impl MailDoor for CountedDoor {
         outcome
     }
 
+    async fn unaccounted(&self, mailbox: &str, uid_validity: u32, uids: Vec<u32>) -> Result<Vec<u32>, NotAccepted> {
+        self.desk.unaccounted(mailbox, uid_validity, uids).await
+    }
+
     async fn mailbox_cursor(&self, mailbox: &str) -> Result<MailboxCursor, NotAccepted> {
         self.desk.mailbox_cursor(mailbox).await
     }

@@ -112,6 +112,14 @@ pub trait MailDoor: Send + Sync + 'static {
     /// Takes a message in; see the module's invariant.
     fn accept(&self, arrival: Arrival) -> impl Future<Output = Result<Accepted, NotAccepted>> + Send;
 
+    /// Which of these messages of a mailbox have no row in the journal (EML-92).
+    fn unaccounted(
+        &self,
+        mailbox: &str,
+        uid_validity: u32,
+        uids: Vec<u32>,
+    ) -> impl Future<Output = Result<Vec<u32>, NotAccepted>> + Send;
+
     /// How far `mailbox` was read.
     fn mailbox_cursor(&self, mailbox: &str) -> impl Future<Output = Result<MailboxCursor, NotAccepted>> + Send;
 

@@ -79,6 +79,8 @@ pub struct Status {
     pub webhooks: Figures,
     /// Automatic mails over a limit since the start (EML-87).
     pub rate_limited: u64,
+    /// Whether nothing is sent until somebody says so (OPS-5).
+    pub sending_paused: bool,
 }
 
 impl Desk {
@@ -133,6 +135,7 @@ impl Desk {
                 broadcasts_held: held(&store::broadcasts::all_under_way(tx)?),
                 webhooks: webhooks.clone(),
                 rate_limited: self.inner.rate_limited.load(Ordering::Relaxed),
+                sending_paused: store::meta::sending_is_paused(tx)?,
             })
         })?)
     }

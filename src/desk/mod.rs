@@ -21,6 +21,7 @@
 //! | [`outbox`] | what is owed: lease, prepare, settle |
 //! | [`journal`] | trace, status, quarantine |
 //! | [`requests`] | requests that come twice |
+//! | [`sending`] | whether anything is sent |
 //! | [`search`] | tickets, conversations and contacts by their fields |
 //! | [`signing`] | DKIM signatures on what goes out |
 //! | [`suppressions`] | addresses that get no mail, limits of automatic mail |
@@ -64,6 +65,7 @@ pub mod propagation;
 pub mod redaction;
 pub mod requests;
 pub mod search;
+pub mod sending;
 mod sharing;
 pub mod signing;
 pub mod stream;

@@ -96,7 +96,10 @@ impl Desk {
     pub async fn lease_one_to_one(&self, share: &MailShare, limit: usize, lease: Duration) -> Result<Vec<Delivery>> {
         let now = self.inner.clock.now();
         let limit = limit.min(LEASED_MAX);
-        if limit == 0 || self.inner.store.view(|tx| store::outbox::due(tx, share, now, 1))?.is_empty() {
+        if limit == 0 || self.sending_is_paused()? {
+            return Ok(Vec::new());
+        }
+        if self.inner.store.view(|tx| store::outbox::due(tx, share, now, 1))?.is_empty() {
             return Ok(Vec::new());
         }
         let (at, share) = (At::of(&self.inner.clock), share.clone());
@@ -117,7 +120,7 @@ impl Desk {
         let now = self.inner.clock.now();
         let limit = limit.min(LEASED_MAX);
         let next = self.inner.store.view(|tx| store::lanes::next_due(tx, share, now))?;
-        if limit == 0 || next.is_none_or(|next| next > now) {
+        if limit == 0 || next.is_none_or(|next| next > now) || self.sending_is_paused()? {
             return Ok(Vec::new());
         }
         let (at, share) = (At::of(&self.inner.clock), share.clone());
@@ -241,6 +244,9 @@ impl Desk {
     /// # Errors
     /// When the store cannot be read.
     pub fn next_due(&self, share: &MailShare) -> Result<Option<Millis>> {
+        if self.sending_is_paused()? {
+            return Ok(None);
+        }
         Ok(self.inner.store.view(|tx| store::outbox::next_due(tx, share))?)
     }
 
@@ -250,6 +256,9 @@ impl Desk {
     /// When the store cannot be read.
     pub fn next_broadcast_due(&self, share: &MailShare) -> Result<Option<Millis>> {
         let now = self.inner.clock.now();
+        if self.sending_is_paused()? {
+            return Ok(None);
+        }
         Ok(self.inner.store.view(|tx| store::lanes::next_due(tx, share, now))?)
     }
 

@@ -32,17 +32,27 @@ impl MailboxCursor {
 
     /// The follow-up of `uid` is done, or will never be.
     pub fn paid(&mut self, uid: u32) {
-        let mut left = Vec::with_capacity(self.owed.len().saturating_add(1));
-        for (first, last) in self.owed.drain(..) {
-            if !(first..=last).contains(&uid) {
-                left.push((first, last));
-                continue;
-            }
-            left.extend(uid.checked_sub(1).filter(|before| *before >= first).map(|before| (first, before)));
-            left.extend(uid.checked_add(1).filter(|after| *after <= last).map(|after| (after, last)));
-        }
-        self.owed = left;
+        self.owed = without(&self.owed, uid);
     }
+
+    /// `uid` counts as not taken again.
+    pub fn forget(&mut self, uid: u32) {
+        self.done = without(&self.done, uid);
+        self.owed = without(&self.owed, uid);
+    }
+}
+
+fn without(ranges: &[(u32, u32)], uid: u32) -> Vec<(u32, u32)> {
+    let mut left = Vec::with_capacity(ranges.len().saturating_add(1));
+    for (first, last) in ranges.iter().copied() {
+        if !(first..=last).contains(&uid) {
+            left.push((first, last));
+            continue;
+        }
+        left.extend(uid.checked_sub(1).filter(|before| *before >= first).map(|before| (first, before)));
+        left.extend(uid.checked_add(1).filter(|after| *after <= last).map(|after| (after, last)));
+    }
+    left
 }
 
 fn joined_with(mut ranges: Vec<(u32, u32)>, uid: u32) -> Vec<(u32, u32)> {

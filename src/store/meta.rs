@@ -9,6 +9,8 @@ use crate::store::tables::META;
 
 const WORKSPACE_ID: &[u8] = b"workspace_id";
 const HIGHEST_ID: &[u8] = b"highest_id";
+/// There while nothing may be sent (OPS-5).
+const SENDING_PAUSED: &[u8] = b"sending_paused";
 /// Sequence of the newest event; stays when the log is pruned.
 pub(crate) const LAST_EVENT: &[u8] = b"last_event";
 /// Number of the newest ticket.
@@ -29,6 +31,22 @@ pub fn workspace_id(tx: &dyn ReadTx) -> Result<Option<String>> {
 /// As the engine.
 pub fn put_workspace_id(tx: &mut dyn WriteTx, id: &str) -> Result<()> {
     tx.put(META, WORKSPACE_ID, id.as_bytes())
+}
+
+/// Whether nothing may be sent: from a restore until somebody says that it may (OPS-5).
+///
+/// # Errors
+/// As the engine.
+pub fn sending_is_paused(tx: &dyn ReadTx) -> Result<bool> {
+    Ok(tx.get(META, SENDING_PAUSED)?.is_some())
+}
+
+/// Pauses sending, or lets it go on.
+///
+/// # Errors
+/// As the engine.
+pub fn pause_sending(tx: &mut dyn WriteTx, paused: bool) -> Result<()> {
+    if paused { tx.put(META, SENDING_PAUSED, &[1]) } else { tx.delete(META, SENDING_PAUSED) }
 }
 
 fn secret_key(name: &str) -> Vec<u8> {

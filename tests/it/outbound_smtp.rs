@@ -205,3 +205,51 @@ async fn without_a_relay_mail_is_kept_for_people_to_read() {
     assert!(view["captured"].as_str().unwrap().contains("Looked & done"), "{view}");
     gateway.finish();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tst_125_a_restored_store_sends_nothing_until_it_is_told_to() {
+    let (peer, behaviour) = peer().await;
+    *behaviour.lock().unwrap() = Some((Stage::Connect, Act::SayAndClose("421 4.3.2 closed")));
+    let mut first = gateway(peer.address.port());
+    first.expect_log(RELAY_DOWN);
+    let delivery = replied(&mut first, "bob@example.net");
+    wait_state(&first, delivery, "deferred");
+    let (file, to) = (first.dir().join("desk.backup"), first.dir().join("elsewhere"));
+    first.cli(&["backup", file.to_str().unwrap()]);
+    // The original goes on and sends what the backup still owes.
+    *behaviour.lock().unwrap() = None;
+    retry(&first, delivery);
+    wait_state(&first, delivery, "sent");
+    first.cli(&["--data", to.to_str().unwrap(), "restore", file.to_str().unwrap()]);
+    let relay = format!("[[relay]]\nhost = \"127.0.0.1\"\nport = {}\ntls = \"none\"\n", peer.address.port());
+    let second = Plan::default().toml(&relay).data_dir(&to).start();
+    retry(&second, delivery);
+    for n in 0..3 {
+        let customer = format!("carol{n}@example.net");
+        let taken = second.lmtp(&customer, SUPPORT, &mail(&customer, "Hello", &format!("{n}.carol"), "Mail comes in"));
+        assert!(taken.starts_with("250"), "{taken}");
+    }
+    assert_eq!(shown(&second, delivery)["delivery"]["state"], "queued");
+    assert!(second.cli(&["status"]).contains("deskgate queue resume"));
+    assert!(second.ops("/metrics").text().contains("deskgate_sending_paused 1"));
+    assert_eq!(peer.taken().len(), 1, "the original's alone");
+    second.cli(&["queue", "resume"]);
+    wait_state(&second, delivery, "sent");
+    assert!(second.ops("/metrics").text().contains("deskgate_sending_paused 0"));
+    second.finish();
+    first.finish();
+}
+
+#[test]
+fn eml_93_a_probe_mail_goes_through_a_relay_and_says_what_the_relay_said() {
+    let Some(sink) = SmtpSink::start() else { return };
+    let gateway = gateway(sink.port);
+    let shown = gateway.cli(&["relay", "test", "default", "--to", "bob@example.net"]);
+    assert!(shown.contains("ok      mail: probe."), "{shown}");
+    let mails = sink.mails();
+    assert_eq!(mails.len(), 1);
+    assert!(mails[0].contains("Subject: Deskgate: probe of the relay default"), "{}", mails[0]);
+    assert!(mails[0].contains("Auto-Submitted: auto-generated"));
+    assert_eq!(gateway.run(&["relay", "test", "default", "--to", "nobody"]).status.code(), Some(2));
+    gateway.finish();
+}

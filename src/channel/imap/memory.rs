@@ -27,6 +27,10 @@ pub(super) struct Memory {
     pub(super) move_refused: bool,
     /// UIDs that the last look did not list though they were given out: gone if the next look agrees.
     pub(super) absent: Vec<Range>,
+    /// When folder and journal are compared next; at once in a new process.
+    pub(super) reconcile_at: Option<Instant>,
+    /// Messages that the last comparison found without a row (EML-92).
+    pub(super) unaccounted: usize,
     troubles: BTreeMap<u32, Trouble>,
     /// Follow-up actions that the server refused, and how often.
     refused: BTreeMap<u32, u32>,
@@ -45,6 +49,8 @@ impl Memory {
         if self.uid_validity != uid_validity {
             self.uid_validity = uid_validity;
             self.absent.clear();
+            self.reconcile_at = None;
+            self.unaccounted = 0;
             self.troubles.clear();
             self.refused.clear();
         }

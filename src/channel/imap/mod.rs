@@ -35,6 +35,7 @@ mod options;
 mod probe;
 mod proof;
 mod ranges;
+mod reconcile;
 mod round;
 mod run;
 mod says;

@@ -80,13 +80,14 @@ impl<D: MailDoor> Reader<'_, D> {
         }
         self.save_what_was_paid().await?;
         let left = waiting.len().saturating_sub(taken);
-        self.publisher.looked(left, self.memory.unfetchable());
+        let incomplete = left == 0 && self.reconcile_when_due().await?;
+        self.publisher.looked(left, self.memory.unfetchable(), self.memory.unaccounted);
         let again = self.memory.next_due_at().is_some_and(|at| at <= Instant::now());
-        Ok(Looked { taken, more: more || again || self.client.has_news() })
+        Ok(Looked { taken, more: more || again || incomplete || self.client.has_news() })
     }
 
     /// UIDs of messages in the open ranges.
-    async fn list(&mut self, open: &[Range]) -> Result<BTreeSet<u32>, Stop> {
+    pub(super) async fn list(&mut self, open: &[Range]) -> Result<BTreeSet<u32>, Stop> {
         if open.is_empty() {
             return Ok(BTreeSet::new());
         }

@@ -22,6 +22,8 @@ pub struct MailboxState {
     pub lag: usize,
     /// Messages the server lists and could not give, tried again from time to time; more than none is an alarm.
     pub unfetchable: usize,
+    /// Messages that the last daily look found taken but in no journal; more than none is an alarm (EML-92).
+    pub unaccounted: usize,
 }
 
 /// The state of a mailbox in one word.
@@ -54,13 +56,14 @@ impl Publisher {
         Self { state, clock, started_at }
     }
 
-    /// The folder was looked through; `lag` messages wait, `unfetchable` cannot be had.
-    pub(super) fn looked(&self, lag: usize, unfetchable: usize) {
-        let phase = if unfetchable == 0 { MailboxPhase::Connected } else { MailboxPhase::Degraded };
+    /// The folder was looked through; `lag` messages wait, `unfetchable` cannot be had, `unaccounted` were missing.
+    pub(super) fn looked(&self, lag: usize, unfetchable: usize, unaccounted: usize) {
+        let is_well = unfetchable == 0 && unaccounted == 0;
+        let phase = if is_well { MailboxPhase::Connected } else { MailboxPhase::Degraded };
         let now = self.clock.now();
         self.state.send_modify(|state| {
-            let last_error = state.last_error.take().filter(|_| unfetchable > 0);
-            *state = MailboxState { phase, last_success_at: Some(now), last_error, lag, unfetchable };
+            let last_error = state.last_error.take().filter(|_| !is_well);
+            *state = MailboxState { phase, last_success_at: Some(now), last_error, lag, unfetchable, unaccounted };
         });
     }
 
@@ -121,7 +124,7 @@ mod tests {
         let cut = ImapError::Closed { step: "search", text: String::new() };
         publisher.failed(&cut, 0);
         assert_eq!(phase(), MailboxPhase::Connecting);
-        publisher.looked(0, 0);
+        publisher.looked(0, 0, 0);
         assert_eq!(phase(), MailboxPhase::Connected);
         clock.set(Millis(14 * 60_000));
         publisher.failed(&cut, 0);
@@ -131,7 +134,7 @@ mod tests {
         assert_eq!(phase(), MailboxPhase::Degraded);
         publisher.failed(&ImapError::No { step: SIGN_IN, code: None, text: String::new() }, 0);
         assert_eq!(phase(), MailboxPhase::NeedsAuth);
-        publisher.looked(0, 1);
+        publisher.looked(0, 1, 0);
         assert_eq!(phase(), MailboxPhase::Degraded);
     }
 }

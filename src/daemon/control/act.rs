@@ -91,6 +91,10 @@ pub(crate) async fn act(
         Request::CancelDelivery { id } => {
             Ok(Answer::Deliveries(vec![DeliveryRow::from(&desk.cancel_delivery(DeliveryId(id)).await?)]))
         }
+        Request::PauseSending { paused } => {
+            desk.pause_sending(paused).await?;
+            Ok(Answer::Sending { paused })
+        }
         Request::Quarantine { limit } => {
             let rows = desk.quarantine(limit.min(ROWS_MAX))?;
             Ok(Answer::Quarantine(rows.into_iter().map(Into::into).collect()))
@@ -163,6 +167,7 @@ fn status(control: &Control) -> Result<StatusView, Failure> {
         broadcasts_running: status.broadcasts_running,
         broadcasts_held: status.broadcasts_held.into_iter().map(|(why, count)| (why.to_owned(), count)).collect(),
         log_seq: status.log_seq,
+        sending_paused: status.sending_paused,
         store_bytes: status.store_bytes,
         commits: status.commits,
         last_commit_ms: status.last_commit.map(|took| took.as_secs_f64() * 1_000.0),

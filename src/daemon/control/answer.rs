@@ -24,9 +24,19 @@ pub(crate) enum Answer {
     Delivery(Box<DeliveryView>),
     Quarantine(Vec<QuarantineRow>),
     Quarantined(Box<QuarantineView>),
-    Amount { store_bytes: u64, blobs: u64 },
+    Amount {
+        store_bytes: u64,
+        blobs: u64,
+    },
     Faults(Vec<String>),
-    Compacted { before_bytes: u64, after_bytes: u64 },
+    /// Whether anything is sent from now on.
+    Sending {
+        paused: bool,
+    },
+    Compacted {
+        before_bytes: u64,
+        after_bytes: u64,
+    },
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -117,6 +127,8 @@ pub(crate) struct StatusView {
     pub(crate) last_commit_ms: Option<f64>,
     pub(crate) restarts: BTreeMap<String, u64>,
     pub(crate) last_errors: Vec<String>,
+    /// Whether nothing is sent until somebody says so.
+    pub(crate) sending_paused: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -48,6 +48,9 @@ pub(crate) enum Request {
     CancelDelivery {
         id: u64,
     },
+    PauseSending {
+        paused: bool,
+    },
     Quarantine {
         limit: usize,
     },

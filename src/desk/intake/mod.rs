@@ -54,6 +54,19 @@ impl MailDoor for Desk {
         self.take(taken.await?, None).await
     }
 
+    async fn unaccounted(&self, mailbox: &str, uid_validity: u32, uids: Vec<u32>) -> Result<Vec<u32>, NotAccepted> {
+        let missing = self.inner.store.view(|tx| {
+            let mut missing = Vec::new();
+            for uid in &uids {
+                if store::intake::unique(tx, &write::key_of_uid(mailbox, uid_validity, *uid))?.is_none() {
+                    missing.push(*uid);
+                }
+            }
+            Ok(missing)
+        });
+        missing.map_err(not_accepted)
+    }
+
     async fn mailbox_cursor(&self, mailbox: &str) -> Result<MailboxCursor, NotAccepted> {
         let kept = self.inner.store.view(|tx| store::cursors::get(tx, mailbox)).map_err(not_accepted)?;
         Ok(kept.unwrap_or_default())

@@ -363,7 +363,12 @@ fn content_key(reading: &Reading) -> Vec<u8> {
 
 fn uid_key(taken: &Taken) -> Option<Vec<u8>> {
     let ImapUid { mailbox, uid_validity, uid, .. } = taken.facts.imap.as_ref()?;
-    Some([b"u".as_slice(), &uid_validity.to_be_bytes(), &uid.to_be_bytes(), mailbox.as_bytes()].concat())
+    Some(key_of_uid(mailbox, *uid_validity, *uid))
+}
+
+/// The unique key of a message in a mailbox (EML-15).
+pub(crate) fn key_of_uid(mailbox: &str, uid_validity: u32, uid: u32) -> Vec<u8> {
+    [b"u".as_slice(), &uid_validity.to_be_bytes(), &uid.to_be_bytes(), mailbox.as_bytes()].concat()
 }
 
 /// A UID that was taken before: fetched again because the cursor was set back.

@@ -185,3 +185,17 @@ async fn brc_43_leases_of_a_worker_that_is_gone_end_at_once_and_past_the_dot_unc
     assert_eq!(again.len(), 69, "all but the uncertain one are due");
     story.end();
 }
+
+#[tokio::test]
+async fn ops_5_nothing_is_sent_while_sending_is_paused_and_nothing_is_lost() {
+    let story = Story::begin().await;
+    let thread = asked(&story).await;
+    story.desk.pause_sending(true).await.unwrap();
+    story.desk.agent_comment(&story.agent, thread, text("On its way.")).await.unwrap();
+    assert!(story.send_due().await.is_empty());
+    assert_eq!(story.desk.next_due(&MailShare::All).unwrap(), None, "nobody is woken for nothing");
+    assert!(story.desk.status().unwrap().sending_paused);
+    story.desk.pause_sending(false).await.unwrap();
+    assert_eq!(story.send_due().await.len(), 1);
+    story.end();
+}

@@ -122,6 +122,9 @@ impl Desk {
         let now = self.inner.clock.now();
         Ok(self.inner.store.view(|tx| {
             let mut waiting = Waiting::default();
+            if store::meta::sending_is_paused(tx)? {
+                return Ok(waiting);
+            }
             for webhook in store::webhooks::all(tx)? {
                 let (ready, next_at) = look(tx, &webhook, now, 1)?;
                 waiting.ready.extend(ready.first().map(|one| one.webhook));
@@ -139,6 +142,9 @@ impl Desk {
         let now = self.inner.clock.now();
         Ok(self.inner.store.view(|tx| {
             let Some(webhook) = store::webhooks::get(tx, id)? else { return Ok(Vec::new()) };
+            if store::meta::sending_is_paused(tx)? {
+                return Ok(Vec::new());
+            }
             let (ready, _) = look(tx, &webhook, now, limit)?;
             let notice = |notification: Notification| {
                 let item = notification.entry.as_ref().map_or(Ok(Item::Ping), |entry| item(tx, &entry.event))?;

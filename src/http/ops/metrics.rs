@@ -52,6 +52,8 @@ fn deliveries(registry: &mut Registry, status: &Status, now: Millis) {
     registry.register("delivery_oldest_due_seconds", "How long the oldest due delivery waits", oldest);
     let limited = counter(status.rate_limited);
     registry.register("automatic_mails_rate_limited", "Automatic mails that were over a limit", limited);
+    let paused = gauge(u64::from(status.sending_paused));
+    registry.register("sending_paused", "1 while nothing is sent, after a restore or because somebody said so", paused);
     let running = gauge(status.broadcasts_running);
     registry.register("broadcasts_running", "Broadcasts that are being told", running);
     let held = Gauges::default();
@@ -124,6 +126,7 @@ fn mailboxes(registry: &mut Registry, health: &Health, now: Millis) {
     let ages = Family::<Labels, Seconds>::default();
     let waiting = Gauges::default();
     let unfetchable = Gauges::default();
+    let unaccounted = Gauges::default();
     for (name, state) in health.mailboxes() {
         let labels = vec![("mailbox", name.clone())];
         phases.get_or_create(&vec![("mailbox", name), ("phase", phase_word(state.phase).to_owned())]).set(1);
@@ -132,11 +135,13 @@ fn mailboxes(registry: &mut Registry, health: &Health, now: Millis) {
         }
         waiting.get_or_create(&labels).set(i64::try_from(state.lag).unwrap_or(i64::MAX));
         unfetchable.get_or_create(&labels).set(i64::try_from(state.unfetchable).unwrap_or(i64::MAX));
+        unaccounted.get_or_create(&labels).set(i64::try_from(state.unaccounted).unwrap_or(i64::MAX));
     }
     registry.register("mailbox_phase", "1 for the phase each mailbox is in", phases);
     registry.register("mailbox_last_success_seconds", "Age of the last successful look into each mailbox", ages);
     registry.register("mailbox_waiting", "Mails seen and not yet taken", waiting);
     registry.register("mailbox_unfetchable", "Mails that could not be fetched", unfetchable);
+    registry.register("mailbox_unaccounted", "Mails that the last daily look found in no journal", unaccounted);
 }
 
 fn tasks(registry: &mut Registry, health: &Health) {

@@ -61,6 +61,7 @@ async fn readyz(State(ops): State<Ops>) -> Response {
                 "last_success_s": state.last_success_at.map(|at| now.since(at).as_secs()),
                 "waiting": state.lag,
                 "unfetchable": state.unfetchable,
+                "unaccounted": state.unaccounted,
                 "last_error": state.last_error,
             })
         })

@@ -56,6 +56,11 @@ impl MailDoor for Door {
         })
     }
 
+    async fn unaccounted(&self, _: &str, _: u32, uids: Vec<u32>) -> Result<Vec<u32>, NotAccepted> {
+        let kept = self.kept.lock().unwrap();
+        Ok(uids.into_iter().filter(|uid| !kept.cursor.has(*uid)).collect())
+    }
+
     async fn mailbox_cursor(&self, _: &str) -> Result<MailboxCursor, NotAccepted> {
         Ok(self.kept.lock().unwrap().cursor.clone())
     }

@@ -4,6 +4,7 @@ mod faults;
 mod killed;
 mod oauth;
 mod reading;
+mod reconciling;
 mod sign_in;
 mod traps;
 
@@ -22,6 +23,7 @@ use crate::desk::arrival::MailboxCursor;
 use crate::desk::arrival::NotAccepted;
 use crate::domain::address::Address;
 use crate::domain::id::ThreadId;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::time::Duration;
@@ -41,6 +43,8 @@ pub(super) struct Door {
 pub(super) struct Kept {
     pub(super) taken: Vec<(u32, u32, Vec<u8>)>,
     pub(super) duplicates: usize,
+    /// UIDVALIDITY and UID of every message that came, known or not.
+    pub(super) rows: BTreeSet<(u32, u32)>,
     pub(super) cursor: MailboxCursor,
     pub(super) refuses: Option<NotAccepted>,
     pub(super) refused: usize,
@@ -76,6 +80,12 @@ impl MailDoor for Door {
         Ok(Accepted::Duplicate(ThreadId(1)))
     }
 
+    async fn unaccounted(&self, _: &str, uid_validity: u32, uids: Vec<u32>) -> Result<Vec<u32>, NotAccepted> {
+        let kept = self.kept.lock().unwrap();
+        let has_row = |uid: &u32| kept.rows.contains(&(uid_validity, *uid));
+        Ok(uids.into_iter().filter(|uid| !has_row(uid)).collect())
+    }
+
     async fn mailbox_cursor(&self, _: &str) -> Result<MailboxCursor, NotAccepted> {
         Ok(self.kept.lock().unwrap().cursor.clone())
     }
@@ -96,6 +106,7 @@ impl Door {
             return Err(refusal);
         }
         kept.cursor.add(uid);
+        kept.rows.insert((uid_validity, uid));
         if follow_up {
             kept.cursor.owe(uid);
         }

@@ -63,6 +63,10 @@ impl MailDoor for Door {
         self.outcomes.lock().unwrap().pop_front().unwrap_or(Ok(part))
     }
 
+    async fn unaccounted(&self, _: &str, _: u32, _: Vec<u32>) -> Result<Vec<u32>, NotAccepted> {
+        Err(NotAccepted::Full)
+    }
+
     async fn mailbox_cursor(&self, _: &str) -> Result<MailboxCursor, NotAccepted> {
         Err(NotAccepted::Full)
     }
