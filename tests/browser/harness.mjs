@@ -113,6 +113,8 @@ export class Visit {
   }
 
   async open() {
+    // A page behind another one draws nothing, and so never finishes opening.
+    await this.page.bringToFront();
     await this.page.locator('.launcher').click();
     await this.frame.locator('main').waitFor();
     await this.ready();
