@@ -113,6 +113,8 @@ pub fn reports(data_dir: &Path, count: usize) -> Reports {
             state: None,
             link_to: None,
             assignment: Assignment::default(),
+            company: None,
+            created_at: None,
             is_shared: false,
             skip_notifications: true,
         };
@@ -125,8 +127,12 @@ async fn open(data_dir: &Path) -> Desk {
     std::fs::create_dir_all(data_dir).unwrap();
     let clock = Clock::default();
     let store = Store::open_or_create(&data_dir.join(STORE_FILE)).unwrap();
-    let main_address =
-        SupportAddress { address: Address::parse(SUPPORT).unwrap(), name: "Support".to_owned(), new_mail_as: None };
+    let main_address = SupportAddress {
+        address: Address::parse(SUPPORT).unwrap(),
+        name: "Support".to_owned(),
+        new_mail_as: None,
+        team: None,
+    };
     let settings = Settings {
         workspace_name: "Example".to_owned(),
         default_locale: "en".to_owned(),

@@ -32,6 +32,8 @@ pub struct Support {
     pub relay: Option<String>,
     /// Whether a stranger's answer begins a conversation of its own (EML-33).
     pub strict_senders: bool,
+    /// Id or name of the team that new mail to it is given to (OBJ-65).
+    pub team: Option<String>,
 }
 
 /// `[notify]`.
@@ -75,6 +77,7 @@ pub(crate) fn support(reader: &Reader<'_>, workspace: &Workspace, relays: &[Rela
         let new_mail_as = section.text("new_mail_as").filter(|wanted| !wanted.trim().is_empty());
         let relay = relay_of(&section, relays);
         let strict_senders = section.flag("strict_senders", false);
+        let team = section.text("team").filter(|wanted| !wanted.trim().is_empty());
         match address {
             _ if text.is_empty() => {}
             None => section.fault("address", format!("{} is not an email address", shown(&text))),
@@ -84,7 +87,9 @@ pub(crate) fn support(reader: &Reader<'_>, workspace: &Workspace, relays: &[Rela
             Some(address) if support.iter().any(|other| other.address == address) => {
                 section.fault("address", format!("{address} is here twice"));
             }
-            Some(address) => support.push(Support { address, name, new_mail_as, relay, strict_senders }),
+            Some(address) => {
+                support.push(Support { address, name, new_mail_as, relay, strict_senders, team });
+            }
         }
         section.end();
     }

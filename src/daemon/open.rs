@@ -76,6 +76,7 @@ fn settings(config: &Config) -> Result<Settings, Failure> {
         address: support.address.clone(),
         name: support.name.clone(),
         new_mail_as: support.new_mail_as.clone(),
+        team: support.team.clone(),
     };
     let strict = config.support.iter().filter(|support| support.strict_senders);
     let main = config.support.first().ok_or_else(|| Failure::new(Exit::Config, "no support address"))?;

@@ -104,6 +104,25 @@ pub(crate) async fn snoozes(work: Work) {
     }
 }
 
+/// Gives out what waits in teams.
+pub(crate) async fn handing_out(work: Work) {
+    let mut faults = Faults::new("handing-out");
+    while !work.drain.is_cancelled() {
+        work.health.beat("handing-out");
+        let rest = match work.desk.hand_out_waiting().await {
+            Ok(given) => {
+                faults.over();
+                if given > 0 {
+                    continue;
+                }
+                REST_MAX
+            }
+            Err(error) => faults.rest_after(&error),
+        };
+        rest_for(rest, &work.drain).await;
+    }
+}
+
 /// Drops what nobody needs any more.
 pub(crate) async fn sweeps(work: Work) {
     rest_for(SWEEP_FIRST, &work.drain).await;

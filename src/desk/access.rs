@@ -9,12 +9,14 @@ use crate::desk::Result;
 use crate::desk::draft::At;
 use crate::desk::draft::missing;
 use crate::desk::random_bytes;
+use crate::desk::teams::said;
 use crate::domain::address::Address;
 use crate::domain::agent::Agent;
 use crate::domain::agent::AgentRole;
 use crate::domain::agent::Caller;
 use crate::domain::agent::Scope;
 use crate::domain::agent::Token;
+use crate::domain::event::AgentAct;
 use crate::domain::id::AgentId;
 use crate::domain::id::Millis;
 use crate::domain::id::TokenId;
@@ -22,6 +24,7 @@ use crate::domain::part::Author;
 use crate::domain::refusal::Refusal;
 use crate::domain::thread::Thread;
 use crate::store;
+use crate::store::save::save;
 use argon2::Argon2;
 use argon2::password_hash::PasswordHasher;
 use argon2::password_hash::SaltString;
@@ -122,7 +125,7 @@ impl Desk {
         if token.revoked_at.is_some() || expired || agent.disabled {
             return Err(Unauthorized::Ended);
         }
-        Ok(Caller { agent: agent.id, name: agent.name, role: agent.role, scopes: token.scopes })
+        Ok(caller_of(&agent, &token.scopes))
     }
 
     /// Adds an agent. For the command line.
@@ -146,8 +149,11 @@ impl Desk {
                 password_hash: password_hash.clone(),
                 disabled: false,
                 created_at: at.now,
+                away: None,
+                assignment_limit: None,
             };
             store::agents::put(tx, &agent)?;
+            save(tx, &said(agent.id, AgentAct::Added, &at))?;
             Ok(agent)
         });
         Ok(added.await?)
@@ -169,16 +175,32 @@ impl Desk {
         Ok(self.inner.store.view(|tx| store::agents::get(tx, id)?.ok_or_else(|| missing("admin")))?)
     }
 
+    /// The caller under the name of another agent (`admin_id` of the compatible API): what both may, no more.
+    ///
+    /// # Errors
+    /// `NotFound` for somebody who is no agent any more.
+    pub fn acting_as(&self, caller: &Caller, id: AgentId) -> Result<Caller> {
+        let agent = self.agent(id)?;
+        if agent.disabled {
+            return Err(Refusal::NotFound { what: "admin" }.into());
+        }
+        Ok(caller_of(&agent, &caller.scopes))
+    }
+
     /// Takes an agent's access away, tokens included; what they wrote stays.
     ///
     /// # Errors
     /// `NotFound`.
     pub async fn disable_agent(&self, email: &Address) -> Result<Agent> {
-        let email = email.clone();
+        let (email, at) = (email.clone(), At::of(&self.inner.clock));
         let disabled = self.inner.store.update(move |tx| {
             let mut agent = store::agents::by_email(tx, &email)?.ok_or_else(|| missing("admin"))?;
+            if agent.disabled {
+                return Ok(agent);
+            }
             agent.disabled = true;
             store::agents::put(tx, &agent)?;
+            save(tx, &said(agent.id, AgentAct::Removed, &at))?;
             Ok(agent)
         });
         Ok(disabled.await?)
@@ -237,6 +259,12 @@ impl Desk {
         });
         Ok(revoked.await?)
     }
+}
+
+/// What `scopes` allow under the name of an agent: never more than that agent may (DSK-12).
+pub(crate) fn caller_of(agent: &Agent, scopes: &[Scope]) -> Caller {
+    let scopes = scopes.iter().copied().filter(|scope| scope.is_for(agent.role)).collect();
+    Caller { agent: agent.id, name: agent.name.clone(), role: agent.role, scopes }
 }
 
 fn hash_of(secret: &str) -> [u8; 32] {

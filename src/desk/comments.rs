@@ -7,6 +7,7 @@ use crate::desk::access::author;
 use crate::desk::access::require;
 use crate::desk::contact_comment::Comment;
 use crate::desk::contacts::ContactRef;
+use crate::desk::contacts::known;
 use crate::desk::contacts::resolve;
 use crate::desk::cross_post;
 use crate::desk::cross_post::CrossPost;
@@ -88,6 +89,8 @@ impl Desk {
         let (caller, at) = (caller.clone(), At::of(&self.inner.clock));
         let posted = self.inner.store.update(move |tx| {
             let mut draft = Draft::open_merged(tx, thread, &at)?;
+            let dated = Ready { base_seq: None, ..ready.clone() };
+            refuse_when_stale(&draft.thread, &dated)?;
             let part = draft.add(worded(tx, &ready, PartKind::Note, author(&caller))?);
             wake_by_agent(&mut draft, &caller, &ready);
             teammate(&mut draft.thread, caller.agent);
@@ -115,7 +118,7 @@ impl Desk {
         let ready = self.ready(message).await?;
         let (inner, at) = (self.inner.clone(), At::of(&self.inner.clock));
         let posted = self.inner.store.update(move |tx| {
-            let contact = store::contacts::get(tx, contact)?.ok_or_else(|| missing("contact"))?;
+            let contact = known(&*tx, contact)?;
             inner.contact_says(tx, &contact, thread, &ready, channel, &at)
         });
         Ok(posted.await?)
@@ -166,7 +169,7 @@ impl Inner {
         ready: &Ready,
     ) -> store::Result<Part> {
         refuse_when_stale(&draft.thread, ready)?;
-        let part = draft.add(worded(tx, ready, PartKind::Comment, author(caller))?);
+        let part = draft.add(worded(tx, ready, ready.kind(), author(caller))?);
         self.answered(tx, draft, caller, &part, ready)?;
         Ok(part)
     }
@@ -209,8 +212,13 @@ impl Inner {
             return Ok(first);
         }
         let mut draft = match thread {
-            Some(thread) => Draft::open_merged(tx, thread, at)?,
+            Some(thread) => {
+                let draft = Draft::open_merged(tx, thread, at)?;
+                refuse_when_stale(&draft.thread, ready)?;
+                draft
+            }
             None => {
+                let at = &at.dated(ready.created_at);
                 let mut thread = Thread::new(ThreadId(at.id()), channel, at.now);
                 thread.support_address = Some(self.support_address(&thread).address.clone());
                 thread.title.clone_from(&ready.title);
@@ -265,6 +273,7 @@ pub(crate) fn worded(tx: &mut dyn WriteTx, ready: &Ready, kind: PartKind, author
         attachments,
         client_id: ready.client_id.clone(),
         skip_notifications: ready.skip_notifications,
+        created_at: ready.created_at,
         ..NewPart::event(kind, author, None)
     })
 }
@@ -296,6 +305,10 @@ fn refuse_cross_post(message: &NewMessage) -> std::result::Result<(), Refusal> {
 
 /// Somebody else said something to or from the customer since the caller looked (DSK-7).
 pub(crate) fn refuse_when_stale(thread: &Thread, ready: &Ready) -> store::Result<()> {
+    if ready.created_at.is_some_and(|at| at < thread.created_at) {
+        let message = "'created_at' lies before the conversation began";
+        return Err(store::Error::Refused(Refusal::invalid("created_at", message)));
+    }
     match ready.base_seq {
         Some(base) if base < thread.last_visible_seq => {
             let newest = thread.last_visible_seq;

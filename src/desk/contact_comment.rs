@@ -2,10 +2,13 @@
 
 use crate::desk::Inner;
 use crate::desk::broadcasts::settling;
+use crate::desk::contact_acts::said;
 use crate::desk::draft::Draft;
 use crate::desk::draft::NewPart;
+use crate::desk::handing_out::take_from_away;
 use crate::domain::contact::Contact;
 use crate::domain::contact::ContactRole;
+use crate::domain::event::ContactAct;
 use crate::domain::part::Author;
 use crate::domain::part::Cause;
 use crate::domain::part::Part;
@@ -40,6 +43,7 @@ impl Inner {
         draft.thread.last_contact_reply_at = Some(now);
         draft.thread.current_channel = new.channel;
         draft.thread.automatic = false;
+        draft.thread.awaits_contact = false;
         let part = draft.add(new);
         let author = draft.thread.participants.iter_mut().find(|known| known.contact == comment.contact.id);
         if let Some(author) = author {
@@ -50,9 +54,14 @@ impl Inner {
             draft.move_to(ThreadState::Open, &Author::Bot, Some(Cause::CustomerReply));
         }
         self.move_state_after_reply(tx, draft, comment)?;
+        take_from_away(tx, draft)?;
         let mut contact = comment.contact.clone();
         if contact.role == ContactRole::Visitor {
             contact.role = ContactRole::Lead;
+            change.events.push(said(contact.id, ContactAct::VisitorSignedUp, &draft.at));
+        }
+        if contact.archived_at.take().is_some() {
+            change.events.push(said(contact.id, ContactAct::Unarchived, &draft.at));
         }
         contact.last_replied_at = Some(now);
         contact.updated_at = now;

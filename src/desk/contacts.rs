@@ -3,6 +3,8 @@
 use crate::desk::Desk;
 use crate::desk::Result;
 use crate::desk::access::require;
+use crate::desk::companies::prune;
+use crate::desk::contact_acts::done_with;
 use crate::desk::draft::At;
 use crate::desk::draft::missing;
 use crate::desk::views::Page;
@@ -14,15 +16,20 @@ use crate::domain::attribute::Value;
 use crate::domain::contact::Contact;
 use crate::domain::contact::ContactRole;
 use crate::domain::contact::NAME_CHARS_MAX;
+use crate::domain::contact::OTHER_EMAILS_MAX;
+use crate::domain::event::ContactAct;
 use crate::domain::event::Event;
 use crate::domain::event::EventKind;
+use crate::domain::id::AgentId;
 use crate::domain::id::ContactId;
+use crate::domain::id::Millis;
 use crate::domain::refusal::Refusal;
 use crate::store;
 use crate::store::engine::ReadTx;
 use crate::store::engine::WriteTx;
 use crate::store::save::Change;
 use crate::store::save::save;
+use std::collections::BTreeMap;
 
 /// A contact as a caller names it (TCK-14).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,7 +63,20 @@ pub struct ContactFacts {
     pub unsubscribed_from_emails: Option<bool>,
     /// Language of everything they read.
     pub language_override: Option<Option<String>>,
+    /// The caller vouches for the address; only together with one (OBJ-23).
+    pub email_verified: Option<bool>,
+    /// Further addresses.
+    pub other_emails: Option<Vec<Address>>,
+    /// The agent who looks after them.
+    pub owner: Option<Option<AgentId>>,
+    /// When they became a user of the caller's product.
+    pub signed_up_at: Option<Option<Millis>>,
+    /// When the caller saw them last.
+    pub last_seen_at: Option<Option<Millis>>,
 }
+
+/// Pages looked through for one page of contacts.
+const PAGES_LOOKED_AT_MAX: usize = 50;
 
 impl Desk {
     /// One contact. Scope `read_contacts`.
@@ -65,7 +85,11 @@ impl Desk {
     /// `NotFound`, `Forbidden`.
     pub fn contact(&self, caller: &Caller, id: ContactId) -> Result<Contact> {
         require(caller, &[Scope::ReadContacts])?;
-        Ok(self.inner.store.view(|tx| store::contacts::get(tx, id)?.ok_or_else(|| missing("contact")))?)
+        Ok(self.inner.store.view(|tx| {
+            let mut contact = known(tx, id)?;
+            prune(tx, &mut contact)?;
+            Ok(contact)
+        })?)
     }
 
     /// Contacts, newest first, behind `after`. Scope `read_contacts`.
@@ -75,9 +99,22 @@ impl Desk {
     pub fn contacts(&self, caller: &Caller, after: Option<ContactId>, limit: usize) -> Result<Page<Contact>> {
         require(caller, &[Scope::ReadContacts])?;
         Ok(self.inner.store.view(|tx| {
-            let mut items = store::contacts::newest(tx, after, limit.saturating_add(1))?;
+            let mut items = Vec::new();
+            let mut before = after;
+            for _ in 0..PAGES_LOOKED_AT_MAX {
+                let rows = store::contacts::newest(tx, before, limit.saturating_add(1))?;
+                let Some(last) = rows.last() else { break };
+                before = Some(last.id);
+                items.extend(rows.into_iter().filter(is_listed));
+                if items.len() > limit {
+                    break;
+                }
+            }
             let has_more = items.len() > limit;
             items.truncate(limit);
+            for contact in &mut items {
+                prune(tx, contact)?;
+            }
             Ok(Page { items, total: store::contacts::count(tx, TOTAL_COUNTED_MAX)?, has_more })
         })?)
     }
@@ -127,19 +164,25 @@ impl Desk {
         require(caller, &[Scope::WriteContacts])?;
         let at = At::of(&self.inner.clock);
         let changed = self.inner.store.update(move |tx| {
-            let mut contact = store::contacts::get(tx, id)?.ok_or_else(|| missing("contact"))?;
+            let before = known(tx, id)?;
+            let mut contact = before.clone();
             apply(tx, &mut contact, &facts, &at)?;
-            save(tx, &updated(contact.clone(), &at))?;
+            save(tx, &done_with(contact.clone(), &acts(&before, &contact), &at))?;
             Ok(contact)
         });
         Ok(changed.await?)
     }
 }
 
+/// Whether lists and searches have it: it is there, and not archived.
+pub(crate) fn is_listed(contact: &Contact) -> bool {
+    contact.is_there() && contact.archived_at.is_none()
+}
+
 /// The contact a reference names.
 pub(crate) fn resolve(tx: &dyn ReadTx, by: &ContactRef) -> store::Result<Contact> {
     match by {
-        ContactRef::Id(id) => store::contacts::get(tx, *id)?.ok_or_else(|| missing("contact")),
+        ContactRef::Id(id) => known(tx, *id),
         ContactRef::External(key) => store::contacts::by_external_id(tx, key)?.ok_or_else(|| missing("contact")),
         ContactRef::Email(address) => {
             let mut found = store::contacts::by_email(tx, address)?;
@@ -180,7 +223,26 @@ pub(crate) fn updated(contact: Contact, at: &At) -> Change {
     Change { contacts: vec![contact], events: vec![event], ..Change::default() }
 }
 
-fn apply(tx: &dyn ReadTx, contact: &mut Contact, facts: &ContactFacts, at: &At) -> store::Result<()> {
+/// What a change of facts means to those who are told of more than changes (WHK-12).
+fn acts(before: &Contact, now: &Contact) -> Vec<ContactAct> {
+    let mut acts = Vec::new();
+    if now.email.is_some() && now.email != before.email {
+        acts.push(if before.email.is_none() { ContactAct::EmailAdded } else { ContactAct::EmailChanged });
+    }
+    match (before.role, now.role) {
+        (ContactRole::Lead, ContactRole::User) => acts.push(ContactAct::SignedUp),
+        (ContactRole::Visitor, ContactRole::Lead | ContactRole::User) => acts.push(ContactAct::VisitorSignedUp),
+        _ => {}
+    }
+    if now.unsubscribed_from_emails != before.unsubscribed_from_emails {
+        let unsubscribed = now.unsubscribed_from_emails;
+        acts.push(if unsubscribed { ContactAct::Unsubscribed } else { ContactAct::Subscribed });
+    }
+    acts
+}
+
+/// Puts facts into a contact.
+pub(crate) fn apply(tx: &dyn ReadTx, contact: &mut Contact, facts: &ContactFacts, at: &At) -> store::Result<()> {
     if let Some(Some(key)) = &facts.external_id {
         let holder = store::contacts::by_external_id(tx, key)?.filter(|holder| holder.id != contact.id);
         if let Some(holder) = holder {
@@ -201,18 +263,26 @@ fn apply(tx: &dyn ReadTx, contact: &mut Contact, facts: &ContactFacts, at: &At) 
         }
         contact.email.clone_from(email);
     }
+    if let Some(verified) = facts.email_verified.filter(|_| contact.email.is_some()) {
+        contact.email_verified = verified;
+    }
+    if let Some(others) = &facts.other_emails {
+        contact.other_emails.clone_from(others);
+    }
+    if let Some(Some(owner)) = facts.owner {
+        let there = store::agents::get(tx, owner)?.filter(|agent| !agent.disabled);
+        there.ok_or_else(|| store::Error::Refused(Refusal::invalid("owner_id", format!("{owner} is no agent"))))?;
+    }
+    contact.owner = facts.owner.unwrap_or(contact.owner);
+    contact.signed_up_at = facts.signed_up_at.unwrap_or(contact.signed_up_at);
+    contact.last_seen_at = facts.last_seen_at.unwrap_or(contact.last_seen_at);
     if let Some(role) = facts.role {
         contact.role = role;
     }
     if let Some(unsubscribed) = facts.unsubscribed_from_emails {
         contact.unsubscribed_from_emails = unsubscribed;
     }
-    for (name, value) in &facts.custom_attributes {
-        match value {
-            Some(value) => contact.custom_attributes.insert(name.clone(), value.clone()),
-            None => contact.custom_attributes.remove(name),
-        };
-    }
+    set_custom(&mut contact.custom_attributes, &facts.custom_attributes);
     contact.updated_at = at.now;
     Ok(())
 }
@@ -220,6 +290,40 @@ fn apply(tx: &dyn ReadTx, contact: &mut Contact, facts: &ContactFacts, at: &At) 
 fn set(place: &mut Option<String>, fact: Option<&Option<String>>) {
     if let Some(value) = fact {
         place.clone_from(value);
+    }
+}
+
+/// The contact of that id that can be found and changed.
+pub(crate) fn known(tx: &dyn ReadTx, id: ContactId) -> store::Result<Contact> {
+    let found = store::contacts::get(tx, id)?.ok_or_else(|| missing("contact"))?;
+    match found.merged_into {
+        Some(into) => Err(store::Error::Refused(Refusal::Merged { into: survivor(tx, into)? })),
+        None if found.deleted_at.is_some() => Err(missing("contact")),
+        None => Ok(found),
+    }
+}
+
+/// The last one of a chain of merged contacts (OBJ-20).
+pub(crate) fn survivor(tx: &dyn ReadTx, mut id: ContactId) -> store::Result<ContactId> {
+    for _ in 0..MERGES_FOLLOWED_MAX {
+        match store::contacts::get(tx, id)?.and_then(|contact| contact.merged_into) {
+            Some(next) => id = next,
+            None => break,
+        }
+    }
+    Ok(id)
+}
+
+/// Merged contacts that are followed; only leads go into users, so chains are short, this is the belt to it.
+const MERGES_FOLLOWED_MAX: usize = 20;
+
+/// Sets free facts; `None` clears one.
+pub(crate) fn set_custom(facts: &mut BTreeMap<String, Value>, changes: &[(String, Option<Value>)]) {
+    for (name, value) in changes {
+        match value {
+            Some(value) => facts.insert(name.clone(), value.clone()),
+            None => facts.remove(name),
+        };
     }
 }
 
@@ -242,11 +346,19 @@ fn check_lengths(facts: &ContactFacts) -> std::result::Result<(), Refusal> {
             return Err(Refusal::invalid(field, message));
         }
     }
-    if facts.custom_attributes.len() > CUSTOM_ATTRIBUTES_MAX {
+    if facts.other_emails.as_ref().is_some_and(|others| others.len() > OTHER_EMAILS_MAX) {
+        return Err(Refusal::invalid("other_emails", format!("at most {OTHER_EMAILS_MAX} further addresses")));
+    }
+    check_custom(&facts.custom_attributes)
+}
+
+/// Free facts have limits.
+pub(crate) fn check_custom(facts: &[(String, Option<Value>)]) -> std::result::Result<(), Refusal> {
+    if facts.len() > CUSTOM_ATTRIBUTES_MAX {
         let message = format!("at most {CUSTOM_ATTRIBUTES_MAX} custom attributes");
         return Err(Refusal::invalid("custom_attributes", message));
     }
-    for (name, value) in &facts.custom_attributes {
+    for (name, value) in facts {
         let too_long = matches!(value, Some(Value::Text(text)) if text.chars().count() > CUSTOM_TEXT_CHARS_MAX);
         if too_long || name.is_empty() || name.chars().count() > NAME_CHARS_MAX {
             let message = format!("custom attribute '{name}' takes at most {CUSTOM_TEXT_CHARS_MAX} characters");

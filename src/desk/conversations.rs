@@ -8,11 +8,13 @@ use crate::desk::broadcasts::settling;
 use crate::desk::comments::refuse_when_stale;
 use crate::desk::comments::takes_part;
 use crate::desk::comments::worded;
+use crate::desk::companies::set_of_thread;
 use crate::desk::draft::At;
 use crate::desk::draft::Draft;
 use crate::desk::draft::NewPart;
 use crate::desk::draft::conclude;
 use crate::desk::draft::missing;
+use crate::desk::handing_out::choose;
 use crate::desk::message::NewMessage;
 use crate::desk::message::Ready;
 use crate::desk::message::check_title;
@@ -21,6 +23,7 @@ use crate::domain::agent::Scope;
 use crate::domain::audience;
 use crate::domain::event::EventKind;
 use crate::domain::id::AgentId;
+use crate::domain::id::CompanyId;
 use crate::domain::id::ContactId;
 use crate::domain::id::Millis;
 use crate::domain::id::PartId;
@@ -31,6 +34,7 @@ use crate::domain::part::Cause;
 use crate::domain::part::Part;
 use crate::domain::part::PartKind;
 use crate::domain::refusal::Refusal;
+use crate::domain::team::TeamMethod;
 use crate::domain::thread::ThreadState;
 use crate::store;
 use crate::store::engine::WriteTx;
@@ -63,6 +67,8 @@ pub struct ThreadChange {
     pub title: Option<Option<String>>,
     /// It counts as read by its primary contact.
     pub read: bool,
+    /// The company it is about; `Some(None)` is none (OBJ-16).
+    pub company: Option<Option<CompanyId>>,
 }
 
 const WRITE: &[Scope] = &[Scope::WriteConversations, Scope::WriteTickets];
@@ -133,6 +139,9 @@ impl Desk {
                 draft.thread.title.clone_from(title);
                 draft.thread.updated_at = at.now;
                 draft.note(EventKind::ConversationUpdated, None);
+            }
+            if let Some(company) = change.company {
+                set_of_thread(&*tx, &mut draft, company)?;
             }
             if let Some(primary) = draft.thread.primary_contact().filter(|_| change.read) {
                 let up_to = draft.thread.last_visible_seq;
@@ -219,8 +228,8 @@ pub(crate) fn assign_in(
         let known = store::agents::get(&*tx, agent)?.filter(|agent| !agent.disabled);
         known.ok_or_else(|| missing("assignee"))?;
     }
-    let agent = to.agent.unwrap_or(draft.thread.admin_assignee);
     let team = to.team.unwrap_or(draft.thread.team_assignee);
+    let (agent, cause) = owner(tx, draft, to)?;
     if let Some(ready) = ready {
         refuse_when_stale(&draft.thread, ready)?;
     }
@@ -236,10 +245,26 @@ pub(crate) fn assign_in(
             let new = worded(tx, ready, kind, by.clone())?;
             draft.add(new)
         }
-        None => draft.add(NewPart::event(kind, by.clone(), None)),
+        None => draft.add(NewPart::event(kind, by.clone(), cause)),
     };
-    draft.note(EventKind::ConversationUpdated, None);
+    draft.note(EventKind::ConversationUpdated, cause);
     Ok(Some(part))
+}
+
+/// The agent an assignment comes to: the one named, else the one the team gives it to (ASN-1), else the one it has.
+fn owner(tx: &mut dyn WriteTx, draft: &Draft, to: Assignment) -> store::Result<(Option<AgentId>, Option<Cause>)> {
+    let thread = &draft.thread;
+    let Some(Some(team)) = to.team else { return Ok((to.agent.unwrap_or(thread.admin_assignee), None)) };
+    let known = store::teams::get(&*tx, team)?.filter(|team| !team.archived);
+    let team = known.ok_or_else(|| missing("assignee"))?;
+    let stays = thread.team_assignee == Some(team.id) && thread.admin_assignee.is_some();
+    let member = thread.admin_assignee.filter(|agent| team.members().any(|member| member == *agent));
+    match to.agent {
+        Some(Some(agent)) => Ok((Some(agent), None)),
+        Some(None) if team.method == TeamMethod::Manual => Ok((None, None)),
+        None if stays || team.method == TeamMethod::Manual || member.is_some() => Ok((thread.admin_assignee, None)),
+        Some(None) | None => Ok((choose(tx, team, None)?, Some(Cause::TeamMethod))),
+    }
 }
 
 fn see(draft: &mut Draft, contact: ContactId, up_to_seq: u64) {

@@ -49,6 +49,11 @@ impl At {
         Self { now: clock.now(), clock: clock.clone() }
     }
 
+    /// The same operation, said to have been at that time (API-15, API-24).
+    pub(crate) fn dated(&self, at: Option<Millis>) -> Self {
+        Self { now: at.unwrap_or(self.now), clock: self.clock.clone() }
+    }
+
     pub(crate) fn id(&self) -> u64 {
         self.clock.next_id()
     }
@@ -70,6 +75,8 @@ pub(crate) struct NewPart {
     pub(crate) broadcast: Option<BroadcastId>,
     pub(crate) cross_posted_from: Option<(ThreadId, PartId)>,
     pub(crate) skip_notifications: bool,
+    /// When it was written, where that was not now.
+    pub(crate) created_at: Option<Millis>,
 }
 
 impl NewPart {
@@ -89,6 +96,7 @@ impl NewPart {
             broadcast: None,
             cross_posted_from: None,
             skip_notifications: false,
+            created_at: None,
         }
     }
 }
@@ -206,7 +214,7 @@ impl Draft {
             body_html: new.body_html,
             body_text: new.body_text,
             attachments: new.attachments,
-            created_at: self.at.now,
+            created_at: new.created_at.unwrap_or(self.at.now),
             updated_at: self.at.now,
             channel: new.channel,
             thread_state: self.thread.state,

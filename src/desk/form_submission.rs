@@ -6,6 +6,7 @@ use crate::desk::Inner;
 use crate::desk::Result;
 use crate::desk::comments::contact_author;
 use crate::desk::comments::takes_part;
+use crate::desk::contacts::known;
 use crate::desk::draft::At;
 use crate::desk::draft::Draft;
 use crate::desk::draft::NewPart;
@@ -129,7 +130,7 @@ impl Desk {
     async fn submit(&self, contact: ContactId, submission: Submission, proven: bool) -> Result<Submitted> {
         let (inner, at) = (self.inner.clone(), At::of(&self.inner.clock));
         let done = self.inner.store.update(move |tx| {
-            let contact = store::contacts::get(tx, contact)?.ok_or_else(|| missing("contact"))?;
+            let contact = known(tx, contact)?;
             if contact.blocked {
                 let message = "this contact is blocked".to_owned();
                 return Err(store::Error::Refused(Refusal::Forbidden { message }));

@@ -17,6 +17,7 @@ use crate::desk::Result;
 use crate::desk::access::author;
 use crate::desk::access::require;
 use crate::desk::comments::takes_part;
+use crate::desk::contacts::known;
 use crate::desk::draft::At;
 use crate::desk::draft::Draft;
 use crate::desk::draft::NewPart;
@@ -97,7 +98,7 @@ impl Desk {
     /// `NotFound` for the contact.
     pub fn offered_forms(&self, contact: ContactId) -> Result<Vec<TicketType>> {
         Ok(self.inner.store.view(|tx| {
-            let contact = store::contacts::get(tx, contact)?.ok_or_else(|| missing("contact"))?;
+            let contact = known(tx, contact)?;
             offered_in(tx, contact.role)
         })?)
     }

@@ -5,6 +5,7 @@
 
 use crate::desk::Desk;
 use crate::desk::Error;
+use crate::desk::contacts::survivor;
 use crate::desk::contacts::updated;
 use crate::desk::draft::At;
 use crate::desk::draft::missing;
@@ -312,7 +313,7 @@ impl Desk {
                 None => None,
             };
             let known = match known {
-                Some(contact) => store::contacts::get(tx, contact)?,
+                Some(contact) => store::contacts::get(tx, survivor(tx, contact)?)?.filter(Contact::is_there),
                 None => None,
             };
             let lasts = |contact: &Contact| contact.last_seen_at.is_none_or(|seen| at.now.since(seen) < SESSION_LASTS);

@@ -142,7 +142,9 @@ impl Kinds {
             Some(id) => store::agents::get(tx, id)?.filter(|agent| !agent.disabled).map(|agent| agent.id),
             None => None,
         };
-        Ok(Assignment { agent: agent.map(Some), team: settings.default_team.map(Some) })
+        let team = settings.default_team.map(|id| store::teams::get(tx, id)).transpose()?.flatten();
+        let team = team.filter(|team| !team.archived).map(|team| team.id);
+        Ok(Assignment { agent: agent.map(Some), team: team.map(Some) })
     }
 }
 

@@ -8,7 +8,11 @@ use crate::domain::attachment::Attachment;
 use crate::domain::attachment::AttachmentSource;
 use crate::domain::attribute::STRING_CHARS_MAX;
 use crate::domain::id::AttachmentId;
+use crate::domain::id::Millis;
 use crate::domain::part::ATTACHMENTS_MAX;
+use crate::domain::part::PartKind;
+use crate::domain::part::QUICK_ANSWERS_MAX;
+use crate::domain::part::QuickAnswer;
 use crate::domain::part::TEXT_CHARS_MAX;
 use crate::domain::refusal::Refusal;
 use crate::mail::clean;
@@ -59,6 +63,10 @@ pub struct NewMessage {
     pub base_seq: Option<u64>,
     /// Names the conversation that the message begins; an existing one keeps its title.
     pub title: Option<String>,
+    /// When it was written, where that was not now (API-17).
+    pub created_at: Option<Millis>,
+    /// Of an agent's quick reply: the answers to choose from, at most [`QUICK_ANSWERS_MAX`].
+    pub answers: Vec<QuickAnswer>,
 }
 
 impl NewMessage {
@@ -75,6 +83,8 @@ impl NewMessage {
             cross_post: false,
             base_seq: None,
             title: None,
+            created_at: None,
+            answers: Vec::new(),
         }
     }
 }
@@ -92,6 +102,15 @@ pub(crate) struct Ready {
     pub(crate) cross_post: bool,
     pub(crate) base_seq: Option<u64>,
     pub(crate) title: Option<String>,
+    pub(crate) created_at: Option<Millis>,
+    pub(crate) answers: Vec<QuickAnswer>,
+}
+
+impl Ready {
+    /// What an agent's words to the customer are.
+    pub(crate) fn kind(&self) -> PartKind {
+        if self.answers.is_empty() { PartKind::Comment } else { PartKind::QuickReply(self.answers.clone()) }
+    }
 }
 
 impl Desk {
@@ -99,6 +118,8 @@ impl Desk {
     pub(crate) async fn ready(&self, message: NewMessage) -> Result<Ready> {
         check_files(&message.attachments, message.uploads.len())?;
         check_title(message.title.as_deref())?;
+        refuse_future(message.created_at, self.inner.clock.now())?;
+        check_answers(&message.answers)?;
         let (html, text) = cleaned(&message.body)?;
         if text.trim().is_empty() && message.attachments.is_empty() && message.uploads.is_empty() {
             return Err(Error::Refused(Refusal::invalid("body", "a message needs a text or a file")));
@@ -118,6 +139,8 @@ impl Desk {
             cross_post: message.cross_post,
             base_seq: message.base_seq,
             title: message.title,
+            created_at: message.created_at,
+            answers: message.answers,
         })
     }
 
@@ -152,6 +175,26 @@ pub(crate) fn check_files(files: &[NewAttachment], uploads: usize) -> std::resul
     }
 }
 
+/// Answers are few and short.
+fn check_answers(answers: &[QuickAnswer]) -> std::result::Result<(), Refusal> {
+    let fits = |text: &str| !text.trim().is_empty() && text.chars().count() <= STRING_CHARS_MAX;
+    if answers.len() > QUICK_ANSWERS_MAX || !answers.iter().all(|one| fits(&one.text) && fits(&one.uuid)) {
+        let message = format!(
+            "at most {QUICK_ANSWERS_MAX} answers, each with text and uuid of 1 to {STRING_CHARS_MAX} characters"
+        );
+        return Err(Refusal::invalid("reply_options", message));
+    }
+    Ok(())
+}
+
+/// What is dated back lies in the past.
+pub(crate) fn refuse_future(created_at: Option<Millis>, now: Millis) -> std::result::Result<(), Refusal> {
+    if created_at.is_some_and(|at| at > now) {
+        return Err(Refusal::invalid("created_at", "'created_at' lies in the future"));
+    }
+    Ok(())
+}
+
 /// A title takes as much as a short text does (OBJ-30).
 pub(crate) fn check_title(title: Option<&str>) -> std::result::Result<(), Refusal> {
     if title.is_some_and(|title| title.chars().count() > STRING_CHARS_MAX) {
@@ -160,7 +203,8 @@ pub(crate) fn check_title(title: Option<&str>) -> std::result::Result<(), Refusa
     Ok(())
 }
 
-fn cleaned(body: &Body) -> std::result::Result<(String, String), Refusal> {
+/// What is written, as it is kept: HTML and text.
+pub(crate) fn cleaned(body: &Body) -> std::result::Result<(String, String), Refusal> {
     let (html, text) = match body {
         Body::Text(text) => (html_text::text_to_html(text), text.clone()),
         Body::Html(html) => {

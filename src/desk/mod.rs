@@ -8,8 +8,10 @@
 //! |---|---|
 //! | [`access`] | agents, tokens, who may call what |
 //! | [`alarms`] | what only people can mend, told to admins |
-//! | [`contacts`] | contacts: find, create, change |
+//! | [`contacts`], [`contact_acts`], [`contact_merging`], [`visitors`], [`notes`] | contacts: find, create, change; archive, block, delete; merge; visitors; notes |
 //! | [`comments`], [`conversations`] | comment, note; assign, close, open, snooze, seen |
+//! | [`teams`], `handing_out` | teams, who is away, who gets what |
+//! | [`companies`] | companies, and who belongs to them |
 //! | [`ticket_types`], [`type_settings`], [`attributes`], [`ticket_states`] | what tickets can be |
 //! | [`tickets`], [`type_change`] | convert, create, change, change state, change type |
 //! | [`uploads`] | files sent ahead of what they belong to |
@@ -18,6 +20,7 @@
 //! | [`broadcasts`] | a Tracker's broadcast: written, run batch by batch, accounted for, unsubscribed from |
 //! | [`arrival`], [`intake`] | mail in |
 //! | [`identity`], [`identity_keys`], [`stream`] | who a messenger is, by which keys it proves it, what it has missed |
+//! | [`outbound`] | messages that agents begin |
 //! | [`outbox`] | what is owed: lease, prepare, settle |
 //! | [`journal`] | trace, status, quarantine |
 //! | [`requests`] | requests that come twice |
@@ -37,8 +40,11 @@ pub mod arrival;
 pub mod attributes;
 pub mod broadcasts;
 pub mod comments;
+pub mod companies;
 mod compose;
+pub mod contact_acts;
 mod contact_comment;
+pub mod contact_merging;
 pub mod contacts;
 pub mod conversations;
 mod cross_post;
@@ -48,6 +54,7 @@ pub(crate) mod file_links;
 mod form_links;
 pub mod form_submission;
 pub mod forms;
+mod handing_out;
 pub mod history;
 pub mod identity;
 pub mod identity_keys;
@@ -58,7 +65,9 @@ pub mod linked;
 pub mod links;
 pub mod merging;
 pub mod message;
+pub mod notes;
 mod notify;
+pub mod outbound;
 pub mod outbox;
 pub mod participants;
 pub mod propagation;
@@ -71,6 +80,8 @@ pub mod signing;
 pub mod stream;
 pub mod suppressions;
 pub mod tags;
+pub mod team_loads;
+pub mod teams;
 pub mod thread_history;
 mod ticket_state;
 pub mod ticket_states;
@@ -80,6 +91,7 @@ pub mod type_change;
 pub mod type_settings;
 pub mod uploads;
 pub mod views;
+pub mod visitors;
 pub mod webhooks;
 mod word_filter;
 pub mod words;
@@ -140,6 +152,8 @@ pub struct SupportAddress {
     pub name: String,
     /// Id or name of the Customer type that new mail to it becomes a ticket of (TCK-10).
     pub new_mail_as: Option<String>,
+    /// Id or name of the team that new mail to it is given to (OBJ-65).
+    pub team: Option<String>,
 }
 
 /// How a messenger proves who it is (MSG-10 to MSG-12).

@@ -4,6 +4,7 @@ use crate::desk::Desk;
 use crate::desk::Result;
 use crate::desk::access::author;
 use crate::desk::access::require;
+use crate::desk::contacts::known;
 use crate::desk::conversations::finish_silently;
 use crate::desk::draft::At;
 use crate::desk::draft::Draft;
@@ -139,7 +140,7 @@ impl Desk {
         let at = At::of(&self.inner.clock);
         let tagged = self.inner.store.update(move |tx| {
             let tag = store::tags::get(tx, tag)?.ok_or_else(|| missing("tag"))?;
-            let mut contact = store::contacts::get(tx, contact)?.ok_or_else(|| missing("contact"))?;
+            let mut contact = known(&*tx, contact)?;
             if change(&mut contact.tags, tag.id, on)? {
                 contact.updated_at = at.now;
                 let kind = EventKind::ContactTagged { contact: contact.id, tag: tag.id, added: on };
@@ -159,7 +160,7 @@ impl Desk {
     pub fn tags_of_contact(&self, caller: &Caller, contact: ContactId) -> Result<Vec<Tag>> {
         require(caller, &[Scope::ReadContacts])?;
         Ok(self.inner.store.view(|tx| {
-            let contact = store::contacts::get(tx, contact)?.ok_or_else(|| missing("contact"))?;
+            let contact = known(tx, contact)?;
             named(tx, &contact.tags)
         })?)
     }

@@ -5,6 +5,7 @@ use crate::desk::Inner;
 use crate::desk::Result;
 use crate::desk::access::author;
 use crate::desk::access::require;
+use crate::desk::companies::set_of_thread;
 use crate::desk::contacts::ContactRef;
 use crate::desk::contacts::resolve_or_lead;
 use crate::desk::conversations::Assignment;
@@ -22,12 +23,14 @@ use crate::desk::kinds::refuse_conversion;
 use crate::desk::kinds::set_values;
 use crate::desk::kinds::title_of;
 use crate::desk::links::open_ticket;
+use crate::desk::message::refuse_future;
 use crate::desk::ticket_state::StateMove;
 use crate::desk::ticket_state::type_and_states;
 use crate::domain::agent::Caller;
 use crate::domain::agent::Scope;
 use crate::domain::attribute::Value;
 use crate::domain::channel_kind::ChannelKind;
+use crate::domain::id::CompanyId;
 use crate::domain::id::Millis;
 use crate::domain::id::StateId;
 use crate::domain::id::ThreadId;
@@ -78,6 +81,10 @@ pub struct NewTicket {
     pub link_to: Option<ThreadId>,
     /// Owners.
     pub assignment: Assignment,
+    /// The company it is about (OBJ-16).
+    pub company: Option<CompanyId>,
+    /// When it was made, where that was not now (API-15).
+    pub created_at: Option<Millis>,
     /// Back-office only (SHR-1).
     pub is_shared: bool,
     /// Tells nobody (NTF-12).
@@ -97,6 +104,8 @@ pub struct TicketChange {
     pub snoozed_until: Option<Option<Millis>>,
     /// Shares a Back-office ticket; never takes it back (SHR-3).
     pub is_shared: Option<bool>,
+    /// The company it is about; `Some(None)` is none.
+    pub company: Option<Option<CompanyId>>,
     /// New owners.
     pub assignment: Assignment,
     /// Tells nobody (NTF-12).
@@ -137,7 +146,10 @@ impl Desk {
     /// `NotFound`; `parameter_invalid` naming what is wrong; the refusals of [`Desk::link`].
     pub async fn create_ticket(&self, caller: &Caller, new: NewTicket) -> Result<ThreadId> {
         require(caller, &[Scope::WriteTickets])?;
-        let (inner, by, at) = (self.inner.clone(), author(caller), At::of(&self.inner.clock));
+        let (inner, by) = (self.inner.clone(), author(caller));
+        let at = At::of(&self.inner.clock);
+        refuse_future(new.created_at, at.now)?;
+        let at = at.dated(new.created_at);
         let caller = caller.clone();
         let created = self.inner.store.update(move |tx| {
             let kinds = Kinds::of(tx, new.ticket_type)?;
@@ -153,6 +165,7 @@ impl Desk {
             draft.thread.title = title_of(&ticket, &kinds.ticket_type);
             draft.thread.ticket = Some(ticket);
             kinds.announce(tx, &mut draft, &by)?;
+            set_of_thread(&*tx, &mut draft, new.company)?;
             let owners = kinds.give_defaults(tx, &mut draft, new.assignment)?;
             assign_in(tx, &mut draft, owners, &by, None)?;
             if let Some(thread) = new.link_to {
@@ -193,6 +206,9 @@ impl Desk {
                 let to = ticket_type.choose(state, &states).map_err(store::Error::Refused)?;
                 let asked = StateMove { to, by: by.clone(), cause: None, notify: true };
                 inner.change_state(tx, &mut draft, &ticket_type, &asked)?;
+            }
+            if let Some(company) = change.company {
+                set_of_thread(&*tx, &mut draft, company)?;
             }
             assign_in(tx, &mut draft, change.assignment, &by, None)?;
             for act in acts(&change) {

@@ -62,6 +62,10 @@ pub(crate) fn apply(tx: &dyn ReadTx, ticket_type: &mut TicketType, change: &Sett
         let known = store::agents::get(tx, agent)?.filter(|agent| !agent.disabled);
         known.ok_or_else(|| missing("admin"))?;
     }
+    if let Some(Some(team)) = change.default_team {
+        let known = store::teams::get(tx, team)?.filter(|team| !team.archived);
+        known.ok_or_else(|| missing("team"))?;
+    }
     let too_long = |message: &String| message.chars().count() > SUBMITTED_MESSAGE_CHARS_MAX;
     if change.submitted_message.as_ref().is_some_and(too_long) {
         let message = format!("at most {SUBMITTED_MESSAGE_CHARS_MAX} characters");

@@ -13,6 +13,7 @@ use crate::desk::Desk;
 use crate::desk::Error;
 use crate::desk::Result;
 use crate::desk::access::require;
+use crate::desk::contacts::known;
 use crate::desk::draft::At;
 use crate::desk::draft::missing;
 use crate::desk::message::FILE_BYTES_MAX;
@@ -124,7 +125,7 @@ impl Desk {
 }
 
 fn may_send(tx: &dyn ReadTx, contact: ContactId, size: u64, from: Millis) -> store::Result<()> {
-    let known = store::contacts::get(tx, contact)?.ok_or_else(|| missing("contact"))?;
+    let known = known(tx, contact)?;
     if known.blocked {
         return Err(store::Error::Refused(Refusal::Forbidden { message: "this contact is blocked".to_owned() }));
     }

@@ -12,6 +12,7 @@ use crate::domain::agent::Scope;
 use crate::domain::contact::Contact;
 use crate::domain::delivery::Delivery;
 use crate::domain::event::LogEntry;
+use crate::domain::id::CompanyId;
 use crate::domain::id::EventSeq;
 use crate::domain::id::Millis;
 use crate::domain::id::TagId;
@@ -28,6 +29,7 @@ use crate::domain::ticket_type::TicketType;
 use crate::domain::upload::Upload;
 use crate::store;
 use crate::store::engine::ReadTx;
+use crate::store::facts::ThreadFact;
 use std::collections::BTreeSet;
 
 /// Parts that ride along with a thread (API-10).
@@ -138,7 +140,7 @@ impl Desk {
             let has_more = items.len() > limit;
             items.truncate(limit);
             let items = items.into_iter().map(|thread| view(tx, thread, false)).collect::<store::Result<_>>()?;
-            Ok(Page { items, total: store::threads::count(tx, TOTAL_COUNTED_MAX)?, has_more })
+            Ok(Page { items, total: count(tx, caller)?, has_more })
         })?)
     }
 
@@ -155,12 +157,26 @@ impl Desk {
     }
 }
 
+/// Conversations the list shows, counted up to [`TOTAL_COUNTED_MAX`]: all threads but those it leaves out.
+fn count(tx: &dyn ReadTx, caller: &Caller) -> store::Result<u64> {
+    let hidden = |fact| store::facts::count_threads(tx, &fact, TOTAL_COUNTED_MAX);
+    let tickets = match caller.scopes.contains(&Scope::ReadTickets) {
+        true => hidden(ThreadFact::Category(Category::BackOffice))?
+            .saturating_add(hidden(ThreadFact::Category(Category::Tracker))?),
+        false => usize::try_from(store::threads::count_tickets(tx, TOTAL_COUNTED_MAX)?).unwrap_or(TOTAL_COUNTED_MAX),
+    };
+    let hidden = tickets.saturating_add(hidden(ThreadFact::AwaitsContact)?);
+    let all = store::threads::count(tx, TOTAL_COUNTED_MAX.saturating_add(hidden))?;
+    Ok(all.saturating_sub(u64::try_from(hidden).unwrap_or(u64::MAX)))
+}
+
 pub(crate) fn may_read(caller: &Caller, thread: &Thread) -> bool {
     let scope = if thread.ticket.is_some() { Scope::ReadTickets } else { Scope::ReadConversations };
-    caller.scopes.contains(&scope)
+    !thread.awaits_contact && caller.scopes.contains(&scope)
 }
 
 pub(crate) fn view(tx: &dyn ReadTx, thread: Thread, with_parts: bool) -> store::Result<ThreadView> {
+    let thread = Thread { company: there(tx, thread.company)?, ..thread };
     let mut contacts = Vec::new();
     for participant in thread.current_participants() {
         contacts.extend(store::contacts::get(tx, participant.contact)?);
@@ -188,6 +204,12 @@ pub(crate) fn view(tx: &dyn ReadTx, thread: Thread, with_parts: bool) -> store::
         tally,
         thread,
     })
+}
+
+/// The company, unless it was deleted.
+fn there(tx: &dyn ReadTx, company: Option<CompanyId>) -> store::Result<Option<CompanyId>> {
+    let found = company.map(|id| store::companies::get(tx, id)).transpose()?.flatten();
+    Ok(found.map(|company| company.id))
 }
 
 pub(crate) fn ticket_view(tx: &dyn ReadTx, thread: &Thread) -> store::Result<Option<TicketView>> {

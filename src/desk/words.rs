@@ -269,7 +269,9 @@ fn touched(entry: &LogEntry) -> Touched {
     let title = || event.thread.map_or(Touched::Nothing, |thread| Touched::Text(Of::Thread(thread)));
     match &event.kind {
         EventKind::Deleted { .. } => event.thread.map_or(Touched::Nothing, Touched::Gone),
-        EventKind::ContactUpdated(contact) => Touched::Text(Of::Contact(*contact)),
+        EventKind::ContactUpdated(contact)
+        | EventKind::ContactChanged { contact, .. }
+        | EventKind::ContactsMerged { from: contact, .. } => Touched::Text(Of::Contact(*contact)),
         EventKind::ConversationCreated
         | EventKind::ConversationUpdated
         | EventKind::TicketCreated
@@ -291,7 +293,10 @@ fn touched(entry: &LogEntry) -> Touched {
         | EventKind::DeliverySettled(_)
         | EventKind::Quarantined(_)
         | EventKind::PartTagged { .. }
-        | EventKind::ContactTagged { .. } => Touched::Nothing,
+        | EventKind::ContactTagged { .. }
+        | EventKind::CompanyChanged { .. }
+        | EventKind::CompanySet { .. }
+        | EventKind::AgentChanged { .. } => Touched::Nothing,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::domain::address::Address;
 use crate::domain::id::AgentId;
+use crate::domain::id::AwayReasonId;
 use crate::domain::id::Millis;
 use crate::domain::id::TokenId;
 
@@ -42,9 +43,50 @@ pub struct Agent {
     pub disabled: bool,
     /// When they were added.
     pub created_at: Millis,
+    /// Set while they are away (AWY-1).
+    pub away: Option<Away>,
+    /// Most open threads they have before teams give them no more.
+    pub assignment_limit: Option<u32>,
 }
 
+/// How an agent is away (AWY-1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Away {
+    /// A customer's reply on their threads takes these from them.
+    pub reassign: bool,
+    /// Why.
+    pub reason: Option<AwayReasonId>,
+}
+
+/// A reason to be away, as agents choose it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AwayReason {
+    /// Never changes.
+    pub id: AwayReasonId,
+    /// Shown to agents.
+    pub label: String,
+    /// Shown beside it.
+    pub emoji: String,
+    /// Its place in the list.
+    pub order: u32,
+    /// Can be chosen no more.
+    pub deleted: bool,
+    /// When it was made.
+    pub created_at: Millis,
+    /// When it was changed.
+    pub updated_at: Millis,
+}
+
+/// Most reasons to be away, deleted ones included.
+pub const AWAY_REASONS_MAX: usize = 200;
+
 impl Agent {
+    /// Whether teams may give them work; their own limit aside.
+    #[must_use]
+    pub fn takes_work(&self) -> bool {
+        !self.disabled && self.away.is_none()
+    }
+
     /// The first word of the name.
     #[must_use]
     pub fn first_name(&self) -> &str {
@@ -97,6 +139,15 @@ impl Scope {
         Self::DeleteConversations,
         Self::Intake,
     ];
+
+    /// Whether agents of that role may have it (DSK-12): settings are the workspace admins'.
+    #[must_use]
+    pub fn is_for(self, role: AgentRole) -> bool {
+        match role {
+            AgentRole::Admin => true,
+            AgentRole::Agent => self != Self::Settings,
+        }
+    }
 
     /// The word of API-1.
     #[must_use]

@@ -15,6 +15,7 @@ use crate::domain::ticket_type::Category;
 pub fn is_customer_visible(kind: &PartKind) -> bool {
     match kind {
         PartKind::Comment
+        | PartKind::QuickReply(_)
         | PartKind::ConvertedToTicket { .. }
         | PartKind::TicketStateUpdated { .. }
         | PartKind::TicketAttributeUpdated { visible: true, .. }
@@ -107,7 +108,12 @@ pub fn stream_of(event: &Event, thread: Option<&Thread>, part: Option<&Part>) ->
         | EventKind::Quarantined(_)
         | EventKind::Deleted { .. }
         | EventKind::PartTagged { .. }
-        | EventKind::ContactTagged { .. } => false,
+        | EventKind::ContactTagged { .. }
+        | EventKind::ContactChanged { .. }
+        | EventKind::ContactsMerged { .. }
+        | EventKind::CompanyChanged { .. }
+        | EventKind::CompanySet { .. }
+        | EventKind::AgentChanged { .. } => false,
     };
     if shown { vec![primary] } else { Vec::new() }
 }

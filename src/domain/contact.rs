@@ -2,8 +2,11 @@
 
 use crate::domain::address::Address;
 use crate::domain::attribute::Value;
+use crate::domain::id::AgentId;
+use crate::domain::id::CompanyId;
 use crate::domain::id::ContactId;
 use crate::domain::id::Millis;
+use crate::domain::id::NoteId;
 use crate::domain::id::TagId;
 use std::collections::BTreeMap;
 
@@ -74,10 +77,28 @@ pub struct Contact {
     pub last_contacted_at: Option<Millis>,
     /// Put on by agents (OBJ-18).
     pub tags: Vec<TagId>,
+    /// Further addresses that are theirs, at most [`OTHER_EMAILS_MAX`]; mail from them is theirs too.
+    pub other_emails: Vec<Address>,
+    /// The agent who looks after them.
+    pub owner: Option<AgentId>,
+    /// When they became a user of the customer's product, as the caller says.
+    pub signed_up_at: Option<Millis>,
+    /// Where they belong to (OBJ-16).
+    pub companies: Vec<CompanyId>,
+    /// Notes on it, oldest first (OBJ-18).
+    pub notes: Vec<NoteId>,
+    /// Out of sight since then.
+    pub archived_at: Option<Millis>,
+    /// The contact everything of this one went to (OBJ-20).
+    pub merged_into: Option<ContactId>,
+    /// Deleted since then: only the id is left, for what still names it.
+    pub deleted_at: Option<Millis>,
 }
 
 /// Longest name kept, in characters.
 pub const NAME_CHARS_MAX: usize = 256;
+/// Most further addresses of a contact.
+pub const OTHER_EMAILS_MAX: usize = 50;
 
 impl Contact {
     /// A new contact of whom only the id is known.
@@ -104,7 +125,34 @@ impl Contact {
             last_replied_at: None,
             last_contacted_at: None,
             tags: Vec::new(),
+            other_emails: Vec::new(),
+            owner: None,
+            signed_up_at: None,
+            companies: Vec::new(),
+            notes: Vec::new(),
+            archived_at: None,
+            merged_into: None,
+            deleted_at: None,
         }
+    }
+
+    /// Whether it can be found and changed: neither deleted nor merged.
+    #[must_use]
+    pub fn is_there(&self) -> bool {
+        self.deleted_at.is_none() && self.merged_into.is_none()
+    }
+
+    /// Whether it has that address.
+    #[must_use]
+    pub fn has_email(&self, address: &Address) -> bool {
+        self.email.as_ref() == Some(address) || self.other_emails.contains(address)
+    }
+
+    /// What stays when it is deleted or merged: nothing of the person.
+    #[must_use]
+    pub fn tombstone(&self, now: Millis) -> Self {
+        let bare = Self::new(self.id, self.role, self.created_at);
+        Self { updated_at: now, blocked: self.blocked, ..bare }
     }
 
     /// The name to show: the given one, else the address, else a two-word pseudonym made from the id (OBJ-22).

@@ -5,6 +5,7 @@
 
 use crate::domain::id::AgentId;
 use crate::domain::id::BroadcastId;
+use crate::domain::id::CompanyId;
 use crate::domain::id::ContactId;
 use crate::domain::id::DeliveryId;
 use crate::domain::id::EventSeq;
@@ -167,6 +168,94 @@ pub enum EventKind {
         /// Put on, else taken off.
         added: bool,
     },
+    /// More was done with a contact than a change of facts (WHK-12).
+    ContactChanged {
+        /// Who.
+        contact: ContactId,
+        /// What.
+        act: ContactAct,
+    },
+    /// A lead went into a user (OBJ-20).
+    ContactsMerged {
+        /// The lead.
+        from: ContactId,
+        /// The user.
+        into: ContactId,
+    },
+    /// A company was made, changed or deleted, or has other contacts (WHK-12).
+    CompanyChanged {
+        /// Which.
+        company: CompanyId,
+        /// What.
+        act: CompanyAct,
+        /// Who came or went.
+        contact: Option<ContactId>,
+    },
+    /// The thread has another company (OBJ-16), or none.
+    CompanySet {
+        /// That one.
+        company: Option<CompanyId>,
+    },
+    /// Something changed about an agent (WHK-13).
+    AgentChanged {
+        /// Who.
+        agent: AgentId,
+        /// What.
+        act: AgentAct,
+    },
+}
+
+/// What was done with a contact.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ContactAct {
+    /// Put out of sight.
+    Archived,
+    /// Taken back into sight.
+    Unarchived,
+    /// Deleted; only the id is left.
+    Deleted,
+    /// May write no more (MSG-62).
+    Blocked,
+    /// May write again.
+    Unblocked,
+    /// A lead has an address now.
+    EmailAdded,
+    /// The address is another one.
+    EmailChanged,
+    /// A lead became a user.
+    SignedUp,
+    /// A visitor became a lead or a user.
+    VisitorSignedUp,
+    /// Takes bulk mail again (NTF-14).
+    Subscribed,
+    /// Takes no more bulk mail.
+    Unsubscribed,
+}
+
+/// What was done with a company.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CompanyAct {
+    /// Made.
+    Created,
+    /// Facts changed.
+    Updated,
+    /// Deleted.
+    Deleted,
+    /// A contact belongs to it.
+    Attached,
+    /// A contact does not any more.
+    Detached,
+}
+
+/// What changed about an agent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AgentAct {
+    /// Added to the workspace.
+    Added,
+    /// Access taken away.
+    Removed,
+    /// Away, or back (AWY-1).
+    AwayChanged,
 }
 
 impl EventKind {
@@ -195,7 +284,12 @@ impl EventKind {
             | Self::Unmerged { .. }
             | Self::Deleted { .. }
             | Self::PartTagged { .. }
-            | Self::ContactTagged { .. } => None,
+            | Self::ContactTagged { .. }
+            | Self::ContactChanged { .. }
+            | Self::ContactsMerged { .. }
+            | Self::CompanyChanged { .. }
+            | Self::CompanySet { .. }
+            | Self::AgentChanged { .. } => None,
         }
     }
 }

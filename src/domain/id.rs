@@ -80,6 +80,10 @@ decimal_id! {
     DeliveryId
     /// A tag.
     TagId
+    /// A note on a contact or a company (OBJ-18).
+    NoteId
+    /// Why an agent is away (AWY-1).
+    AwayReasonId
     /// A job that runs behind an answer.
     JobId
     /// A file kept with a part.
@@ -121,6 +125,8 @@ macro_rules! hex_id {
 hex_id! {
     /// A person who writes to the desk: user, lead or visitor.
     ContactId
+    /// A company that contacts belong to (OBJ-16).
+    CompanyId
     /// A subscription to webhooks.
     WebhookId
 }

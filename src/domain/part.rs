@@ -211,6 +211,8 @@ pub enum PartKind {
         /// What became of them.
         counts: PropagationCounts,
     },
+    /// Answers the contact may choose from (API-17); its body lists them for where they cannot be chosen.
+    QuickReply(Vec<QuickAnswer>),
 }
 
 /// A shared ticket as its customer sees it at one moment (SHR-4).
@@ -251,6 +253,7 @@ impl PartKind {
     pub fn as_str(&self, author: &Author) -> &'static str {
         match self {
             Self::Comment => "comment",
+            Self::QuickReply(_) => "quick_reply",
             Self::Note => "note",
             Self::AutomaticEmail => "automatic_email",
             Self::Open => "open",
@@ -291,8 +294,20 @@ impl PartKind {
     /// Whether it is something somebody said rather than something that happened.
     #[must_use]
     pub fn is_message(&self) -> bool {
-        matches!(self, Self::Comment | Self::Note | Self::AutomaticEmail)
+        matches!(self, Self::Comment | Self::QuickReply(_) | Self::Note | Self::AutomaticEmail)
     }
+}
+
+/// Most answers of one quick reply.
+pub const QUICK_ANSWERS_MAX: usize = 20;
+
+/// An answer to choose.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QuickAnswer {
+    /// What it says; at most 255 characters.
+    pub text: String,
+    /// The caller's key.
+    pub uuid: String,
 }
 
 /// Why an automatic act happened (PRD-15).
@@ -312,6 +327,12 @@ pub enum Cause {
     Propagation,
     /// The other side was deleted (TCK-15).
     Deletion,
+    /// The team's way of giving out work (ASN-1).
+    TeamMethod,
+    /// The agent it was assigned to is away (AWY-1).
+    Away,
+    /// The contact was blocked (MSG-62).
+    Blocked,
 }
 
 impl Cause {
@@ -326,6 +347,9 @@ impl Cause {
             Self::Merge => "merge",
             Self::Propagation => "propagation",
             Self::Deletion => "deletion",
+            Self::TeamMethod => "team_method",
+            Self::Away => "away",
+            Self::Blocked => "blocked",
         }
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! **Invariant:** no HTTP status, no SMTP code here; the edges map each refusal to their own words (API-12, API-13).
 
+use crate::domain::id::ContactId;
+
 /// A refused operation. Nothing of it was applied (API-4).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
@@ -46,6 +48,12 @@ pub enum Refusal {
     Forbidden {
         /// Which right.
         message: String,
+    },
+    /// The contact went into another one (OBJ-20).
+    #[error("this contact was merged into {into}")]
+    Merged {
+        /// The last survivor.
+        into: ContactId,
     },
     /// Too much in too short a time.
     #[error("too many requests; try again in {retry_after_s} s")]

@@ -116,7 +116,7 @@ impl Tally {
             self.last_act_at = at;
         }
         match &part.kind {
-            PartKind::Comment => self.said(part),
+            PartKind::Comment | PartKind::QuickReply(_) => self.said(part),
             PartKind::Assignment { agent, .. } => {
                 if !part.body_text.is_empty() {
                     self.said(part);

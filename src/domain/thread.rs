@@ -3,6 +3,7 @@
 use crate::domain::address::Address;
 use crate::domain::channel_kind::ChannelKind;
 use crate::domain::id::AgentId;
+use crate::domain::id::CompanyId;
 use crate::domain::id::ContactId;
 use crate::domain::id::Millis;
 use crate::domain::id::TagId;
@@ -176,6 +177,10 @@ pub struct Thread {
     pub merge: Option<Merge>,
     /// Deleted since then: what is left is a tombstone (TCK-15, DAT-6).
     pub deleted_at: Option<Millis>,
+    /// The company it is about; at most one (OBJ-16).
+    pub company: Option<CompanyId>,
+    /// An agent's message that is no conversation until the contact replies (API-28); agents' readers leave it out.
+    pub awaits_contact: bool,
 }
 
 impl Thread {
@@ -210,6 +215,8 @@ impl Thread {
             tags: Vec::new(),
             merge: None,
             deleted_at: None,
+            company: None,
+            awaits_contact: false,
         }
     }
 

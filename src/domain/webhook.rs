@@ -250,7 +250,12 @@ impl Notification {
     pub fn line(&self) -> Option<u64> {
         let event = &self.entry.as_ref()?.event;
         match event.kind {
-            EventKind::ContactUpdated(contact) | EventKind::ContactTagged { contact, .. } => Some(contact.0),
+            EventKind::ContactUpdated(contact)
+            | EventKind::ContactTagged { contact, .. }
+            | EventKind::ContactChanged { contact, .. }
+            | EventKind::ContactsMerged { from: contact, .. } => Some(contact.0),
+            EventKind::CompanyChanged { company, .. } => Some(company.0),
+            EventKind::AgentChanged { agent, .. } => Some(agent.0),
             _ => event.thread.map(|thread| thread.0),
         }
     }

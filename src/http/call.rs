@@ -90,16 +90,12 @@ impl Call {
         Err(ApiError::forbidden(format!("the token lacks the scope {}", scope.as_str())))
     }
 
-    /// The caller under the name of another agent (`admin_id` of the compatible API). Rights stay the token's.
+    /// The caller under the name of another agent (`admin_id` of the compatible API): what both may, no more.
     pub(crate) async fn acting_as(&self, agent: Option<AgentId>) -> Result<Caller> {
         let Some(id) = agent.filter(|id| *id != self.caller.agent) else {
             return Ok(self.caller.clone());
         };
-        let agent = self.read(move |desk, _| desk.agent(id)).await?;
-        if agent.disabled {
-            return Err(ApiError::not_found("admin"));
-        }
-        Ok(Caller { agent: agent.id, name: agent.name, ..self.caller.clone() })
+        self.read(move |desk, caller| desk.acting_as(caller, id)).await
     }
 
     /// An id of the path; what cannot be an id is not found, like an id that is not there.

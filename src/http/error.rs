@@ -25,6 +25,8 @@ pub(crate) struct ApiError {
     /// Several fields at once, with what is wrong with each; then every one has its entry.
     pub(crate) fields: Vec<(String, String)>,
     pub(crate) retry_after_s: Option<u64>,
+    /// Where to look instead, for the `Link` header (OBJ-20).
+    pub(crate) link: Option<String>,
 }
 
 /// What handlers return.
@@ -33,7 +35,7 @@ pub(crate) type Result<T> = std::result::Result<T, ApiError>;
 impl ApiError {
     /// An error without field.
     pub(crate) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into(), field: None, fields: Vec::new(), retry_after_s: None }
+        Self { status, code, message: message.into(), field: None, fields: Vec::new(), retry_after_s: None, link: None }
     }
 
     /// 400 with a code of API-12.
@@ -147,10 +149,15 @@ impl From<Refusal> for ApiError {
             }
             Refusal::Unprocessable { field, message } => {
                 let (status, code) = (StatusCode::UNPROCESSABLE_ENTITY, "parameter_invalid");
-                Self { status, code, message, field: Some(field), fields: Vec::new(), retry_after_s: None }
+                Self { field: Some(field), ..Self::new(status, code, message) }
             }
             Refusal::Conflict { message } => Self::new(StatusCode::CONFLICT, "conflict", message),
             Refusal::Forbidden { message } => Self::forbidden(message),
+            Refusal::Merged { into } => {
+                let link = format!("</contacts/{into}>; rel=\"canonical\"");
+                let message = format!("this contact was merged into {into}");
+                Self { link: Some(link), ..Self::new(StatusCode::GONE, "contact_merged", message) }
+            }
             Refusal::TooMany { retry_after_s } => Self::too_many(retry_after_s),
         }
     }

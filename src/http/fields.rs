@@ -99,6 +99,11 @@ impl<'v> Fields<'v> {
         self.typed(name, "true or false", Value::as_bool)
     }
 
+    /// A whole number that is not negative.
+    pub(crate) fn number(&self, name: &str) -> Result<Given<u64>> {
+        self.typed(name, "a whole number", Value::as_u64)
+    }
+
     /// An object.
     pub(crate) fn object(&self, name: &str) -> Result<Given<Fields<'v>>> {
         self.typed(name, "an object", Value::as_object)?

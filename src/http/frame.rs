@@ -85,6 +85,9 @@ fn with_error_list(api: &Api, mut answer: Response) -> Response {
         if let Some(retry_after_s) = error.retry_after_s {
             answer.headers_mut().insert(header::RETRY_AFTER, retry_after_s.into());
         }
+        if let Some(link) = error.link.as_deref().and_then(|link| HeaderValue::from_str(link).ok()) {
+            answer.headers_mut().insert(header::LINK, link);
+        }
         if let Some(allow) = allow {
             answer.headers_mut().insert(header::ALLOW, allow);
         }

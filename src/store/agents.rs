@@ -1,9 +1,12 @@
 //! Agents and API tokens.
 
 use crate::domain::address::Address;
+use crate::domain::agent::AWAY_REASONS_MAX;
 use crate::domain::agent::Agent;
+use crate::domain::agent::AwayReason;
 use crate::domain::agent::Token;
 use crate::domain::id::AgentId;
+use crate::domain::id::AwayReasonId;
 use crate::domain::id::TokenId;
 use crate::domain::refusal::Refusal;
 use crate::store::engine::ReadTx;
@@ -54,6 +57,31 @@ pub fn put(tx: &mut dyn WriteTx, agent: &Agent) -> Result<()> {
     }
     record::check_room::<Agent>(&*tx, &key::one(agent.id.0), KEPT_MAX)?;
     record::put(tx, agent).map(drop)
+}
+
+/// The reason to be away of that id.
+///
+/// # Errors
+/// `Corrupt`.
+pub fn away_reason(tx: &dyn ReadTx, id: AwayReasonId) -> Result<Option<AwayReason>> {
+    record::get(tx, &key::one(id.0))
+}
+
+/// Every reason to be away, oldest first.
+///
+/// # Errors
+/// `Corrupt`.
+pub fn away_reasons(tx: &dyn ReadTx) -> Result<Vec<AwayReason>> {
+    record::list(tx.scan(tables::AWAY_REASONS, &[], key::END, AWAY_REASONS_MAX)?)
+}
+
+/// Adds or changes a reason to be away.
+///
+/// # Errors
+/// `Refused` at [`AWAY_REASONS_MAX`].
+pub fn put_away_reason(tx: &mut dyn WriteTx, reason: &AwayReason) -> Result<()> {
+    record::check_room::<AwayReason>(&*tx, &key::one(reason.id.0), AWAY_REASONS_MAX)?;
+    record::put(tx, reason).map(drop)
 }
 
 /// The token whose secret has that SHA-256, revoked and expired ones included.

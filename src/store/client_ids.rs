@@ -38,6 +38,27 @@ pub fn put(
     record::put(tx, &Posted { contact, client_id, thread, part, seq, created_at }).map(drop)
 }
 
+/// Keys of one contact that move with them.
+const MOVED_MAX: usize = 1_000;
+
+/// Makes the newest keys of a contact another one's, when the first went into the second (OBJ-20); a key that one has
+/// already stays its own.
+///
+/// # Errors
+/// `Corrupt`.
+pub fn move_all(tx: &mut dyn WriteTx, from: ContactId, into: ContactId) -> Result<()> {
+    let prefix = key::one(from.0);
+    let rows = tx.scan(tables::CLIENT_IDS, &prefix, &key::prefix_end(&prefix), MOVED_MAX)?;
+    let all: Vec<Posted> = record::list(rows)?;
+    for posted in all {
+        record::remove(tx, &posted)?;
+        if get(&*tx, into, &posted.client_id)?.is_none() {
+            record::put(tx, &Posted { contact: into, ..posted })?;
+        }
+    }
+    Ok(())
+}
+
 /// Forgets up to `limit` of the keys made before `older_than`, oldest first; returns how many.
 ///
 /// # Errors

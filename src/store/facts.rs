@@ -46,6 +46,16 @@ pub enum ThreadFact {
     TicketState(u64),
     /// Value of an attribute of the ticket.
     Attribute(AttributeId, Value),
+    /// Open and assigned to this agent (ASN-1).
+    OpenOfAgent(u64),
+    /// Open, assigned to this team and to nobody of it (ASN-1).
+    WaitsInTeam(u64),
+    /// About this company.
+    Company(u64),
+    /// A message of an agent that nobody replied to yet.
+    AwaitsContact,
+    /// Snoozed and assigned to this agent.
+    SnoozedOfAgent(u64),
 }
 
 /// A fact about a contact.
@@ -61,6 +71,10 @@ pub enum ContactFact {
     ExternalId(String),
     /// A free fact.
     Custom(String, Value),
+    /// Looked after by this agent.
+    Owner(u64),
+    /// Belongs to this company.
+    Company(u64),
 }
 
 impl ThreadFact {
@@ -76,6 +90,11 @@ impl ThreadFact {
             Self::TicketType(id) => row(8, 0, *id),
             Self::TicketState(id) => row(9, 0, *id),
             Self::Attribute(attribute, value) => row(10, attribute.0, of_value(value)),
+            Self::OpenOfAgent(id) => row(11, 0, *id),
+            Self::WaitsInTeam(id) => row(12, 0, *id),
+            Self::Company(id) => row(13, 0, *id),
+            Self::AwaitsContact => row(15, 0, 0),
+            Self::SnoozedOfAgent(id) => row(14, 0, *id),
         }
     }
 }
@@ -88,6 +107,8 @@ impl ContactFact {
             Self::EmailDomain(domain) => row(3, 0, of_text(domain)),
             Self::Custom(name, value) => row(4, of_text(name), of_value(value)),
             Self::ExternalId(key) => row(5, 0, of_text(key)),
+            Self::Owner(id) => row(6, 0, *id),
+            Self::Company(id) => row(7, 0, *id),
         }
     }
 }
@@ -123,6 +144,16 @@ pub(crate) fn rows_of_thread(thread: &Thread) -> Vec<(Table, Vec<u8>)> {
     }
     facts.extend(thread.admin_assignee.map(|agent| ThreadFact::Agent(agent.0)));
     facts.extend(thread.team_assignee.map(|team| ThreadFact::Team(team.0)));
+    facts.extend(thread.awaits_contact.then_some(ThreadFact::AwaitsContact));
+    facts.extend(thread.company.map(|company| ThreadFact::Company(company.0)));
+    if thread.state == ThreadState::Open && thread.merged_into.is_none() {
+        let waits = thread.team_assignee.filter(|_| thread.admin_assignee.is_none());
+        facts.extend(thread.admin_assignee.map(|agent| ThreadFact::OpenOfAgent(agent.0)));
+        facts.extend(waits.map(|team| ThreadFact::WaitsInTeam(team.0)));
+    }
+    if let (ThreadState::Snoozed(_), Some(agent)) = (thread.state, thread.admin_assignee) {
+        facts.push(ThreadFact::SnoozedOfAgent(agent.0));
+    }
     facts.extend(thread.teammates.iter().map(|agent| ThreadFact::Teammate(agent.0)));
     facts.extend((thread.priority != Priority::None).then_some(ThreadFact::Priority(thread.priority)));
     if let Some(ticket) = &thread.ticket {
@@ -141,6 +172,8 @@ pub(crate) fn rows_of_contact(contact: &Contact) -> Vec<(Table, Vec<u8>)> {
     facts.extend(contact.phone.clone().map(ContactFact::Phone));
     facts.extend(contact.email.as_ref().map(|email| ContactFact::EmailDomain(email.domain().to_owned())));
     facts.extend(contact.external_id.clone().map(ContactFact::ExternalId));
+    facts.extend(contact.owner.map(|agent| ContactFact::Owner(agent.0)));
+    facts.extend(contact.companies.iter().map(|company| ContactFact::Company(company.0)));
     let custom = contact.custom_attributes.iter();
     facts.extend(custom.map(|(name, value)| ContactFact::Custom(name.clone(), value.clone())));
     rows(tables::CONTACTS_BY_FACT, facts.iter().map(ContactFact::prefix), contact.id.0)
@@ -167,6 +200,24 @@ pub fn threads(tx: &dyn ReadTx, fact: &ThreadFact, limit: usize) -> Result<Vec<T
 /// `Corrupt`.
 pub fn contacts(tx: &dyn ReadTx, fact: &ContactFact, limit: usize) -> Result<Vec<ContactId>> {
     Ok(found(tx, tables::CONTACTS_BY_FACT, &fact.prefix(), limit)?.into_iter().map(ContactId).collect())
+}
+
+/// How many threads may have that fact, counted up to `up_to`.
+///
+/// # Errors
+/// As the engine.
+pub fn count_threads(tx: &dyn ReadTx, fact: &ThreadFact, up_to: usize) -> Result<usize> {
+    let prefix = fact.prefix();
+    Ok(tx.scan(tables::THREADS_BY_FACT, &prefix, &key::prefix_end(&prefix), up_to)?.len())
+}
+
+/// How many contacts may have that fact, counted up to `up_to`.
+///
+/// # Errors
+/// As the engine.
+pub fn count_contacts(tx: &dyn ReadTx, fact: &ContactFact, up_to: usize) -> Result<usize> {
+    let prefix = fact.prefix();
+    Ok(tx.scan(tables::CONTACTS_BY_FACT, &prefix, &key::prefix_end(&prefix), up_to)?.len())
 }
 
 fn found(tx: &dyn ReadTx, table: Table, prefix: &[u8], limit: usize) -> Result<Vec<u64>> {

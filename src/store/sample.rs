@@ -5,6 +5,8 @@ mod parts;
 use crate::domain::address::Address;
 use crate::domain::agent::Agent;
 use crate::domain::agent::AgentRole;
+use crate::domain::agent::Away;
+use crate::domain::agent::AwayReason;
 use crate::domain::agent::Scope;
 use crate::domain::agent::Token;
 use crate::domain::alarm::Alarm;
@@ -23,6 +25,7 @@ use crate::domain::broadcast::Options;
 use crate::domain::broadcast::PauseCause;
 use crate::domain::broadcast::Phase;
 use crate::domain::channel_kind::ChannelKind;
+use crate::domain::company::Company;
 use crate::domain::contact::Contact;
 use crate::domain::contact::ContactRole;
 use crate::domain::delivery::Attempt;
@@ -36,13 +39,16 @@ use crate::domain::event::LogEntry;
 use crate::domain::id::AgentId;
 use crate::domain::id::AttachmentId;
 use crate::domain::id::AttributeId;
+use crate::domain::id::AwayReasonId;
 use crate::domain::id::BroadcastId;
+use crate::domain::id::CompanyId;
 use crate::domain::id::ContactId;
 use crate::domain::id::DeliveryId;
 use crate::domain::id::EventSeq;
 use crate::domain::id::IntakeId;
 use crate::domain::id::JobId;
 use crate::domain::id::Millis;
+use crate::domain::id::NoteId;
 use crate::domain::id::NotificationId;
 use crate::domain::id::PartId;
 use crate::domain::id::StateId;
@@ -61,6 +67,8 @@ use crate::domain::link::LinkKind;
 use crate::domain::mail_lane::MailLane;
 use crate::domain::mail_limits::Limit;
 use crate::domain::mailbox_cursor::MailboxCursor;
+use crate::domain::note::Note;
+use crate::domain::note::NoteOn;
 use crate::domain::part::PlacedBy;
 use crate::domain::propagation::Propagation;
 use crate::domain::propagation::PropagationCounts;
@@ -69,6 +77,7 @@ use crate::domain::state::TicketState;
 use crate::domain::suppression::AddressStanding;
 use crate::domain::tag::Tag;
 use crate::domain::team::Team;
+use crate::domain::team::TeamMethod;
 use crate::domain::thread::Merge;
 use crate::domain::thread::Participant;
 use crate::domain::thread::Priority;
@@ -102,6 +111,7 @@ use crate::store::broadcasts;
 use crate::store::captured;
 use crate::store::chores;
 use crate::store::client_ids;
+use crate::store::companies;
 use crate::store::cross_posts;
 use crate::store::cursors;
 use crate::store::engine::WriteTx;
@@ -113,6 +123,7 @@ use crate::store::links;
 use crate::store::message_ids;
 use crate::store::meta;
 use crate::store::migrate;
+use crate::store::notes;
 use crate::store::outbox;
 use crate::store::outbox::Pending;
 use crate::store::record;
@@ -144,6 +155,8 @@ pub(crate) const BACK_OFFICE: ThreadId = ThreadId(42);
 pub(crate) const TRACKER: ThreadId = ThreadId(43);
 pub(crate) const BROADCAST: BroadcastId = BroadcastId(51);
 pub(crate) const TAG: TagId = TagId(61);
+pub(crate) const COMPANY: CompanyId = CompanyId(62);
+pub(crate) const AWAY: AwayReasonId = AwayReasonId(63);
 pub(crate) const DELETED: ThreadId = ThreadId(45);
 pub(crate) const FIRST_PART: u64 = 101;
 pub(crate) const FIRST_DELIVERY: u64 = 201;
@@ -191,6 +204,12 @@ pub(crate) fn contacts() -> Vec<Contact> {
         last_replied_at: Some(at(2)),
         last_contacted_at: Some(at(3)),
         tags: vec![TAG],
+        other_emails: vec![address("ana@example.org")],
+        owner: Some(AGENT),
+        signed_up_at: Some(at(1)),
+        companies: vec![COMPANY],
+        notes: vec![NoteId(64)],
+        archived_at: Some(at(5)),
         ..Contact::new(ANA, ContactRole::User, at(0))
     };
     let ben = Contact {
@@ -200,7 +219,13 @@ pub(crate) fn contacts() -> Vec<Contact> {
         blocked: true,
         ..Contact::new(BEN, ContactRole::Lead, at(0))
     };
-    vec![ana, ben, Contact::new(ContactId(13), ContactRole::Visitor, at(4))]
+    let visitor = Contact::new(ContactId(13), ContactRole::Visitor, at(4));
+    let merged = Contact {
+        merged_into: Some(ANA),
+        deleted_at: Some(at(6)),
+        ..Contact::new(ContactId(14), ContactRole::Lead, at(4))
+    };
+    vec![ana, ben, visitor, merged]
 }
 
 pub(crate) fn agent() -> Agent {
@@ -212,7 +237,44 @@ pub(crate) fn agent() -> Agent {
         password_hash: Some("$argon2id$x".to_owned()),
         disabled: true,
         created_at: at(0),
+        away: Some(Away { reassign: true, reason: Some(AWAY) }),
+        assignment_limit: Some(20),
     }
+}
+
+pub(crate) fn away_reason() -> AwayReason {
+    AwayReason {
+        id: AWAY,
+        label: "Lunch".to_owned(),
+        emoji: "\u{1f37d}".to_owned(),
+        order: 1,
+        deleted: true,
+        created_at: at(1),
+        updated_at: at(2),
+    }
+}
+
+pub(crate) fn company() -> Company {
+    Company {
+        key: Some("acme".to_owned()),
+        name: Some("Acme".to_owned()),
+        plan: Some("gold".to_owned()),
+        website: Some("https://example.com".to_owned()),
+        industry: Some("Paper".to_owned()),
+        size: Some(12),
+        monthly_spend: Some(u64::MAX),
+        remote_created_at: Some(at(0)),
+        custom_attributes: [("vip".to_owned(), Value::Boolean(true))].into(),
+        tags: vec![TAG],
+        notes: vec![NoteId(65)],
+        ..Company::new(COMPANY, at(1))
+    }
+}
+
+pub(crate) fn notes() -> Vec<Note> {
+    let note =
+        |id, on| Note { id: NoteId(id), on, body: "<p>Likes tea</p>".to_owned(), author: AGENT, created_at: at(1) };
+    vec![note(64, NoteOn::Contact(ANA)), note(65, NoteOn::Company(COMPANY))]
 }
 
 pub(crate) fn token() -> Token {
@@ -334,6 +396,8 @@ pub(crate) fn all_threads() -> Vec<Thread> {
         last_contact_reply_at: Some(at(4)),
         last_close_at: Some(at(5)),
         tags: vec![TAG],
+        company: Some(COMPANY),
+        awaits_contact: true,
         ..conversation
     };
     let back_office = Thread {
@@ -589,7 +653,17 @@ pub(crate) fn tag() -> Tag {
 }
 
 pub(crate) fn team() -> Team {
-    Team { id: TeamId(29), name: "Billing".to_owned(), agents: vec![AGENT], created_at: at(1) }
+    Team {
+        id: TeamId(29),
+        name: "Billing".to_owned(),
+        agents: vec![AGENT],
+        created_at: at(1),
+        secondary: vec![AGENT],
+        method: TeamMethod::Balanced,
+        assignment_limit: Some(7),
+        last_chosen: Some(AGENT),
+        archived: true,
+    }
 }
 
 pub(crate) fn propagation(id: u64, finished_at: Option<Millis>) -> Propagation {
@@ -613,12 +687,15 @@ pub(crate) fn fill(tx: &mut dyn WriteTx) -> Result<()> {
     meta::put_workspace_id(tx, "dg1")?;
     meta::put_secret(tx, "reply", b"secret")?;
     agents::put(tx, &agent())?;
+    agents::put_away_reason(tx, &away_reason())?;
     agents::put_token(tx, &token())?;
     tags::put(tx, &tag())?;
     teams::put(tx, &team())?;
     states().iter().try_for_each(|state| ticket_types::put_state(tx, state))?;
     ticket_types::put(tx, &ticket_type())?;
     assert_eq!((threads::next_ticket_number(tx)?, threads::next_ticket_number(tx)?), (1, 2));
+    companies::put(tx, &company())?;
+    notes().iter().try_for_each(|note| notes::put(tx, note))?;
     save(tx, &change())?;
     outbox::set_pending(tx, CONVERSATION, ANA, Pending::Reply, Some(DeliveryId(FIRST_DELIVERY)))?;
     outbox::set_pending(tx, CONVERSATION, BEN, Pending::Status, Some(WAITING_STATUS))?;
@@ -646,6 +723,7 @@ pub(crate) fn fill(tx: &mut dyn WriteTx) -> Result<()> {
     record::put(tx, &answered())?;
     client_ids::put(tx, ANA, "client-1", (CONVERSATION, PartId(FIRST_PART), EventSeq(1)), at(1))?;
     visitors::put(tx, &[9; 32], ContactId(13))?;
+    visitors::put(tx, &[8; 32], ContactId(14))?;
     uploads().iter().try_for_each(|upload| uploads::put(tx, upload))?;
     webhooks().iter().try_for_each(|webhook| webhooks::put(tx, webhook))?;
     notifications().iter().try_for_each(|notification| webhooks::put_notification(tx, notification))?;

@@ -122,6 +122,18 @@ pub const PARTS_BY_TAG: Table = Table("parts_by_tag");
 pub const CONTACTS_BY_TAG: Table = Table("contacts_by_tag");
 /// team → record.
 pub const TEAMS: Table = Table("teams");
+/// reason to be away → record.
+pub const AWAY_REASONS: Table = Table("away_reasons");
+/// company → record.
+pub const COMPANIES: Table = Table("companies");
+/// the caller's key: index of [`COMPANIES`].
+pub const COMPANIES_BY_KEY: Table = Table("companies_by_key");
+/// hash16 of the name in lower case ++ company: index of [`COMPANIES`].
+pub const COMPANIES_BY_NAME: Table = Table("companies_by_name");
+/// tag ++ company: index of [`COMPANIES`].
+pub const COMPANIES_BY_TAG: Table = Table("companies_by_tag");
+/// note on a contact or company, whose record lists it → record.
+pub const NOTES: Table = Table("notes");
 
 /// primary ++ thread merged into it: index of [`THREADS`] (MRG-2).
 pub const MERGED: Table = Table("merged");
@@ -254,6 +266,12 @@ pub const ALL: &[Table] = &[
     PARTS_BY_TAG,
     CONTACTS_BY_TAG,
     TEAMS,
+    AWAY_REASONS,
+    COMPANIES,
+    COMPANIES_BY_KEY,
+    COMPANIES_BY_NAME,
+    COMPANIES_BY_TAG,
+    NOTES,
     MERGED,
     COPIES,
     REDACTIONS,

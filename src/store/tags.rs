@@ -1,8 +1,11 @@
 //! Tags, and what carries them (OBJ-18).
 
+use crate::domain::id::ContactId;
 use crate::domain::id::TagId;
+use crate::domain::id::ThreadId;
 use crate::domain::tag::Tag;
 use crate::store::engine::ReadTx;
+use crate::store::engine::Table;
 use crate::store::engine::WriteTx;
 use crate::store::error::Result;
 use crate::store::key;
@@ -55,14 +58,39 @@ pub fn delete(tx: &mut dyn WriteTx, tag: &Tag) -> Result<()> {
     record::remove(tx, tag)
 }
 
-/// Whether a thread, part or contact carries the tag.
+/// Threads that carry the tag, oldest first.
+///
+/// # Errors
+/// As the engine.
+pub fn threads(tx: &dyn ReadTx, id: TagId, limit: usize) -> Result<Vec<ThreadId>> {
+    Ok(carriers(tx, tables::THREADS_BY_TAG, id, limit)?.into_iter().map(ThreadId).collect())
+}
+
+/// Contacts that carry the tag, oldest first.
+///
+/// # Errors
+/// As the engine.
+pub fn contacts(tx: &dyn ReadTx, id: TagId, limit: usize) -> Result<Vec<ContactId>> {
+    Ok(carriers(tx, tables::CONTACTS_BY_TAG, id, limit)?.into_iter().map(ContactId).collect())
+}
+
+fn carriers(tx: &dyn ReadTx, table: Table, id: TagId, limit: usize) -> Result<Vec<u64>> {
+    let prefix = key::one(id.0);
+    let rows = tx.scan(table, &prefix, &key::prefix_end(&prefix), limit)?;
+    let carrier = |(row, _): (Vec<u8>, Vec<u8>)| {
+        key::number_at(&row, 8).ok_or_else(|| record::corrupt(table, &row, "names nothing"))
+    };
+    rows.into_iter().map(carrier).collect()
+}
+
+/// Whether a thread, part, contact or company carries the tag.
 ///
 /// # Errors
 /// As the engine.
 pub fn is_used(tx: &dyn ReadTx, id: TagId) -> Result<bool> {
     let prefix = key::one(id.0);
     let end = key::prefix_end(&prefix);
-    for table in [tables::THREADS_BY_TAG, tables::PARTS_BY_TAG, tables::CONTACTS_BY_TAG] {
+    for table in [tables::THREADS_BY_TAG, tables::PARTS_BY_TAG, tables::CONTACTS_BY_TAG, tables::COMPANIES_BY_TAG] {
         if !tx.scan(table, &prefix, &end, 1)?.is_empty() {
             return Ok(true);
         }

@@ -94,6 +94,33 @@ async function conversations({ me, ana }, { type }) {
   step("conversation: create, reply, assign, close, search, convert");
 }
 
+async function contacts({ me, ana }) {
+  const company = await client.companies.createOrUpdate({ company_id: "js-1", name: "Acme" });
+  assert.equal((await client.companies.find({ company_id: company.id })).name, "Acme");
+  assert.equal((await client.companies.attachContact({ contact_id: ana.id, id: company.id })).id, company.id);
+  const attached = await client.companies.listAttachedContacts({ company_id: company.id });
+  assert.deepEqual(attached.data.map((one) => one.id), [ana.id]);
+  assert.equal((await client.companies.detachContact({ contact_id: ana.id, company_id: company.id })).id, company.id);
+  const note = await client.notes.create({ contact_id: ana.id, body: "Likes tea", admin_id: me.id });
+  assert.equal((await client.notes.find({ note_id: Number(note.id) })).id, note.id);
+  await client.contacts.update({ contact_id: ana.id, email: "js-ana@example.com" });
+  const lead = await client.contacts.create({ email: "js-ana@example.com" });
+  assert.equal((await client.contacts.mergeLeadInUser({ from: lead.id, into: ana.id })).id, ana.id);
+  await refused(client.contacts.find({ contact_id: lead.id }), 410, "contact_merged");
+  const ben = await client.contacts.create({ external_id: "js-ben" });
+  assert.equal((await client.contacts.archive({ contact_id: ben.id })).archived, true);
+  assert.equal((await client.contacts.unarchive({ contact_id: ben.id })).archived, false);
+  assert.equal((await client.contacts.blockContact({ contact_id: ben.id })).blocked, true);
+  assert.equal((await client.contacts.delete({ contact_id: ben.id })).deleted, true);
+  const away = await client.admins.away({ admin_id: Number(me.id), away_mode_enabled: true, away_mode_reassign: false });
+  assert.equal(away.away_mode_enabled, true);
+  await client.admins.away({ admin_id: Number(me.id), away_mode_enabled: false, away_mode_reassign: false });
+  assert.deepEqual((await client.teams.list()).teams, []);
+  const sent = await client.messages.create({ message_type: "inapp", body: "Hello", from: { type: "admin", id: Number(me.id) }, to: { type: "user", id: ana.id } });
+  assert.equal(sent.body, "Hello");
+  step("companies, notes, merge, archive, block, delete, teams, messages");
+}
+
 async function paging({ task }) {
   const made = [];
   for (let n = 0; n < 5; n += 1) {
@@ -127,6 +154,7 @@ async function main() {
   const kinds = await types();
   const ticket = await tickets(who, kinds);
   await conversations(who, kinds);
+  await contacts(who);
   await paging(kinds);
   await tags(who, ticket);
   const stranger = new IntercomClient({ baseUrl: process.env.BASE, token: "dg_wrong", maxRetries: 0 });

@@ -12,7 +12,12 @@ from intercom import AdminReplyConversationRequest
 from intercom import AdminReplyTicketRequest
 from intercom import ContactReplyTicketIntercomUserIdRequest
 from intercom import CreateContactRequestWithExternalId
+from intercom import CreateContactRequestWithEmail
 from intercom import CreateConversationRequestFrom
+from intercom import CreateMessageRequestFrom
+from intercom import CreateMessageRequestTo
+from intercom import CreateMessageRequest_Inapp
+from intercom import CreateOrUpdateCompanyRequest
 from intercom import CreateOrUpdateTagRequest
 from intercom import CreateTicketRequestContactsItemId
 from intercom import CreateTicketTypeRequest
@@ -140,6 +145,46 @@ def conversations(me, ana, kind):
     step("conversation: create, reply, assign, close, search, convert")
 
 
+def teams(me):
+    away = client.admins.away(int(me.id), away_mode_enabled=True, away_mode_reassign=False)
+    assert away.away_mode_enabled is True
+    assert client.admins.away(int(me.id), away_mode_enabled=False, away_mode_reassign=False).away_mode_enabled is False
+    assert client.away_status_reasons.list_away_status_reasons() == []
+    assert client.teams.list().teams == []
+    step("teams and away")
+
+
+def contacts(me, ana):
+    company = client.companies.create_or_update(request=CreateOrUpdateCompanyRequest(company_id="py-1", name="Acme"))
+    assert client.companies.find(company.id).name == "Acme"
+    assert client.companies.attach_contact(ana.id, company_id=company.id).id == company.id
+    attached = client.companies.list_attached_contacts(company.id)
+    assert [one.id for one in attached.data] == [ana.id]
+    assert client.companies.detach_contact(ana.id, company.id).id == company.id
+    note = client.notes.create(ana.id, body="Likes tea", admin_id=me.id)
+    assert client.notes.find(int(note.id)).body.strip() == "<p>Likes tea</p>", note
+    assert [one.id for one in client.notes.list(ana.id)] == [note.id]
+    client.contacts.update(ana.id, email="py-ana@example.com")
+    lead = client.contacts.create(request=CreateContactRequestWithEmail(email="py-ana@example.com"))
+    assert client.contacts.merge_lead_in_user(lead_id=lead.id, contact_id=ana.id).id == ana.id
+    refused(lambda: client.contacts.find(lead.id), 410, "contact_merged")
+    ben = client.contacts.create(request=CreateContactRequestWithExternalId(external_id="py-ben"))
+    assert client.contacts.archive(ben.id).archived is True
+    assert client.contacts.unarchive(ben.id).archived is False
+    assert client.contacts.block_contact(ben.id).blocked is True
+    assert client.contacts.delete(ben.id).deleted is True
+    sent = client.messages.create(
+        request=CreateMessageRequest_Inapp(
+            body="Hello",
+            from_=CreateMessageRequestFrom(type="admin", id=int(me.id)),
+            to=CreateMessageRequestTo(type="user", id=ana.id),
+        )
+    )
+    assert sent.body == "Hello"
+    client.companies.delete(company.id)
+    step("companies, notes, merge, archive, block, delete, messages")
+
+
 def paging(task):
     made = [client.tickets.create(ticket_type_id=task.id, contacts=[]).id for _ in range(5)]
     query = field("category", "=", "task")
@@ -165,6 +210,8 @@ def main():
     kind, task, states = kinds()
     ticket = tickets(me, ana, kind, states)
     conversations(me, ana, kind)
+    teams(me)
+    contacts(me, ana)
     paging(task)
     tags(me, ticket)
     stranger = Intercom(base_url=os.environ["BASE"], token="dg_wrong")

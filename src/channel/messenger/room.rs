@@ -197,7 +197,7 @@ fn next_entries(desk: &Desk, cursor: EventSeq, reader: For<'_>) -> desk::Result<
             return Ok(Some(read));
         }
         let contact = own_record(desk, entry, reader.contact)?;
-        read.shut_out |= contact.as_ref().is_some_and(|contact| contact.blocked);
+        read.shut_out |= contact.as_ref().is_some_and(|contact| contact.blocked || !contact.is_there());
         let frame = outgoing::event(entry, reader, contact.as_ref());
         bytes += frame.len();
         read.reached = entry.entry.seq;

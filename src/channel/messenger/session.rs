@@ -337,6 +337,11 @@ where
             self.cursor = batch.reached;
             self.seat.set_cursor(batch.reached.0);
             if batch.shut_out {
+                // A contact that went into another one comes back as that one (OBJ-20).
+                let own = self.hub.desk().own_record(self.joined.room.contact());
+                if own.is_ok_and(|own| own.is_some_and(|own| own.merged_into.is_some())) {
+                    return Err(Close::Resume.into());
+                }
                 let fault = Fault::new("blocked", "you cannot write here");
                 self.write([outgoing::error(&fault)]).await?;
                 return Err(Close::NotAuthorised.into());

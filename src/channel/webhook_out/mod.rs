@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `worker` | reads the log on, and runs one lane for each subscription that can be told something |
 //! | `request` | one request: resolve, judge the addresses, connect to one of them, TLS, send, read the answer |
+//! | `fetch` | a file that a caller names by its address, under the same rules |
 //! | `sign` | the signatures of a body |
 //!
 //! What a body looks like is the API's matter and comes through [`Bodies`].
@@ -16,6 +17,7 @@
 //! **Invariant:** a connection goes only to an address that was judged, never to a name that is resolved again; redirects
 //! are not followed; a receiver that is slow, endless or hostile costs one lane and a bounded time and room.
 
+mod fetch;
 mod request;
 mod sign;
 mod worker;

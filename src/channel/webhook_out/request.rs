@@ -28,6 +28,7 @@ use tokio::io::AsyncWrite;
 use tokio::net::TcpStream;
 use tokio::sync::OnceCell;
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
 /// A receiver answers within this time, resolving and connecting included (WHK-3).
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
@@ -40,7 +41,7 @@ const ADDRESSES_MAX: usize = 4;
 /// Longest `Retry-After` that is read.
 const RETRY_AFTER_MAX_S: u64 = 24 * 3_600;
 
-const USER_AGENT: &str = concat!("Deskgate/", env!("CARGO_PKG_VERSION"));
+pub(super) const USER_AGENT: &str = concat!("Deskgate/", env!("CARGO_PKG_VERSION"));
 
 /// Where requests may go, and what their receivers are known by. Cheap to clone.
 #[derive(Clone, Debug, Default)]
@@ -117,14 +118,19 @@ impl Targets {
         if !url.tls {
             return talk(tcp, request).await;
         }
+        talk(self.secured(url, tcp).await?, request).await
+    }
+
+    /// TLS on a connection, for the name of the address.
+    pub(super) async fn secured(&self, url: &WebhookUrl, tcp: TcpStream) -> Result<TlsStream<TcpStream>, String> {
         let name = ServerName::try_from(url.host.clone()).map_err(|_| "no name for a certificate".to_owned())?;
         let config = self.tls.get_or_try_init(|| client_config(self.extra_roots.clone())).await?;
         let tls = TlsConnector::from(Arc::clone(config)).connect(name, tcp).await;
-        talk(tls.map_err(|error| format!("TLS: {error}"))?, request).await
+        tls.map_err(|error| format!("TLS: {error}"))
     }
 
     /// Connects to the first address behind the name that may be reached and answers.
-    async fn connect(&self, url: &WebhookUrl) -> Result<TcpStream, String> {
+    pub(super) async fn connect(&self, url: &WebhookUrl) -> Result<TcpStream, String> {
         let found = tokio::net::lookup_host((url.host.as_str(), url.port)).await;
         let found: Vec<SocketAddr> = found.map_err(|error| format!("{}: {error}", url.host))?.collect();
         let allowed = found.iter().filter(|address| url.may_reach(address.ip(), self.allow_private));

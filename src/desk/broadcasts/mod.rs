@@ -153,9 +153,12 @@ impl Inner {
             },
             _ => template::broadcast::TicketValues::default(),
         };
+        let of_contact = contact.as_ref().and_then(|contact| contact.companies.first().copied());
+        let company = thread.company.or(of_contact).map(|id| store::companies::get(tx, id)).transpose()?.flatten();
+        let company = company.and_then(|company| company.name);
         Ok(BroadcastValues {
             contact: contact.as_ref().map(contact_view).unwrap_or_default(),
-            company: view::Named::default(),
+            company: view::Named { name: company },
             thread: view::Thread { id: Some(thread.id.to_string()), title: thread.title.clone() },
             ticket,
             agent: agent_view(Some(&broadcast.author_name)),

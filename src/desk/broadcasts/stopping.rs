@@ -6,7 +6,9 @@
 use crate::desk::Desk;
 use crate::desk::Inner;
 use crate::desk::Result;
+use crate::desk::contacts::survivor;
 use crate::desk::draft::missing;
+use crate::domain::event::ContactAct;
 use crate::domain::event::Event;
 use crate::domain::event::EventKind;
 use crate::domain::id::ContactId;
@@ -62,6 +64,7 @@ impl Desk {
         let StopClaims { contact, tracker } = self.claims(token)?;
         let now = self.inner.clock.now();
         let done = self.inner.store.update(move |tx| {
+            let contact = survivor(&*tx, contact)?;
             match act {
                 StopAct::StopIssue => stop_issue(tx, tracker, contact, Some(now))?,
                 StopAct::ResumeIssue => stop_issue(tx, tracker, contact, None)?,
@@ -116,5 +119,7 @@ fn stop_all(tx: &mut dyn WriteTx, contact: ContactId, stopped: bool, now: Millis
         ticket_state: None,
         cause: None,
     };
-    save(tx, &Change { contacts: vec![contact], events: vec![event], ..Change::default() }).map(drop)
+    let act = if stopped { ContactAct::Unsubscribed } else { ContactAct::Subscribed };
+    let done = Event { kind: EventKind::ContactChanged { contact: contact.id, act }, ..event.clone() };
+    save(tx, &Change { contacts: vec![contact], events: vec![event, done], ..Change::default() }).map(drop)
 }

@@ -137,5 +137,7 @@ fn nothing() -> Ready {
         skip_unsnooze: false,
         cross_post: false,
         base_seq: None,
+        created_at: None,
+        answers: Vec::new(),
     }
 }

@@ -28,6 +28,12 @@ pub(super) enum ContactField {
     HardBounced,
     MarkedAsSpam,
     Blocked,
+    Owner,
+    Tags,
+    Companies,
+    SignedUpAt,
+    /// Nothing tells where contacts are, so nothing has one.
+    Location,
     Custom(String),
 }
 
@@ -53,6 +59,11 @@ impl ContactField {
             "unsubscribed_from_emails" => (Self::Unsubscribed, Kind::Flag),
             "has_hard_bounced" => (Self::HardBounced, Kind::Flag),
             "marked_email_as_spam" => (Self::MarkedAsSpam, Kind::Flag),
+            "owner_id" => (Self::Owner, Kind::Id),
+            "tag_id" | "tag_ids" => (Self::Tags, Kind::Id),
+            "company_id" | "company_ids" => (Self::Companies, Kind::Contact),
+            "signed_up_at" => (Self::SignedUpAt, Kind::Moment),
+            "location.country" | "location.region" | "location.city" => (Self::Location, Kind::Text),
             "blocked" => (Self::Blocked, Kind::Flag),
             _ => return None,
         })
@@ -85,6 +96,11 @@ impl ContactField {
             Self::HardBounced => flag(contact.has_hard_bounced),
             Self::MarkedAsSpam => flag(contact.marked_email_as_spam),
             Self::Blocked => flag(contact.blocked),
+            Self::Owner => contact.owner.map(|owner| Datum::Id(owner.0)).into_iter().collect(),
+            Self::Tags => contact.tags.iter().map(|tag| Datum::Id(tag.0)).collect(),
+            Self::Companies => contact.companies.iter().map(|company| Datum::Id(company.0)).collect(),
+            Self::SignedUpAt => at(contact.signed_up_at),
+            Self::Location => Vec::new(),
             Self::Custom(name) => contact.custom_attributes.get(name).map(free_value).unwrap_or_default(),
         }
     }

@@ -3,6 +3,8 @@
 use crate::desk::Desk;
 use crate::desk::Result;
 use crate::desk::access::require;
+use crate::desk::companies::prune;
+use crate::desk::contacts::is_listed;
 use crate::desk::search::Found;
 use crate::desk::search::Noun;
 use crate::desk::search::Position;
@@ -20,6 +22,7 @@ use crate::domain::agent::Caller;
 use crate::domain::agent::Scope;
 use crate::domain::contact::Contact;
 use crate::domain::id::ContactId;
+use crate::domain::id::TagId;
 use crate::domain::search::Condition;
 use crate::domain::search::Datum;
 use crate::domain::search::understand;
@@ -37,7 +40,11 @@ impl Desk {
         require(caller, &[Scope::ReadContacts])?;
         Ok(self.inner.store.view(|tx| {
             let query = understand(&search.tree(), search.exact, &ContactField::named)?;
-            run(tx, &Contacts, &query, (search.sort, search.after, search.limit))
+            let mut found = run(tx, &Contacts, &query, (search.sort, search.after, search.limit))?;
+            for contact in &mut found.items {
+                prune(tx, contact)?;
+            }
+            Ok(found)
         })?)
     }
 }
@@ -70,6 +77,12 @@ impl Noun for Contacts {
                     ids.extend(named.iter().map(|contact| contact.id.0));
                 }
             }
+            ContactField::Tags => {
+                let Some(tags) = only_ids(condition) else { return Ok(None) };
+                for tag in tags {
+                    ids.extend(store::tags::contacts(tx, TagId(tag), limit)?.into_iter().map(|id| id.0));
+                }
+            }
             field => {
                 let Some(facts) = facts(condition, field) else { return Ok(None) };
                 for fact in facts {
@@ -91,8 +104,8 @@ impl Noun for Contacts {
         }
     }
 
-    fn is_listed(&self, _: &Contact) -> bool {
-        true
+    fn is_listed(&self, contact: &Contact) -> bool {
+        is_listed(contact)
     }
 
     fn times(contact: &Contact) -> Position {
@@ -110,6 +123,8 @@ fn facts(condition: &Condition<ContactField>, field: &ContactField) -> Option<Ve
         Some(only_texts(condition)?.into_iter().map(|text| fact(text.to_owned())).collect())
     };
     match field {
+        ContactField::Owner => Some(only_ids(condition)?.into_iter().map(ContactFact::Owner).collect()),
+        ContactField::Companies => Some(only_ids(condition)?.into_iter().map(ContactFact::Company).collect()),
         ContactField::Name => by_text(ContactFact::Name),
         ContactField::Phone => by_text(ContactFact::Phone),
         ContactField::EmailDomain => by_text(ContactFact::EmailDomain),

@@ -11,6 +11,7 @@ mod contact_fields;
 pub mod contacts;
 mod fields;
 mod source_fields;
+mod statistic_fields;
 mod thread_fields;
 pub mod threads;
 

@@ -4,6 +4,7 @@ use crate::desk::search::fields::free_value;
 use crate::desk::search::fields::number;
 use crate::desk::search::fields::text;
 use crate::desk::search::source_fields::SourceField;
+use crate::desk::search::statistic_fields::Statistic;
 use crate::domain::attribute::Attribute;
 use crate::domain::attribute::DESCRIPTION;
 use crate::domain::attribute::DataType;
@@ -47,6 +48,9 @@ pub(super) enum ThreadField {
     InitialChannel,
     Priority,
     Source(SourceField),
+    Company,
+    Tags,
+    Statistic(Statistic),
     /// Ratings are not asked for yet, so nothing has one.
     Rating,
 }
@@ -65,6 +69,8 @@ fn shared(name: &str) -> Option<(ThreadField, Kind)> {
         "state" => (ThreadField::State, Kind::Word),
         "snoozed_until" => (ThreadField::SnoozedUntil, Kind::Moment),
         "linked_to" => (ThreadField::LinkedTo, Kind::Id),
+        "company_id" => (ThreadField::Company, Kind::Contact),
+        "tag_ids" => (ThreadField::Tags, Kind::Id),
         _ => return None,
     })
 }
@@ -96,6 +102,10 @@ pub(super) fn of_conversations(name: &str) -> Option<(ThreadField, Kind)> {
     if let Some(name) = name.strip_prefix("source.") {
         let (field, kind) = SourceField::named(name)?;
         return Some((ThreadField::Source(field), kind));
+    }
+    if let Some(name) = name.strip_prefix("statistics.") {
+        let (statistic, kind) = Statistic::named(name)?;
+        return Some((ThreadField::Statistic(statistic), kind));
     }
     if let Some(name) = name.strip_prefix("conversation_rating.") {
         let kind = match name {
@@ -168,7 +178,9 @@ pub(super) fn of_thread(thread: &Thread, field: &ThreadField, types: &[TicketTyp
         ThreadField::WaitingSince => at(thread.waiting_since),
         ThreadField::InitialChannel => vec![Datum::text(thread.initial_channel.as_str())],
         ThreadField::Priority => vec![Datum::text(thread.priority.as_str())],
-        ThreadField::Rating | ThreadField::LinkedTo | ThreadField::Source(_) => Vec::new(),
+        ThreadField::Company => id(thread.company.map(|company| company.0)),
+        ThreadField::Tags => thread.tags.iter().map(|tag| Datum::Id(tag.0)).collect(),
+        ThreadField::Rating | ThreadField::LinkedTo | ThreadField::Source(_) | ThreadField::Statistic(_) => Vec::new(),
     }
 }
 

@@ -17,6 +17,7 @@ use crate::desk::search::run;
 use crate::desk::search::source_fields::SourceField;
 use crate::desk::search::thread_fields;
 use crate::desk::search::thread_fields::ThreadField;
+use crate::desk::thread_history::tally;
 use crate::desk::views::ThreadView;
 use crate::desk::views::may_read;
 use crate::desk::views::view;
@@ -27,6 +28,8 @@ use crate::domain::attribute::Attribute;
 use crate::domain::attribute::DataType;
 use crate::domain::attribute::Value;
 use crate::domain::id::ContactId;
+use crate::domain::id::Millis;
+use crate::domain::id::TagId;
 use crate::domain::id::ThreadId;
 use crate::domain::search::Asked;
 use crate::domain::search::Condition;
@@ -87,9 +90,10 @@ impl Desk {
     }
 
     fn search_threads(&self, caller: &Caller, search: &Search, tickets: bool) -> Result<Found<ThreadView>> {
+        let now = self.inner.clock.now();
         Ok(self.inner.store.view(|tx| {
             let words = search.words.as_deref();
-            let threads = Threads { caller, tickets, words, types: store::ticket_types::all(tx)? };
+            let threads = Threads { caller, tickets, words, types: store::ticket_types::all(tx)?, now };
             let field = |name: &str| match tickets {
                 true => thread_fields::of_tickets(name, &threads.types),
                 false => thread_fields::of_conversations(name),
@@ -112,6 +116,7 @@ struct Threads<'a> {
     tickets: bool,
     words: Option<&'a dyn WordIndex>,
     types: Vec<TicketType>,
+    now: Millis,
 }
 
 impl Noun for Threads<'_> {
@@ -134,7 +139,13 @@ impl Noun for Threads<'_> {
         if let (Some(index), true) = (self.words, is_of_words(&condition.field)) {
             return condition.whole_words().map_or(Ok(None), |any_of| by_words::named(tx, index, any_of));
         }
-        let by_id = [ThreadField::Id, ThreadField::TicketNumber, ThreadField::Contacts, ThreadField::LinkedTo];
+        let by_id = [
+            ThreadField::Id,
+            ThreadField::TicketNumber,
+            ThreadField::Contacts,
+            ThreadField::LinkedTo,
+            ThreadField::Tags,
+        ];
         let Some(wanted) = only_ids(condition).filter(|_| by_id.contains(&condition.field)) else { return Ok(None) };
         let mut ids = Vec::new();
         for one in wanted {
@@ -146,6 +157,9 @@ impl Noun for Threads<'_> {
                 ThreadField::Contacts => {
                     let threads = store::threads::of_contact(tx, ContactId(one), limit)?;
                     ids.extend(threads.iter().map(|thread| thread.id.0));
+                }
+                ThreadField::Tags => {
+                    ids.extend(store::tags::threads(tx, TagId(one), limit)?.into_iter().map(|id| id.0));
                 }
                 ThreadField::LinkedTo => ids.extend(linked(tx, ThreadId(one), limit)?),
                 _ => return Ok(None),
@@ -187,6 +201,10 @@ impl Noun for Threads<'_> {
                 let source = store::parts::get(tx, thread.id, 1)?;
                 Ok(source.map(|source| field.of(thread, &source)).unwrap_or_default())
             }
+            ThreadField::Statistic(field) => {
+                let tally = tally(tx, thread, &[])?;
+                Ok(field.of(&tally.at(self.now)))
+            }
             field => Ok(thread_fields::of_thread(thread, field, &self.types)),
         }
     }
@@ -214,6 +232,7 @@ fn facts(condition: &Condition<ThreadField>) -> Option<Vec<ThreadFact>> {
         ThreadField::Agent => by_id(ThreadFact::Agent),
         ThreadField::Team => by_id(ThreadFact::Team),
         ThreadField::Teammates => by_id(ThreadFact::Teammate),
+        ThreadField::Company => by_id(ThreadFact::Company),
         ThreadField::TicketType => by_id(ThreadFact::TicketType),
         ThreadField::TicketState => by_id(ThreadFact::TicketState),
         ThreadField::Open => {

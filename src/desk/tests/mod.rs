@@ -84,6 +84,7 @@ impl Story {
             address: address(SUPPORT),
             name: "Desk Support".to_owned(),
             new_mail_as: Some("Inbox".to_owned()),
+            team: None,
         };
         let mut settings = Settings {
             workspace_name: "Desk".to_owned(),
@@ -153,6 +154,8 @@ impl Story {
             state: None,
             link_to,
             assignment: Default::default(),
+            company: None,
+            created_at: None,
             is_shared: false,
             skip_notifications: false,
         };

@@ -19,6 +19,7 @@
 
 pub mod feed;
 pub mod owed;
+mod people;
 mod topics;
 
 use crate::desk::Desk;

@@ -10,21 +10,28 @@ use crate::desk::Result;
 use crate::desk::access::require;
 use crate::desk::broadcasts::BroadcastView;
 use crate::desk::broadcasts::writing::counted;
+use crate::desk::companies;
+use crate::desk::companies::CompanyView;
 use crate::desk::views::ThreadView;
 use crate::desk::views::view;
 use crate::desk::webhooks::known;
+use crate::domain::agent::Agent;
 use crate::domain::agent::Caller;
 use crate::domain::agent::Scope;
 use crate::domain::contact::Contact;
 use crate::domain::delivery::Delivery;
 use crate::domain::event::Event;
 use crate::domain::event::EventKind;
+use crate::domain::id::AgentId;
+use crate::domain::id::CompanyId;
+use crate::domain::id::ContactId;
 use crate::domain::id::Millis;
 use crate::domain::id::NotificationId;
 use crate::domain::id::ThreadId;
 use crate::domain::id::WebhookId;
 use crate::domain::intake::IntakeRow;
 use crate::domain::part::Part;
+use crate::domain::team::Team;
 use crate::domain::webhook::KEPT;
 use crate::domain::webhook::Notification;
 use crate::domain::webhook::NotificationState;
@@ -69,6 +76,10 @@ pub enum Item {
     Thread(Box<ThreadView>, Option<Box<Part>>),
     /// A contact.
     Contact(Box<Contact>),
+    /// A company, and the contact that came or went.
+    Company(Box<CompanyView>, Option<Box<Contact>>),
+    /// An agent, with all teams.
+    Agent(Box<Agent>, Vec<Team>),
     /// A delivery.
     Delivery(Box<Delivery>),
     /// A broadcast.
@@ -305,6 +316,8 @@ fn item(tx: &dyn ReadTx, event: &Event) -> store::Result<Item> {
         EventKind::DeliverySettled(delivery) => {
             store::outbox::get(tx, *delivery)?.map(|delivery| Item::Delivery(Box::new(delivery)))
         }
+        EventKind::CompanyChanged { company, contact, .. } => company_item(tx, *company, *contact)?,
+        EventKind::AgentChanged { agent, .. } => agent_item(tx, *agent)?,
         EventKind::Quarantined(intake) => store::intake::get(tx, *intake)?.map(|row| Item::Intake(Box::new(row))),
         EventKind::Broadcast { broadcast, .. } => {
             let broadcast = store::broadcasts::get(tx, *broadcast)?;
@@ -313,7 +326,9 @@ fn item(tx: &dyn ReadTx, event: &Event) -> store::Result<Item> {
                 .transpose()?
                 .map(|view| Item::Broadcast(Box::new(view)))
         }
-        EventKind::ContactTagged { contact, .. } => {
+        EventKind::ContactsMerged { into: contact, .. }
+        | EventKind::ContactChanged { contact, .. }
+        | EventKind::ContactTagged { contact, .. } => {
             store::contacts::get(tx, *contact)?.map(|contact| Item::Contact(Box::new(contact)))
         }
         EventKind::PartCreated { part_seq, .. }
@@ -332,9 +347,21 @@ fn item(tx: &dyn ReadTx, event: &Event) -> store::Result<Item> {
         | EventKind::Merged { .. }
         | EventKind::Unmerged { .. }
         | EventKind::Deleted { .. }
+        | EventKind::CompanySet { .. }
         | EventKind::Seen { .. } => thread_item(tx, event.thread, None)?,
     };
     Ok(found.unwrap_or(Item::Gone))
+}
+
+fn company_item(tx: &dyn ReadTx, company: CompanyId, contact: Option<ContactId>) -> store::Result<Option<Item>> {
+    let contact = contact.map(|id| store::contacts::get(tx, id)).transpose()?.flatten();
+    let view = store::companies::get(tx, company)?.map(|company| companies::view(tx, company)).transpose()?;
+    Ok(view.map(|view| Item::Company(Box::new(view), contact.map(Box::new))))
+}
+
+fn agent_item(tx: &dyn ReadTx, agent: AgentId) -> store::Result<Option<Item>> {
+    let teams = store::teams::all(tx)?;
+    Ok(store::agents::get(tx, agent)?.map(|agent| Item::Agent(Box::new(agent), teams)))
 }
 
 fn thread_item(tx: &dyn ReadTx, thread: Option<ThreadId>, seq: Option<u64>) -> store::Result<Option<Item>> {

@@ -3,14 +3,15 @@
 //! A ticket's events have `ticket.*` topics; those of a Customer ticket, which is a conversation too (OBJ-3), have the
 //! `conversation.*` ones beside them. These topics have no event in the log yet and never fire:
 //! `ticket.rating.provided`, `ticket.sla.missed`,
-//! `conversation.admin.open.assigned`, `.company.updated`, `.priority.updated`, `.rating.added`, `.sla.missed`;
-//! of contacts all but created, updated and tags; companies, visitors, agents, jobs, events; `contact.suppressed`,
+//! `conversation.admin.open.assigned`, `.priority.updated`, `.rating.added`, `.sla.missed`; `admin.logged_in`,
+//! `admin.logged_out`, `admin.activity_log_event.created`; jobs, events; `contact.suppressed`,
 //! `contact.broadcast.stopped`, `mailbox.state.updated`.
 //!
 //! **Invariant:** an event is asked for its part as it was written, so that a reader that lags finds the same topics; of
 //! deliveries and contacts it sees what they are now.
 
 use crate::desk::intake::BOUNCED;
+use crate::desk::webhooks::people;
 use crate::domain::contact::Contact;
 use crate::domain::contact::ContactRole;
 use crate::domain::delivery::DeliveryState;
@@ -80,6 +81,11 @@ fn names(tx: &dyn ReadTx, event: &Event) -> store::Result<Vec<&'static str>> {
         EventKind::PartRedacted { .. } => vec!["conversation_part.redacted"],
         EventKind::PartTagged { added: true, .. } => vec!["conversation_part.tag.created"],
         EventKind::ContactTagged { contact, added, .. } => of_contact_tag(tx, *contact, *added)?,
+        EventKind::ContactChanged { contact, act } => people::of_contact_act(tx, *contact, *act)?,
+        EventKind::ContactsMerged { .. } => vec!["contact.merged"],
+        EventKind::CompanyChanged { act, .. } => vec![people::of_company(*act)],
+        EventKind::CompanySet { .. } => vec!["conversation.company.updated"],
+        EventKind::AgentChanged { act, .. } => vec![people::of_agent(*act)],
         // What changed has a part of its own, or no topic.
         EventKind::ConversationCreated
         | EventKind::ConversationUpdated
@@ -98,7 +104,7 @@ fn of_part(event: &Event, thread: &Thread, part: &Part) -> Vec<&'static str> {
     let of_ticket = event.ticket_state.is_some();
     let of_conversation = !of_ticket || thread.is_customer_facing();
     let (conversation, ticket) = match &part.kind {
-        PartKind::Comment => of_comment(part),
+        PartKind::Comment | PartKind::QuickReply(_) => of_comment(part),
         PartKind::Note => (Some("conversation.admin.noted"), Some("ticket.note.created")),
         PartKind::Open => (opened(part), None),
         PartKind::Close => (Some("conversation.admin.closed"), Some("ticket.closed")),

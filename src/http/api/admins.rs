@@ -1,32 +1,51 @@
-//! `/me` and `/admins`: who a token acts for, and the other agents (API-27).
+//! `/me` and `/admins`: who a token acts for, the other agents, who is away (API-27, AWY-1).
 
+use crate::domain::agent::Agent;
+use crate::domain::agent::Away;
 use crate::domain::agent::Scope;
 use crate::domain::id::AgentId;
+use crate::domain::id::AwayReasonId;
 use crate::http::Api;
 use crate::http::api::Answer;
+use crate::http::api::teams::limit;
 use crate::http::api::wire::listed;
 use crate::http::api::wire::people::admin;
 use crate::http::call::Call;
+use crate::http::error::ApiError;
+use crate::http::error::Result;
+use crate::http::input::Input;
 use axum::Router;
 use axum::response::Json;
 use axum::routing::get;
+use axum::routing::put;
+use serde_json::Value;
 
 pub(crate) fn routes() -> Router<Api> {
-    Router::new().route("/me", get(me)).route("/admins", get(list)).route("/admins/{id}", get(one))
+    Router::new()
+        .route("/me", get(me))
+        .route("/admins", get(list))
+        .route("/admins/{id}", get(one).put(change))
+        .route("/admins/{id}/away", put(away))
+}
+
+/// An agent with the teams they are in.
+async fn form(call: &Call, agent: &Agent) -> Result<Value> {
+    let teams = call.read(|desk, _| desk.every_team()).await?;
+    Ok(admin(agent, &teams))
 }
 
 /// Needs no scope: a token may always ask who it is.
 async fn me(call: Call) -> Answer {
     let id = call.caller.agent;
-    let agent = call.read(move |desk, _| desk.agent(id)).await?;
+    let (agent, teams) = call.read(move |desk, _| Ok((desk.agent(id)?, desk.every_team()?))).await?;
     let proves_identity = call.desk().settings().identity.secret.is_some();
-    Ok(Json(call.wire().await?.me(&agent, proves_identity)))
+    Ok(Json(call.wire().await?.me(&agent, &teams, proves_identity)))
 }
 
 async fn list(call: Call) -> Answer {
     call.require(Scope::ReadAdmins)?;
-    let agents = call.read(|desk, _| desk.agents()).await?;
-    let admins = agents.iter().filter(|agent| !agent.disabled).map(admin);
+    let (agents, teams) = call.read(|desk, _| Ok((desk.agents()?, desk.every_team()?))).await?;
+    let admins = agents.iter().filter(|agent| !agent.disabled).map(|agent| admin(agent, &teams));
     Ok(Json(listed("admin.list", "admins", admins.collect())))
 }
 
@@ -34,5 +53,23 @@ async fn one(call: Call) -> Answer {
     call.require(Scope::ReadAdmins)?;
     let id: AgentId = call.id("id", "admin")?;
     let agent = call.read(move |desk, _| desk.agent(id)).await?;
-    Ok(Json(admin(&agent)))
+    form(&call, &agent).await.map(Json)
+}
+
+/// What is ours to change about an agent.
+async fn change(call: Call, input: Input) -> Answer {
+    let id: AgentId = call.id("id", "admin")?;
+    let limit = limit(&input.fields())?.ok_or_else(|| ApiError::missing("assignment_limit"))?;
+    let agent = call.desk().set_assignment_limit(&call.caller, id, limit).await?;
+    form(&call, &agent).await.map(Json)
+}
+
+async fn away(call: Call, input: Input) -> Answer {
+    let id: AgentId = call.id("id", "admin")?;
+    let fields = input.fields();
+    let flag = |name: &str| fields.flag(name)?.value().ok_or_else(|| ApiError::missing(name));
+    let (enabled, reassign) = (flag("away_mode_enabled")?, flag("away_mode_reassign")?);
+    let reason: Option<AwayReasonId> = fields.id("away_status_reason_id")?.value();
+    let agent = call.desk().set_away(&call.caller, id, enabled.then_some(Away { reassign, reason })).await?;
+    form(&call, &agent).await.map(Json)
 }

@@ -3,6 +3,7 @@
 use crate::desk::contacts::ContactFacts;
 use crate::desk::contacts::ContactRef;
 use crate::domain::address::Address;
+use crate::domain::contact::Contact;
 use crate::domain::contact::ContactRole;
 use crate::domain::id::ContactId;
 use crate::http::Api;
@@ -18,13 +19,20 @@ use crate::http::paging::PER_PAGE_CONTACTS;
 use axum::Router;
 use axum::response::Json;
 use axum::routing::get;
+use axum::routing::post;
+use serde_json::Value;
 use serde_json::json;
 
 pub(crate) fn routes() -> Router<Api> {
     Router::new()
         .route("/contacts", get(list).post(create))
         .route("/contacts/find_by_external_id/{external_id}", get(by_external_id))
-        .route("/contacts/{id}", get(one).put(update))
+        .route("/contacts/{id}", get(one).put(update).delete(remove))
+        .route("/contacts/merge", post(merge))
+        .route("/contacts/{id}/archive", post(archive))
+        .route("/contacts/{id}/unarchive", post(unarchive))
+        .route("/contacts/{id}/block", post(block))
+        .route("/contacts/{id}/unblock", post(unblock))
 }
 
 async fn list(call: Call) -> Answer {
@@ -63,9 +71,49 @@ async fn update(call: Call, input: Input) -> Answer {
     Ok(Json(call.wire().await?.contact(&contact)))
 }
 
-fn facts(fields: &Fields<'_>) -> Result<ContactFacts> {
+/// A contact as answered to what is done with it.
+fn short(contact: &Contact, key: &str, value: bool) -> Answer {
+    Ok(Json(wire::beside(wire::contact::reference(contact), key, json!(value))))
+}
+
+async fn remove(call: Call) -> Answer {
+    let id: ContactId = call.id("id", "contact")?;
+    short(&call.desk().delete_contact(&call.caller, id).await?, "deleted", true)
+}
+
+async fn archive(call: Call) -> Answer {
+    let id: ContactId = call.id("id", "contact")?;
+    short(&call.desk().archive_contact(&call.caller, id, true).await?, "archived", true)
+}
+
+async fn unarchive(call: Call) -> Answer {
+    let id: ContactId = call.id("id", "contact")?;
+    short(&call.desk().archive_contact(&call.caller, id, false).await?, "archived", false)
+}
+
+async fn block(call: Call) -> Answer {
+    let id: ContactId = call.id("id", "contact")?;
+    short(&call.desk().block_contact(&call.caller, id, true).await?, "blocked", true)
+}
+
+/// Ours: the compatible API has no way back.
+async fn unblock(call: Call) -> Answer {
+    let id: ContactId = call.id("id", "contact")?;
+    short(&call.desk().block_contact(&call.caller, id, false).await?, "blocked", false)
+}
+
+async fn merge(call: Call, input: Input) -> Answer {
+    let fields = input.fields();
+    let (from, into) = (fields.required_id("from")?, fields.required_id("into")?);
+    let unchecked = fields.flag("skip_duplicate_validation")?.value().unwrap_or(false);
+    let contact = call.desk().merge_contacts(&call.caller, from, into, unchecked).await?;
+    Ok(Json(call.wire().await?.contact(&contact)))
+}
+
+/// The facts in a body.
+pub(crate) fn facts(fields: &Fields<'_>) -> Result<ContactFacts> {
     let email = fields.word("email", "an email address", Address::parse)?;
-    check_verified(fields, &email)?;
+    let email_verified = verified(fields, &email)?;
     Ok(ContactFacts {
         role: fields.word("role", "'user' or 'lead'", role)?.value(),
         external_id: fields.owned("external_id")?.change(),
@@ -76,18 +124,29 @@ fn facts(fields: &Fields<'_>) -> Result<ContactFacts> {
         custom_attributes: fields.values("custom_attributes")?,
         unsubscribed_from_emails: fields.flag("unsubscribed_from_emails")?.value(),
         language_override: fields.owned("language_override")?.change(),
+        email_verified,
+        other_emails: other_emails(fields)?,
+        owner: fields.id("owner_id")?.change(),
+        signed_up_at: fields.moment("signed_up_at")?.change(),
+        last_seen_at: fields.moment("last_seen_at")?.change(),
     })
 }
 
-/// The compatible API takes `email_verified` only together with an email (OBJ-23). It proves nothing here: an address is
-/// verified by incoming mail or a signed token.
-fn check_verified(fields: &Fields<'_>, email: &Given<Address>) -> Result<()> {
-    let given = matches!(fields.flag("email_verified")?, Given::Some(_));
-    if given && !matches!(email, Given::Some(_)) {
+/// `email_verified` comes only together with an email (OBJ-23).
+fn verified(fields: &Fields<'_>, email: &Given<Address>) -> Result<Option<bool>> {
+    let given = fields.flag("email_verified")?.value();
+    if given.is_some() && !matches!(email, Given::Some(_)) {
         let message = "'email_verified' can be sent only together with 'email'";
         return Err(ApiError::field("parameter_invalid", "email_verified", message));
     }
-    Ok(())
+    Ok(given)
+}
+
+fn other_emails(fields: &Fields<'_>) -> Result<Option<Vec<Address>>> {
+    let Some(list) = fields.list("other_emails")?.value() else { return Ok(None) };
+    let bad = || ApiError::field("parameter_invalid", "other_emails", "'other_emails' takes email addresses");
+    let read = |one: &Value| one.as_str().and_then(Address::parse).ok_or_else(bad);
+    list.iter().map(read).collect::<Result<_>>().map(Some)
 }
 
 /// A picture's address, plain or in the form it is answered in.

@@ -18,6 +18,7 @@ use crate::http::api::message::Writer;
 use crate::http::api::message::contact_ref;
 use crate::http::api::message::message;
 use crate::http::api::message::message_if_any;
+use crate::http::api::message::quick_reply;
 use crate::http::api::tickets::ticket_answer;
 use crate::http::api::wire;
 use crate::http::call::Call;
@@ -42,6 +43,7 @@ pub(crate) fn routes() -> Router<Api> {
         .route("/conversations/{id}", get(one).put(update))
         .route("/conversations/{id}/reply", post(reply))
         .route("/conversations/{id}/parts", post(act))
+        .route("/conversations/{id}/run_assignment_rules", post(run_assignment_rules))
         .route("/conversations/{id}/convert", post(convert))
 }
 
@@ -85,9 +87,9 @@ async fn create(call: Call, input: Input) -> Answer {
     let contact = ContactRef::Id(from.required_id("id")?);
     let body = fields.required_text("body")?;
     let subject = fields.owned("subject")?.value().filter(|subject| !subject.trim().is_empty());
-    let message = NewMessage { title: subject.clone(), ..message(&fields, Writer::Contact)? };
+    let message = NewMessage { title: subject.clone(), ..message(&call, &fields, Writer::Contact).await? };
     let posted = call.desk().comment_for_contact(&call.caller, &contact, None, message).await?;
-    let created_at = call.desk().clock().now().seconds();
+    let created_at = fields.moment("created_at")?.value().unwrap_or_else(|| call.desk().clock().now()).seconds();
     let message = json!({
         "type": "user_message",
         "id": posted.part.to_string(),
@@ -118,7 +120,8 @@ async fn update(call: Call, input: Input) -> Answer {
             "a conversation can be marked as read, not as unread",
         ));
     }
-    let change = ThreadChange { title: title.change(), read: read == Given::Some(true) };
+    let company = fields.id("company_id")?.change();
+    let change = ThreadChange { title: title.change(), read: read == Given::Some(true), company };
     if change != ThreadChange::default() {
         call.desk().change_thread(&call.caller, id, change).await?;
     }
@@ -155,20 +158,24 @@ pub(crate) async fn post_reply(call: &Call, thread: ThreadId, fields: &Fields<'_
     match (writer.value().ok_or_else(|| ApiError::missing("type"))?, message_type) {
         (Writer::Contact, "comment") => {
             let contact = writing_contact(fields)?;
-            let message = message(fields, Writer::Contact)?;
+            let message = message(call, fields, Writer::Contact).await?;
             Ok(call.desk().comment_for_contact(&call.caller, &contact, Some(thread), message).await?)
         }
         (Writer::Agent, "comment") => {
             let caller = writing_agent(call, fields).await?;
-            Ok(call.desk().agent_comment(&caller, thread, message(fields, Writer::Agent)?).await?)
+            Ok(call.desk().agent_comment(&caller, thread, message(call, fields, Writer::Agent).await?).await?)
         }
         (Writer::Agent, "note") => {
             let caller = writing_agent(call, fields).await?;
-            Ok(call.desk().agent_note(&caller, thread, message(fields, Writer::Agent)?).await?)
+            Ok(call.desk().agent_note(&caller, thread, message(call, fields, Writer::Agent).await?).await?)
+        }
+        (Writer::Agent, "quick_reply") => {
+            let caller = writing_agent(call, fields).await?;
+            Ok(call.desk().agent_comment(&caller, thread, quick_reply(fields)?).await?)
         }
         (Writer::Contact, _) => Err(ApiError::field("parameter_invalid", "message_type", "contacts write 'comment'")),
         (Writer::Agent, _) => {
-            Err(ApiError::field("parameter_invalid", "message_type", "agents write 'comment' or 'note'"))
+            Err(ApiError::field("parameter_invalid", "message_type", "agents write 'comment', 'note' or 'quick_reply'"))
         }
     }
 }
@@ -187,7 +194,7 @@ async fn act(call: Call, input: Input) -> Answer {
     let id: ThreadId = call.id("id", "conversation")?;
     let fields = input.fields();
     let caller = writing_agent(&call, &fields).await?;
-    let message = message_if_any(&fields)?;
+    let message = message_if_any(&call, &fields).await?;
     let act = match fields.required_text("message_type")? {
         "open" => ThreadAct::Open,
         "close" => ThreadAct::Close,
@@ -206,6 +213,13 @@ async fn act(call: Call, input: Input) -> Answer {
         }
     };
     call.desk().act_on_thread(&caller, id, act, message).await?;
+    conversation_answer(&call, id).await
+}
+
+/// The team of the conversation chooses anew (API-25).
+async fn run_assignment_rules(call: Call) -> Answer {
+    let id: ThreadId = call.id("id", "conversation")?;
+    call.desk().run_assignment_rules(&call.caller, id).await?;
     conversation_answer(&call, id).await
 }
 

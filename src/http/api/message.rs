@@ -2,11 +2,15 @@
 
 use crate::desk::contacts::ContactRef;
 use crate::desk::message::Body;
+use crate::desk::message::FILE_BYTES_MAX;
 use crate::desk::message::NewAttachment;
 use crate::desk::message::NewMessage;
 use crate::domain::address::Address;
 use crate::domain::part::ATTACHMENTS_MAX;
+use crate::domain::part::QuickAnswer;
+use crate::domain::webhook_url::WebhookUrl;
 use crate::http::api::ticket_states::ids;
+use crate::http::call::Call;
 use crate::http::error::ApiError;
 use crate::http::error::Result;
 use crate::http::fields::Fields;
@@ -24,8 +28,66 @@ pub(crate) enum Writer {
     Contact,
 }
 
-/// The message in a body. The desk checks what it says.
-pub(crate) fn message(fields: &Fields<'_>, writer: Writer) -> Result<NewMessage> {
+/// The message in a body, with the files it names by their addresses (API-17); files that are sent along win. The desk
+/// checks what it says.
+pub(crate) async fn message(call: &Call, fields: &Fields<'_>, writer: Writer) -> Result<NewMessage> {
+    let mut message = sent(fields, writer)?;
+    if message.attachments.is_empty() {
+        message.attachments = fetched(call, fields).await?;
+    }
+    Ok(message)
+}
+
+/// A quick reply: answers to choose from, which its body lists for where they cannot be chosen.
+pub(crate) fn quick_reply(fields: &Fields<'_>) -> Result<NewMessage> {
+    let options = fields.list("reply_options")?.value().filter(|options| !options.is_empty());
+    let options = options.ok_or_else(|| ApiError::missing("reply_options"))?;
+    let answer = |(at, option): (usize, &Value)| {
+        let fields = Fields::of(option, &format!("reply_options[{at}]"))?;
+        let (text, uuid) = (fields.required_text("text")?, fields.required_text("uuid")?);
+        Ok(QuickAnswer { text: text.to_owned(), uuid: uuid.to_owned() })
+    };
+    let answers: Vec<QuickAnswer> = options.iter().enumerate().map(answer).collect::<Result<_>>()?;
+    let listed: Vec<String> = answers.iter().map(|one| format!("\u{2022} {}", one.text)).collect();
+    let message = sent(fields, Writer::Agent)?;
+    Ok(NewMessage {
+        body: Body::Text(listed.join("\n")),
+        attachments: Vec::new(),
+        uploads: Vec::new(),
+        answers,
+        ..message
+    })
+}
+
+/// Files named by their addresses. They come from public machines by HTTPS alone, as webhooks go to those alone.
+async fn fetched(call: &Call, fields: &Fields<'_>) -> Result<Vec<NewAttachment>> {
+    let urls = fields.list("attachment_urls")?.value().unwrap_or_default();
+    let wrong = |at: usize, what: String| {
+        let named = fields.named(&format!("attachment_urls[{at}]"));
+        ApiError::field("parameter_invalid", &named, format!("'{named}' {what}"))
+    };
+    if urls.len() > ATTACHMENTS_MAX {
+        let message = format!("at most {ATTACHMENTS_MAX} files with one message");
+        return Err(ApiError::field("parameter_invalid", "attachment_urls", message));
+    }
+    let mut files = Vec::with_capacity(urls.len());
+    for (at, url) in urls.iter().enumerate() {
+        let text = url.as_str().ok_or_else(|| wrong(at, "takes an address".to_owned()))?;
+        let url = WebhookUrl::parse(text).map_err(|fault| wrong(at, fault.to_owned()))?;
+        let file = call.webhook_targets().fetch(&url, FILE_BYTES_MAX).await;
+        let file = file.map_err(|fault| wrong(at, format!("cannot be fetched: {fault}")))?;
+        let name = url.path.split('?').next().and_then(|path| path.rsplit('/').next()).unwrap_or_default();
+        files.push(NewAttachment {
+            name: if name.is_empty() { "file".to_owned() } else { name.to_owned() },
+            content_type: file.content_type.unwrap_or_else(|| UNKNOWN_TYPE.to_owned()),
+            bytes: file.bytes,
+        });
+    }
+    Ok(files)
+}
+
+/// What of a message stands in the body itself.
+fn sent(fields: &Fields<'_>, writer: Writer) -> Result<NewMessage> {
     let text = fields.text("body")?.value().unwrap_or_default();
     let body = if writer == Writer::Agent && looks_like_html(text) {
         Body::Html(text.to_owned())
@@ -42,12 +104,14 @@ pub(crate) fn message(fields: &Fields<'_>, writer: Writer) -> Result<NewMessage>
         cross_post: fields.flag("cross_post")?.value().unwrap_or(false),
         base_seq: fields.id("deskgate_base_seq")?.value(),
         title: None,
+        created_at: fields.moment("created_at")?.value(),
+        answers: Vec::new(),
     })
 }
 
 /// The message of an act that may go without one.
-pub(crate) fn message_if_any(fields: &Fields<'_>) -> Result<Option<NewMessage>> {
-    let message = message(fields, Writer::Agent)?;
+pub(crate) async fn message_if_any(call: &Call, fields: &Fields<'_>) -> Result<Option<NewMessage>> {
+    let message = message(call, fields, Writer::Agent).await?;
     let says_something = match &message.body {
         Body::Html(text) | Body::Text(text) => !text.trim().is_empty(),
     };
@@ -58,11 +122,6 @@ pub(crate) fn message_if_any(fields: &Fields<'_>) -> Result<Option<NewMessage>> 
 /// The files in a body.
 pub(crate) fn attachments(fields: &Fields<'_>) -> Result<Vec<NewAttachment>> {
     let files = fields.list("attachment_files")?.value().unwrap_or_default();
-    let urls = fields.list("attachment_urls")?.value().unwrap_or_default();
-    if files.is_empty() && !urls.is_empty() {
-        let message = "files are not fetched from other hosts; send them as 'attachment_files'";
-        return Err(ApiError::field("parameter_invalid", "attachment_urls", message));
-    }
     if files.len() > ATTACHMENTS_MAX {
         let message = format!("at most {ATTACHMENTS_MAX} files with one message");
         return Err(ApiError::field("parameter_invalid", "attachment_files", message));
@@ -119,7 +178,7 @@ mod tests {
     use serde_json::json;
 
     fn read(body: &Value, writer: Writer) -> Result<NewMessage> {
-        Fields::of(body, "").and_then(|fields| message(&fields, writer))
+        Fields::of(body, "").and_then(|fields| sent(&fields, writer))
     }
 
     #[test]
@@ -156,7 +215,6 @@ mod tests {
             (json!({"attachment_files": [{"name": "a", "data": "%%"}]}), ".attachment_files[0].data"),
             (json!({"attachment_files": [{"name": "a"}]}), "attachment_files[0].data"),
             (json!({"attachment_files": [3]}), "attachment_files[0]"),
-            (json!({"attachment_urls": ["http://127.0.0.1/"]}), "attachment_urls"),
             (json!({"attachment_files": vec![json!({}); 11]}), "attachment_files"),
         ];
         for (body, field) in table {

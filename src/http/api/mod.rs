@@ -4,21 +4,26 @@
 
 mod admins;
 mod broadcasts;
+mod companies;
+mod contact_notes;
 mod contacts;
 mod conversations;
 mod deliveries;
 mod events;
 mod forms;
+mod house;
 mod linked;
 mod live;
 mod merging;
 mod message;
+mod outbound;
 mod part_list;
 mod propagation;
 mod quarantine;
 mod search;
 mod suppressions;
 mod tags;
+mod teams;
 mod ticket_links;
 mod ticket_list;
 mod ticket_states;
@@ -26,6 +31,7 @@ mod ticket_types;
 mod tickets;
 mod type_settings;
 mod uploads;
+mod visitors;
 mod webhook_subscriptions;
 pub(crate) mod wire;
 mod word_search;
@@ -55,16 +61,21 @@ pub(crate) fn routes(api: &Api) -> Router<Api> {
     Router::new()
         .merge(admins::routes())
         .merge(broadcasts::routes())
+        .merge(companies::routes())
+        .merge(contact_notes::routes())
         .merge(contacts::routes())
         .merge(conversations::routes())
         .merge(deliveries::routes())
         .merge(events::routes())
         .merge(forms::routes())
+        .merge(house::routes())
         .merge(linked::routes())
         .merge(live::routes())
         .merge(merging::routes())
         .merge(propagation::routes())
         .merge(tags::routes())
+        .merge(teams::routes())
+        .merge(outbound::routes())
         .merge(part_list::routes())
         .merge(quarantine::routes())
         .merge(suppressions::routes())
@@ -74,6 +85,7 @@ pub(crate) fn routes(api: &Api) -> Router<Api> {
         .merge(ticket_types::routes())
         .merge(tickets::routes())
         .merge(uploads::routes())
+        .merge(visitors::routes())
         .merge(webhook_subscriptions::routes())
         .merge(word_search::routes())
         .route(description::PATH, get(description::answer))

@@ -9,12 +9,15 @@ use crate::domain::propagation::Propagation;
 use crate::domain::state::StateCategory;
 use crate::http::Api;
 use crate::http::api::Answer;
+use crate::http::api::tickets::job_of;
+use crate::http::api::tickets::ticket_view;
 use crate::http::api::wire::list;
 use crate::http::api::wire::part::propagation_counts;
 use crate::http::api::wire::with;
 use crate::http::call::Call;
 use crate::http::input::Input;
 use axum::Router;
+use axum::http::StatusCode;
 use axum::response::Json;
 use axum::routing::get;
 use axum::routing::post;
@@ -47,8 +50,15 @@ async fn propagate(call: Call, input: Input) -> Answer {
 
 async fn job(call: Call) -> Answer {
     let id: JobId = call.id("id", "job")?;
-    let job = call.read(move |desk, caller| desk.propagation(caller, id)).await?;
-    Ok(Json(form(&job)))
+    match call.read(move |desk, caller| desk.propagation(caller, id)).await {
+        Ok(job) => Ok(Json(form(&job))),
+        // Jobs that make tickets have the ticket's id.
+        Err(error) if error.status == StatusCode::NOT_FOUND => {
+            let ticket = ticket_view(&call, ThreadId(id.0), false).await;
+            ticket.map(|view| Json(job_of(view.thread.id))).map_err(|_| error)
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// A job (OBJ-69), with what became of the tickets so far.

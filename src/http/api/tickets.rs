@@ -26,10 +26,12 @@ use axum::response::Json;
 use axum::routing::get;
 use axum::routing::post;
 use serde_json::Value;
+use serde_json::json;
 
 pub(crate) fn routes() -> Router<Api> {
     Router::new()
         .route("/tickets", get(ticket_list::list).post(create))
+        .route("/tickets/enqueue", post(enqueue))
         .route("/tickets/{id}", get(one).put(update))
         .route("/tickets/{id}/reply", post(reply))
         .route("/tickets/{id}/change_type", post(change_type))
@@ -59,6 +61,29 @@ async fn one(call: Call) -> Answer {
 }
 
 async fn create(call: Call, input: Input) -> Answer {
+    let id = created(&call, &input).await?;
+    ticket_answer(&call, id).await
+}
+
+/// Made at once; the job, whose id is the ticket's, has succeeded by the time it is told of.
+async fn enqueue(call: Call, input: Input) -> Answer {
+    Ok(Json(job_of(created(&call, &input).await?)))
+}
+
+/// The job that made a ticket (OBJ-69).
+pub(crate) fn job_of(ticket: ThreadId) -> Value {
+    json!({
+        "type": "job",
+        "id": ticket.to_string(),
+        "status": "success",
+        "url": format!("/jobs/status/{ticket}"),
+        "resource_type": "ticket",
+        "resource_id": ticket.to_string(),
+        "resource_url": format!("/tickets/{ticket}"),
+    })
+}
+
+async fn created(call: &Call, input: &Input) -> Result<ThreadId> {
     let fields = input.fields();
     let contacts = fields.list("contacts")?.value().ok_or_else(|| ApiError::missing("contacts"))?;
     let contacts = contacts.iter().enumerate().map(|(at, one)| contact_at(one, &format!("contacts[{at}]")));
@@ -79,11 +104,12 @@ async fn create(call: Call, input: Input) -> Answer {
         state: fields.id("ticket_state_id")?.value(),
         link_to: fields.id("conversation_to_link_id")?.value(),
         assignment,
+        company: fields.id("company_id")?.value(),
+        created_at: fields.moment("created_at")?.value(),
         is_shared: fields.flag("is_shared")?.value().unwrap_or(false),
         skip_notifications: fields.flag("skip_notifications")?.value().unwrap_or(false),
     };
-    let id = call.desk().create_ticket(&call.caller, new).await?;
-    ticket_answer(&call, id).await
+    Ok(call.desk().create_ticket(&call.caller, new).await?)
 }
 
 /// A contact of a list, by any of its three keys (TCK-14).
@@ -120,6 +146,7 @@ async fn update(call: Call, input: Input) -> Answer {
         open: fields.flag("open")?.value(),
         snoozed_until: fields.moment("snoozed_until")?.change(),
         is_shared: fields.flag("is_shared")?.value(),
+        company: fields.id("company_id")?.change(),
         assignment: reassignment(&call, &fields).await?,
         skip_notifications: fields.flag("skip_notifications")?.value().unwrap_or(false),
     };

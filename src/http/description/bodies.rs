@@ -4,27 +4,27 @@ use serde_json::Value;
 use serde_json::json;
 
 /// Ids come as strings or numbers (OBJ-1).
-fn id() -> Value {
+pub(super) fn id() -> Value {
     json!({"type": ["string", "integer"]})
 }
 
-fn moment() -> Value {
+pub(super) fn moment() -> Value {
     json!({"type": ["integer", "string", "null"], "description": "Unix seconds or ISO 8601"})
 }
 
-fn text() -> Value {
+pub(super) fn text() -> Value {
     json!({"type": ["string", "null"]})
 }
 
-fn flag() -> Value {
+pub(super) fn flag() -> Value {
     json!({"type": ["boolean", "null"]})
 }
 
-fn attributes() -> Value {
+pub(super) fn attributes() -> Value {
     json!({"type": "object", "additionalProperties": {"type": ["string", "number", "boolean", "array", "null"]}})
 }
 
-fn object(required: &[&str], fields: &[(&str, Value)]) -> Value {
+pub(super) fn object(required: &[&str], fields: &[(&str, Value)]) -> Value {
     let properties: serde_json::Map<String, Value> =
         fields.iter().map(|(name, schema)| ((*name).to_owned(), schema.clone())).collect();
     json!({"type": "object", "required": required, "properties": properties})
@@ -50,6 +50,11 @@ pub(super) fn contact() -> Value {
             ("avatar", text()),
             ("unsubscribed_from_emails", flag()),
             ("language_override", text()),
+            ("email_verified", flag()),
+            ("other_emails", json!({"type": "array", "maxItems": 50, "items": {"type": "string"}})),
+            ("owner_id", id()),
+            ("signed_up_at", moment()),
+            ("last_seen_at", moment()),
             ("custom_attributes", attributes()),
         ],
     )
@@ -92,20 +97,25 @@ pub(super) fn conversation() -> Value {
         &["type", "id"],
         &[("type", json!({"enum": ["user", "lead", "contact"]})), ("id", json!({"type": "string"}))],
     );
-    let fields =
-        [("from", from), ("body", json!({"type": "string"})), ("subject", text()), ("attachment_files", files())];
+    let fields = [
+        ("from", from),
+        ("body", json!({"type": "string"})),
+        ("subject", text()),
+        ("attachment_files", files()),
+        ("created_at", moment()),
+    ];
     object(&["from", "body"], &fields)
 }
 
 pub(super) fn conversation_change() -> Value {
-    object(&[], &[("title", text()), ("read", json!({"enum": [true, null]}))])
+    object(&[], &[("title", text()), ("read", json!({"enum": [true, null]})), ("company_id", text())])
 }
 
 pub(super) fn reply() -> Value {
     object(
         &["message_type", "type"],
         &[
-            ("message_type", json!({"enum": ["comment", "note"]})),
+            ("message_type", json!({"enum": ["comment", "note", "quick_reply"]})),
             ("type", json!({"enum": ["admin", "user"]})),
             ("admin_id", id()),
             ("intercom_user_id", json!({"type": "string"})),
@@ -113,6 +123,12 @@ pub(super) fn reply() -> Value {
             ("email", json!({"type": "string"})),
             ("body", text()),
             ("attachment_files", files()),
+            ("attachment_urls", json!({"type": "array", "maxItems": 10, "items": {"type": "string"}})),
+            ("created_at", moment()),
+            (
+                "reply_options",
+                json!({"type": "array", "maxItems": 20, "items": object(&["text", "uuid"], &[("text", json!({"type": "string"})), ("uuid", json!({"type": "string"}))])}),
+            ),
             ("cross_post", flag()),
             ("skip_notifications", flag()),
             ("skip_unsnooze", flag()),
@@ -173,6 +189,8 @@ pub(super) fn ticket() -> Value {
             ("ticket_state_id", id()),
             ("conversation_to_link_id", id()),
             ("assignment", assignment),
+            ("company_id", text()),
+            ("created_at", moment()),
             ("is_shared", flag()),
             ("skip_notifications", flag()),
         ],
@@ -190,6 +208,7 @@ pub(super) fn ticket_change() -> Value {
             ("snoozed_until", moment()),
             ("admin_id", id()),
             ("assignee_id", id()),
+            ("company_id", text()),
             ("skip_notifications", flag()),
         ],
     )

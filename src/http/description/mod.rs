@@ -9,10 +9,10 @@
 
 mod bodies;
 mod operations;
+mod people;
 mod schemas;
 
 use crate::http::description::operations::Body;
-use crate::http::description::operations::OPERATIONS;
 use crate::http::description::operations::Operation;
 use axum::response::Json;
 use serde_json::Map;
@@ -30,7 +30,7 @@ pub(crate) async fn answer() -> Json<Value> {
 /// The whole description.
 pub(crate) fn document() -> Value {
     let mut paths: Map<String, Value> = Map::new();
-    for operation in OPERATIONS {
+    for operation in operations::all() {
         let methods = paths.entry(operation.path).or_insert_with(|| json!({}));
         if let Some(methods) = methods.as_object_mut() {
             methods.insert(operation.method.to_owned(), described(operation));
@@ -144,7 +144,7 @@ mod tests {
         for reference in text.split("\"$ref\":\"#").skip(1).filter_map(|rest| rest.split('"').next()) {
             assert!(document.pointer(reference).is_some(), "{reference} is not there");
         }
-        let names: BTreeSet<String> = OPERATIONS.iter().map(Operation::id).collect();
-        assert_eq!(names.len(), OPERATIONS.len());
+        let names: BTreeSet<String> = operations::all().map(Operation::id).collect();
+        assert_eq!(names.len(), operations::all().count());
     }
 }

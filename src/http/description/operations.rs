@@ -1,6 +1,7 @@
 //! Every operation of the API: path, what it is for, what it takes and gives.
 
 use crate::http::description::bodies;
+use crate::http::description::people;
 use serde_json::Value;
 
 /// What an operation takes in its body.
@@ -30,7 +31,12 @@ impl Operation {
     }
 }
 
-const fn get(
+/// Every operation.
+pub(crate) fn all() -> impl Iterator<Item = &'static Operation> {
+    OPERATIONS.iter().chain(people::OPERATIONS)
+}
+
+pub(super) const fn get(
     path: &'static str,
     summary: &'static str,
     query: &'static [&'static str],
@@ -39,15 +45,30 @@ const fn get(
     Operation { method: "get", path, summary, query, body: Body::None, answer }
 }
 
-const fn post(path: &'static str, summary: &'static str, body: fn() -> Value, answer: &'static str) -> Operation {
+pub(super) const fn post(
+    path: &'static str,
+    summary: &'static str,
+    body: fn() -> Value,
+    answer: &'static str,
+) -> Operation {
     Operation { method: "post", path, summary, query: &[], body: Body::Json(body), answer }
 }
 
-const fn put(path: &'static str, summary: &'static str, body: fn() -> Value, answer: &'static str) -> Operation {
+pub(super) const fn put(
+    path: &'static str,
+    summary: &'static str,
+    body: fn() -> Value,
+    answer: &'static str,
+) -> Operation {
     Operation { method: "put", path, summary, query: &[], body: Body::Json(body), answer }
 }
 
-const fn act(method: &'static str, path: &'static str, summary: &'static str, answer: &'static str) -> Operation {
+pub(super) const fn act(
+    method: &'static str,
+    path: &'static str,
+    summary: &'static str,
+    answer: &'static str,
+) -> Operation {
     Operation { method, path, summary, query: &[], body: Body::None, answer }
 }
 
@@ -79,8 +100,8 @@ const TICKET_FILTERS: &[&str] = &[
     "order",
 ];
 
-/// All of them, by path.
-pub(crate) const OPERATIONS: &[Operation] = &[
+/// Those of threads, tickets and what is around them; the others stand in [`people`].
+const OPERATIONS: &[Operation] = &[
     get("/openapi.json", "this description", &[], "description"),
     get("/me", "the agent the token acts for", &[], "admin"),
     get("/admins", "agents", &[], "admin_list"),

@@ -67,6 +67,16 @@ fn people() -> Value {
             "custom_attributes": any_object(), "tags": any_object(), "notes": any_object(), "companies": any_object(),
             "deskgate": any_object(),
         })),
+        "team": object("team", json!({
+            "id": text(), "name": text(), "admin_ids": {"type": "array", "items": {"type": "integer"}},
+            "admin_priority_level": any_object(), "assignment_limit": seconds_if_any(), "distribution_method": text(),
+        })),
+        "away_reasons": {"type": "array", "items": any_object()},
+        "company": object("company", json!({
+            "id": {"type": "string", "pattern": "^[0-9a-f]{24}$"}, "company_id": text_if_any(), "name": text_if_any(),
+            "created_at": seconds(), "updated_at": seconds(), "user_count": {"type": "integer"},
+            "custom_attributes": any_object(), "tags": any_object(),
+        })),
         "author": {
             "type": "object", "required": ["type", "id"],
             "properties": {"type": {"enum": ["admin", "bot", "team", "user", "lead"]}, "id": text()},
@@ -143,6 +153,7 @@ fn lists() -> Value {
             "data": {"type": "array", "items": {"anyOf": [of("conversation_part"), of("ticket_part")]}},
             "total_count": {"type": "integer"}, "pages": of("pages"),
         })),
+        "team_list": listed("team.list", "teams", "team"),
         "admin_list": listed("admin.list", "admins", "admin"),
         "contact_list": paged("list", "data", "contact"),
         "conversation_list": paged("conversation.list", "conversations", "conversation"),

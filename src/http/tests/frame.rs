@@ -7,7 +7,7 @@ async fn tst_112_every_error_is_a_list_with_the_right_status() {
     let house = House::new().await;
     let cases = [
         (house.get("/api/nothing").await, 404, "not_found"),
-        (house.get("/api/companies").await, 404, "not_found"),
+        (house.get("/api/articles").await, 404, "not_found"),
         (house.delete("/api/me").await, 405, "client_error"),
         (house.get("/api/tickets/1").await, 404, "ticket_not_found"),
         (house.get("/api/conversations/1").await, 404, "conversation_not_found"),

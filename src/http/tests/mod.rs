@@ -1,6 +1,7 @@
 //! Requests against a desk on the memory engine, through the whole router.
 
 mod broadcasts;
+mod companies;
 mod contact_files;
 mod contacts;
 mod conversations;
@@ -10,9 +11,12 @@ mod history;
 mod hooks;
 mod idempotency;
 mod operators;
+mod outbound;
+mod people;
 mod search;
 mod serve;
 mod shapes;
+mod teams;
 mod threads;
 mod ticket_types;
 mod tickets;
@@ -116,8 +120,12 @@ fn address(text: &str) -> Address {
 }
 
 fn settings() -> Settings {
-    let support =
-        SupportAddress { address: address("support@example.com"), name: "Support".to_owned(), new_mail_as: None };
+    let support = SupportAddress {
+        address: address("support@example.com"),
+        name: "Support".to_owned(),
+        new_mail_as: None,
+        team: None,
+    };
     Settings {
         workspace_name: "Example".to_owned(),
         default_locale: "en".to_owned(),

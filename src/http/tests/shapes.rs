@@ -32,6 +32,8 @@ fn differs(schema: &str, field: &str) -> bool {
         // Tickets can be given a company, so they say which (OBJ-50); files have an id (OBJ-44).
         | ("ticket", "company_id")
         | ("part_attachment", "id")
+        // Examples list the companies of a contact as data.
+        | ("contact_attached_companies", "data" | "pages")
         // A reply is answered as any part of the ticket (SHP-2); contacts may be leads (OBJ-8).
         | (
             "ticket_reply",

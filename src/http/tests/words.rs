@@ -72,6 +72,7 @@ async fn open(mut house: House, dir: &Path) -> (House, TextIndex, Worker) {
 async fn dsk_8_titles_messages_notes_and_contacts_are_found_by_words() {
     let mut here = Searched::new().await;
     here.catch_up();
+    let known = here.house.desk.log_seq().unwrap().0;
     let ana = here.house.contact("ana.lopez@example.com").await;
     let first = here.house.conversation(&ana, "The crème brûlée arrived cold").await;
     here.later();
@@ -84,7 +85,7 @@ async fn dsk_8_titles_messages_notes_and_contacts_are_found_by_words() {
     let ticket = id(&here.house.post("/api/tickets", new).await.ok());
     assert_eq!(
         here.ask("invoice").await["index"]["lag"],
-        json!(here.house.desk.log_seq().unwrap().0),
+        json!(here.house.desk.log_seq().unwrap().0 - known),
         "says that it lags"
     );
     here.catch_up();

@@ -2,9 +2,12 @@
 
 use crate::domain::agent::Agent;
 use crate::domain::agent::AgentRole;
+use crate::domain::agent::Away;
+use crate::domain::agent::AwayReason;
 use crate::domain::agent::Scope;
 use crate::domain::agent::Token;
 use crate::domain::id::AgentId;
+use crate::domain::id::AwayReasonId;
 use crate::domain::id::Millis;
 use crate::domain::id::TokenId;
 use crate::store::engine::Table;
@@ -27,6 +30,9 @@ pub(crate) struct StoredAgent {
     password_hash: Option<String>,
     disabled: bool,
     created_at: u64,
+    /// Whether threads are taken away, and the reason.
+    away: Option<(bool, Option<u64>)>,
+    assignment_limit: Option<u32>,
 }
 
 impl Record for Agent {
@@ -55,6 +61,8 @@ impl Record for Agent {
             password_hash: self.password_hash.clone(),
             disabled: self.disabled,
             created_at: self.created_at.0,
+            away: self.away.map(|away| (away.reassign, away.reason.map(|id| id.0))),
+            assignment_limit: self.assignment_limit,
         }
     }
 
@@ -67,6 +75,8 @@ impl Record for Agent {
             password_hash: stored.password_hash,
             disabled: stored.disabled,
             created_at: Millis(stored.created_at),
+            away: stored.away.map(|(reassign, reason)| Away { reassign, reason: reason.map(AwayReasonId) }),
+            assignment_limit: stored.assignment_limit,
         })
     }
 }
@@ -123,6 +133,54 @@ impl Record for Token {
             created_at: Millis(stored.created_at),
             expires_at: stored.expires_at.map(Millis),
             revoked_at: stored.revoked_at.map(Millis),
+        })
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+pub(crate) struct StoredAwayReason {
+    id: u64,
+    label: String,
+    emoji: String,
+    order: u32,
+    deleted: bool,
+    created_at: u64,
+    updated_at: u64,
+}
+
+impl Record for AwayReason {
+    const TABLE: Table = tables::AWAY_REASONS;
+    type Stored = StoredAwayReason;
+
+    fn key(&self) -> Vec<u8> {
+        key::one(self.id.0)
+    }
+
+    fn highest_id(&self) -> u64 {
+        self.id.0
+    }
+
+    fn to_stored(&self) -> StoredAwayReason {
+        StoredAwayReason {
+            id: self.id.0,
+            label: self.label.clone(),
+            emoji: self.emoji.clone(),
+            order: self.order,
+            deleted: self.deleted,
+            created_at: self.created_at.0,
+            updated_at: self.updated_at.0,
+        }
+    }
+
+    fn from_stored(stored: StoredAwayReason) -> Restored<Self> {
+        Ok(Self {
+            id: AwayReasonId(stored.id),
+            label: stored.label,
+            emoji: stored.emoji,
+            order: stored.order,
+            deleted: stored.deleted,
+            created_at: Millis(stored.created_at),
+            updated_at: Millis(stored.updated_at),
         })
     }
 }

@@ -17,13 +17,17 @@ use crate::domain::contact::ContactRole;
 use crate::domain::delivery::SkipReason;
 use crate::domain::delivery::Stage;
 use crate::domain::delivery_class::DeliveryClass;
+use crate::domain::event::AgentAct;
 use crate::domain::event::BroadcastStep;
+use crate::domain::event::CompanyAct;
+use crate::domain::event::ContactAct;
 use crate::domain::ledger::FailReason;
 use crate::domain::link::LinkKind;
 use crate::domain::part::AddressField;
 use crate::domain::part::Cause;
 use crate::domain::part::PlacedBy;
 use crate::domain::state::StateCategory;
+use crate::domain::team::TeamMethod;
 use crate::domain::thread::Priority;
 use crate::domain::ticket::CreatedVia;
 use crate::domain::ticket_type::Category;
@@ -70,6 +74,13 @@ macro_rules! codes {
 
 codes! {
     AgentRole { Admin = 0, Agent = 1 }
+    AgentAct { Added = 0, Removed = 1, AwayChanged = 2 }
+    TeamMethod { Manual = 0, RoundRobin = 1, Balanced = 2 }
+    CompanyAct { Created = 0, Updated = 1, Deleted = 2, Attached = 3, Detached = 4 }
+    ContactAct {
+        Archived = 0, Unarchived = 1, Deleted = 2, Blocked = 3, Unblocked = 4, EmailAdded = 5, EmailChanged = 6,
+        SignedUp = 7, VisitorSignedUp = 8, Subscribed = 9, Unsubscribed = 10
+    }
     Scope {
         ReadConversations = 0, WriteConversations = 1, ReadTickets = 2, WriteTickets = 3, ReadContacts = 4,
         WriteContacts = 5, ReadAdmins = 6, Broadcasts = 7, Settings = 8,
@@ -101,7 +112,10 @@ codes! {
     }
     LinkKind { BackOffice = 0, Tracker = 1, BackOfficeTracker = 2 }
     AddressField { From = 0, To = 1, Cc = 2, ReplyTo = 3 }
-    Cause { CustomerReply = 0, LinkedTicket = 1, Broadcast = 2, SnoozeEnded = 3, Merge = 4, Propagation = 5, Deletion = 6 }
+    Cause {
+        CustomerReply = 0, LinkedTicket = 1, Broadcast = 2, SnoozeEnded = 3, Merge = 4, Propagation = 5, Deletion = 6,
+        TeamMethod = 7, Away = 8, Blocked = 9
+    }
     PlacedBy {
         ReplyToken = 0, OurMessageId = 1, InReplyTo = 2, References = 3, NamedEarlier = 4, Bounce = 5, NewThread = 6,
         SenderLimit = 7

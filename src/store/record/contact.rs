@@ -2,8 +2,11 @@
 
 use crate::domain::contact::Contact;
 use crate::domain::contact::ContactRole;
+use crate::domain::id::AgentId;
+use crate::domain::id::CompanyId;
 use crate::domain::id::ContactId;
 use crate::domain::id::Millis;
+use crate::domain::id::NoteId;
 use crate::domain::id::TagId;
 use crate::store::engine::Table;
 use crate::store::facts;
@@ -42,6 +45,14 @@ pub(crate) struct StoredContact {
     last_replied_at: Option<u64>,
     last_contacted_at: Option<u64>,
     tags: Vec<u64>,
+    other_emails: Vec<StoredAddress>,
+    owner: Option<u64>,
+    signed_up_at: Option<u64>,
+    companies: Vec<u64>,
+    notes: Vec<u64>,
+    archived_at: Option<u64>,
+    merged_into: Option<u64>,
+    deleted_at: Option<u64>,
 }
 
 /// Beginning of the rows of [`tables::CONTACTS_BY_EMAIL`] of one address; an address holds no control characters.
@@ -65,14 +76,16 @@ impl Record for Contact {
     }
 
     fn rows(&self) -> Vec<(Table, Vec<u8>)> {
-        let email = self.email.as_ref().map(|address| {
+        let main = self.email.as_ref();
+        let others = self.other_emails.iter().filter(|other| Some(*other) != main);
+        let email = main.into_iter().chain(others).map(|address| {
             let row = key::joined(&[&email_prefix(&address.to_string()), &self.key()]);
             (tables::CONTACTS_BY_EMAIL, row)
         });
         let external_id = self.external_id.as_ref().map(|id| (tables::CONTACTS_BY_EXTERNAL_ID, id.as_bytes().to_vec()));
         let tags = self.tags.iter().map(|tag| (tables::CONTACTS_BY_TAG, key::two(tag.0, self.id.0)));
         let updated = (tables::CONTACTS_BY_UPDATED, key::two(self.updated_at.0, self.id.0));
-        let named = email.into_iter().chain(external_id).chain([updated]).chain(tags);
+        let named = email.chain(external_id).chain([updated]).chain(tags);
         named.chain(facts::rows_of_contact(self)).collect()
     }
 
@@ -106,6 +119,14 @@ impl Record for Contact {
             last_replied_at: self.last_replied_at.map(|at| at.0),
             last_contacted_at: self.last_contacted_at.map(|at| at.0),
             tags: self.tags.iter().map(|tag| tag.0).collect(),
+            other_emails: self.other_emails.iter().map(record::stored_address).collect(),
+            owner: self.owner.map(|id| id.0),
+            signed_up_at: self.signed_up_at.map(|at| at.0),
+            companies: self.companies.iter().map(|id| id.0).collect(),
+            notes: self.notes.iter().map(|id| id.0).collect(),
+            archived_at: self.archived_at.map(|at| at.0),
+            merged_into: self.merged_into.map(|id| id.0),
+            deleted_at: self.deleted_at.map(|at| at.0),
         }
     }
 
@@ -131,6 +152,14 @@ impl Record for Contact {
             last_replied_at: stored.last_replied_at.map(Millis),
             last_contacted_at: stored.last_contacted_at.map(Millis),
             tags: stored.tags.into_iter().map(TagId).collect(),
+            other_emails: stored.other_emails.into_iter().map(record::address).collect(),
+            owner: stored.owner.map(AgentId),
+            signed_up_at: stored.signed_up_at.map(Millis),
+            companies: stored.companies.into_iter().map(CompanyId).collect(),
+            notes: stored.notes.into_iter().map(NoteId).collect(),
+            archived_at: stored.archived_at.map(Millis),
+            merged_into: stored.merged_into.map(ContactId),
+            deleted_at: stored.deleted_at.map(Millis),
         })
     }
 }

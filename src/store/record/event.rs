@@ -1,11 +1,15 @@
 //! Stored form of log entries.
 
+use crate::domain::event::AgentAct;
 use crate::domain::event::BroadcastStep;
+use crate::domain::event::CompanyAct;
+use crate::domain::event::ContactAct;
 use crate::domain::event::Event;
 use crate::domain::event::EventKind;
 use crate::domain::event::LogEntry;
 use crate::domain::id::AgentId;
 use crate::domain::id::BroadcastId;
+use crate::domain::id::CompanyId;
 use crate::domain::id::ContactId;
 use crate::domain::id::DeliveryId;
 use crate::domain::id::EventSeq;
@@ -73,6 +77,11 @@ enum StoredEventKind {
     PartRedacted { part: u64, part_seq: u64 },
     PartTagged { part: u64, part_seq: u64, tag: u64, added: bool },
     ContactTagged { contact: u64, tag: u64, added: bool },
+    ContactChanged { contact: u64, act: u8 },
+    ContactsMerged { from: u64, into: u64 },
+    CompanyChanged { company: u64, act: u8, contact: Option<u64> },
+    CompanySet { company: Option<u64> },
+    AgentChanged { agent: u64, act: u8 },
 }
 
 impl From<&EventKind> for StoredEventKind {
@@ -112,6 +121,13 @@ impl From<&EventKind> for StoredEventKind {
             EventKind::ContactTagged { contact, tag, added } => {
                 Self::ContactTagged { contact: contact.0, tag: tag.0, added: *added }
             }
+            EventKind::ContactChanged { contact, act } => Self::ContactChanged { contact: contact.0, act: act.code() },
+            EventKind::ContactsMerged { from, into } => Self::ContactsMerged { from: from.0, into: into.0 },
+            EventKind::CompanyChanged { company, act, contact } => {
+                Self::CompanyChanged { company: company.0, act: act.code(), contact: contact.map(|id| id.0) }
+            }
+            EventKind::CompanySet { company } => Self::CompanySet { company: company.map(|id| id.0) },
+            EventKind::AgentChanged { agent, act } => Self::AgentChanged { agent: agent.0, act: act.code() },
         }
     }
 }
@@ -152,6 +168,21 @@ impl StoredEventKind {
             }
             Self::ContactTagged { contact, tag, added } => {
                 EventKind::ContactTagged { contact: ContactId(contact), tag: TagId(tag), added }
+            }
+            Self::ContactChanged { contact, act } => {
+                EventKind::ContactChanged { contact: ContactId(contact), act: ContactAct::of(act)? }
+            }
+            Self::ContactsMerged { from, into } => {
+                EventKind::ContactsMerged { from: ContactId(from), into: ContactId(into) }
+            }
+            Self::CompanyChanged { company, act, contact } => EventKind::CompanyChanged {
+                company: CompanyId(company),
+                act: CompanyAct::of(act)?,
+                contact: contact.map(ContactId),
+            },
+            Self::CompanySet { company } => EventKind::CompanySet { company: company.map(CompanyId) },
+            Self::AgentChanged { agent, act } => {
+                EventKind::AgentChanged { agent: AgentId(agent), act: AgentAct::of(act)? }
             }
         })
     }

@@ -15,6 +15,7 @@ use crate::domain::id::TicketTypeId;
 use crate::domain::link::LinkKind;
 use crate::domain::part::LinkedEntity;
 use crate::domain::part::PartKind;
+use crate::domain::part::QuickAnswer;
 use crate::domain::part::SharedCard;
 use crate::domain::propagation::PropagationCounts;
 use crate::domain::state::StateCategory;
@@ -56,6 +57,7 @@ pub(crate) enum StoredPartKind {
     Unmerged { other: u64 },
     SharedTicket(StoredCard),
     StatePropagated { label: String, counts: StoredCounts },
+    QuickReply(Vec<(String, String)>),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -249,6 +251,9 @@ impl From<&PartKind> for StoredPartKind {
             PartKind::MergedSecondary { primary } => Self::MergedSecondary { primary: primary.0 },
             PartKind::Unmerged { other } => Self::Unmerged { other: other.0 },
             PartKind::SharedTicket(card) => Self::SharedTicket(card.into()),
+            PartKind::QuickReply(answers) => {
+                Self::QuickReply(answers.iter().map(|one| (one.text.clone(), one.uuid.clone())).collect())
+            }
             PartKind::StatePropagated { label, counts } => {
                 Self::StatePropagated { label: label.clone(), counts: stored_counts(*counts) }
             }
@@ -302,6 +307,10 @@ impl StoredPartKind {
             Self::MergedSecondary { primary } => PartKind::MergedSecondary { primary: ThreadId(primary) },
             Self::Unmerged { other } => PartKind::Unmerged { other: ThreadId(other) },
             Self::SharedTicket(card) => PartKind::SharedTicket(card.restore()?),
+            Self::QuickReply(answers) => {
+                let answer = |(text, uuid)| QuickAnswer { text, uuid };
+                PartKind::QuickReply(answers.into_iter().map(answer).collect())
+            }
             Self::StatePropagated { label, counts: stored } => {
                 PartKind::StatePropagated { label, counts: counts(stored) }
             }

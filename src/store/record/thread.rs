@@ -2,6 +2,7 @@
 
 use crate::domain::channel_kind::ChannelKind;
 use crate::domain::id::AgentId;
+use crate::domain::id::CompanyId;
 use crate::domain::id::ContactId;
 use crate::domain::id::Millis;
 use crate::domain::id::TagId;
@@ -55,6 +56,8 @@ pub(crate) struct StoredThread {
     tags: Vec<u64>,
     merge: Option<StoredMerge>,
     deleted_at: Option<u64>,
+    company: Option<u64>,
+    awaits_contact: bool,
 }
 
 /// Append only.
@@ -232,6 +235,8 @@ impl Record for Thread {
             tags: self.tags.iter().map(|tag| tag.0).collect(),
             merge: self.merge.as_ref().map(StoredMerge::from),
             deleted_at: self.deleted_at.map(|at| at.0),
+            company: self.company.map(|id| id.0),
+            awaits_contact: self.awaits_contact,
         }
     }
 
@@ -265,6 +270,8 @@ impl Record for Thread {
             tags: stored.tags.into_iter().map(TagId).collect(),
             merge: stored.merge.map(Merge::from),
             deleted_at: stored.deleted_at.map(Millis),
+            company: stored.company.map(CompanyId),
+            awaits_contact: stored.awaits_contact,
         })
     }
 }

@@ -7,7 +7,10 @@ use crate::domain::authentication::AuthResult;
 use crate::domain::authentication::Authentication;
 use crate::domain::channel_kind::ChannelKind;
 use crate::domain::delivery_class::DeliveryClass;
+use crate::domain::event::AgentAct;
 use crate::domain::event::BroadcastStep;
+use crate::domain::event::CompanyAct;
+use crate::domain::event::ContactAct;
 use crate::domain::event::Event;
 use crate::domain::event::EventKind;
 use crate::domain::form::FormCard;
@@ -31,6 +34,7 @@ use crate::domain::part::LinkedEntity;
 use crate::domain::part::Part;
 use crate::domain::part::PartKind;
 use crate::domain::part::PlacedBy;
+use crate::domain::part::QuickAnswer;
 use crate::domain::part::SharedCard;
 use crate::domain::propagation::PropagationCounts;
 use crate::domain::state::StateCategory;
@@ -41,6 +45,7 @@ use crate::store::sample::ANA;
 use crate::store::sample::BACK_OFFICE;
 use crate::store::sample::BEN;
 use crate::store::sample::BROADCAST;
+use crate::store::sample::COMPANY;
 use crate::store::sample::CONVERSATION;
 use crate::store::sample::FILE;
 use crate::store::sample::FIRST_DELIVERY;
@@ -121,6 +126,7 @@ pub(crate) fn kinds() -> Vec<PartKind> {
             label: "Resolved".to_owned(),
             counts: PropagationCounts { changed: 1, matched: 2, left_out: 3, required_to_close: 4, no_state: 5 },
         },
+        PartKind::QuickReply(vec![QuickAnswer { text: "Yes".to_owned(), uuid: "u-1".to_owned() }]),
     ]
 }
 
@@ -254,6 +260,11 @@ pub(crate) fn events() -> Vec<Event> {
         EventKind::PartRedacted { part, part_seq },
         EventKind::PartTagged { part, part_seq, tag: TAG, added: true },
         EventKind::ContactTagged { contact: ANA, tag: TAG, added: false },
+        EventKind::ContactChanged { contact: ANA, act: ContactAct::SignedUp },
+        EventKind::ContactsMerged { from: BEN, into: ANA },
+        EventKind::CompanyChanged { company: COMPANY, act: CompanyAct::Attached, contact: Some(ANA) },
+        EventKind::CompanySet { company: Some(COMPANY) },
+        EventKind::AgentChanged { agent: AGENT, act: AgentAct::AwayChanged },
     ];
     let event = |kind| Event {
         kind,

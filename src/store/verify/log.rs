@@ -64,7 +64,10 @@ impl Check<'_> {
             | EventKind::Unmerged { primary: named } => self.names_id(from, tables::THREADS, named.0),
             EventKind::ContactUpdated(contact)
             | EventKind::Seen { contact, .. }
-            | EventKind::ContactTagged { contact, .. } => self.names_id(from, tables::CONTACTS, contact.0),
+            | EventKind::ContactTagged { contact, .. }
+            | EventKind::ContactChanged { contact, .. }
+            | EventKind::ContactsMerged { from: contact, .. } => self.names_id(from, tables::CONTACTS, contact.0),
+            EventKind::AgentChanged { agent, .. } => self.names_id(from, tables::AGENTS, agent.0),
             EventKind::Broadcast { broadcast, .. } => self.names_id(from, tables::BROADCASTS, broadcast.0),
             EventKind::DeliverySettled(delivery) => self.names_id(from, tables::DELIVERIES, delivery.0),
             EventKind::Quarantined(intake) => self.names_id(from, tables::INTAKE, intake.0),
@@ -72,7 +75,10 @@ impl Check<'_> {
             | EventKind::ConversationUpdated
             | EventKind::TicketCreated
             | EventKind::TicketUpdated
-            | EventKind::Deleted { .. } => Ok(()),
+            | EventKind::Deleted { .. }
+            // Companies leave nothing behind when they go.
+            | EventKind::CompanyChanged { .. }
+            | EventKind::CompanySet { .. } => Ok(()),
         }
     }
 

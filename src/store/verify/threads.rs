@@ -1,11 +1,15 @@
 //! Contacts, agents, ticket types; threads, their parts and links.
 
 use crate::domain::agent::Agent;
+use crate::domain::agent::AwayReason;
 use crate::domain::agent::Token;
+use crate::domain::company::Company;
 use crate::domain::contact::Contact;
 use crate::domain::id::TagId;
 use crate::domain::id::ThreadId;
 use crate::domain::link::Link;
+use crate::domain::note::Note;
+use crate::domain::note::NoteOn;
 use crate::domain::part::Part;
 use crate::domain::propagation::Propagation;
 use crate::domain::state::TicketState;
@@ -27,17 +31,30 @@ use crate::store::verify::Check;
 
 impl Check<'_> {
     pub(super) fn people(&mut self) -> Result<()> {
-        self.records::<Contact>(|check, key, contact| check.tags((tables::CONTACTS, key), &contact.tags))?;
+        self.records::<Contact>(Self::contact)?;
+        self.records::<Company>(|check, key, company| {
+            let from = (tables::COMPANIES, key);
+            company.notes.iter().try_for_each(|note| check.names_id(from, tables::NOTES, note.0))?;
+            check.tags(from, &company.tags)
+        })?;
+        self.records::<Note>(|check, key, note| match note.on {
+            NoteOn::Contact(contact) => check.names_id((tables::NOTES, key), tables::CONTACTS, contact.0),
+            NoteOn::Company(company) => check.names_id((tables::NOTES, key), tables::COMPANIES, company.0),
+        })?;
+        self.records::<AwayReason>(|_, _, _| Ok(()))?;
         self.each(tables::VISITORS, |check, row, value| {
             check.value_names((tables::VISITORS, row), value, tables::CONTACTS)
         })?;
-        self.records::<Agent>(|_, _, _| Ok(()))?;
+        self.records::<Agent>(|check, key, agent| {
+            let reason = agent.away.and_then(|away| away.reason);
+            reason.map_or(Ok(()), |id| check.names_id((tables::AGENTS, key), tables::AWAY_REASONS, id.0))
+        })?;
         self.records::<Token>(|check, key, token| {
             check.names_id((tables::TOKENS, key), tables::AGENTS, token.agent.0)
         })?;
         self.records::<Tag>(|_, _, _| Ok(()))?;
         self.records::<Team>(|check, key, team| {
-            team.agents.iter().try_for_each(|agent| check.names_id((tables::TEAMS, key), tables::AGENTS, agent.0))
+            team.members().try_for_each(|agent| check.names_id((tables::TEAMS, key), tables::AGENTS, agent.0))
         })?;
         self.records::<TicketState>(|_, _, _| Ok(()))?;
         self.records::<TicketType>(|check, key, ticket_type| {
@@ -48,6 +65,23 @@ impl Check<'_> {
             let agent = ticket_type.settings.default_agent;
             agent.map_or(Ok(()), |agent| check.names_id(from, tables::AGENTS, agent.0))
         })
+    }
+
+    /// What is gone keeps nothing of the person, and what a contact names is there.
+    fn contact(&mut self, key: &[u8], contact: &Contact) -> Result<()> {
+        let from = (tables::CONTACTS, key);
+        if !contact.is_there() && (contact.email.is_some() || contact.external_id.is_some() || contact.name.is_some()) {
+            self.fault(tables::CONTACTS, key, "is deleted or merged and still says who it was");
+        }
+        if let Some(into) = contact.merged_into {
+            self.names_id(from, tables::CONTACTS, into.0)?;
+        }
+        if let Some(owner) = contact.owner {
+            self.names_id(from, tables::AGENTS, owner.0)?;
+        }
+        contact.notes.iter().try_for_each(|note| self.names_id(from, tables::NOTES, note.0))?;
+        contact.companies.iter().try_for_each(|company| self.names_id(from, tables::COMPANIES, company.0))?;
+        self.tags(from, &contact.tags)
     }
 
     pub(super) fn threads(&mut self) -> Result<()> {
@@ -64,6 +98,12 @@ impl Check<'_> {
         self.tags(from, &thread.tags)?;
         if thread.merged_into.is_some() != thread.merge.is_some() {
             self.fault(tables::THREADS, key, "is merged without saying how, or the other way round");
+        }
+        if let Some(company) = thread.company {
+            self.names_id(from, tables::COMPANIES, company.0)?;
+        }
+        if let Some(team) = thread.team_assignee {
+            self.names_id(from, tables::TEAMS, team.0)?;
         }
         for participant in &thread.participants {
             self.names_id(from, tables::CONTACTS, participant.contact.0)?;

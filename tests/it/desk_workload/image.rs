@@ -104,7 +104,8 @@ pub async fn desk(store: Store, dir: &Path, now: Millis) -> Result<Desk> {
     let templates = TEMPLATES.get_or_init(|| TemplateSet::new(Templates::load(None).unwrap()));
     let clock = Clock::standing_at(now);
     let files = Files::open(dir, clock.clone())?;
-    let main_address = SupportAddress { address: address(SUPPORT), name: "Desk Support".to_owned(), new_mail_as: None };
+    let main_address =
+        SupportAddress { address: address(SUPPORT), name: "Desk Support".to_owned(), new_mail_as: None, team: None };
     let settings = Settings {
         workspace_name: "Desk".to_owned(),
         default_locale: "en".to_owned(),
@@ -143,6 +144,8 @@ pub fn ticket(ticket_type: TicketTypeId, title: &str, link_to: Option<ThreadId>)
         state: None,
         link_to,
         assignment: Default::default(),
+        company: None,
+        created_at: None,
         is_shared: false,
         skip_notifications: false,
     }

@@ -130,6 +130,7 @@ fn settings(enforced: bool) -> Settings {
         address: Address::parse("support@example.com").unwrap(),
         name: "Example Support".to_owned(),
         new_mail_as: None,
+        team: None,
     };
     Settings {
         workspace_name: "Example".to_owned(),

@@ -35,6 +35,8 @@ async fn tracker(bench: &Bench) -> ThreadId {
         state: None,
         link_to: None,
         assignment: Assignment::default(),
+        company: None,
+        created_at: None,
         is_shared: false,
         skip_notifications: false,
     };

@@ -169,7 +169,12 @@ fn event_name(kind: &EventKind) -> &'static str {
         | EventKind::Unmerged { .. }
         | EventKind::Deleted { .. }
         | EventKind::PartTagged { .. }
-        | EventKind::ContactTagged { .. } => "conversation.updated",
+        | EventKind::ContactTagged { .. }
+        | EventKind::ContactChanged { .. }
+        | EventKind::ContactsMerged { .. }
+        | EventKind::CompanyChanged { .. }
+        | EventKind::CompanySet { .. }
+        | EventKind::AgentChanged { .. } => "conversation.updated",
     }
 }
 
@@ -374,6 +379,7 @@ impl Fault {
             }
             Refusal::Unprocessable { .. } => Self::new("parameter_invalid", message),
             Refusal::Conflict { .. } => Self::new("conflict", message),
+            Refusal::Merged { .. } => Self::new("contact_merged", message),
             Refusal::Forbidden { .. } => Self::new("forbidden", message),
             Refusal::TooMany { retry_after_s } => Self::too_often(retry_after_s.saturating_mul(1_000)),
         }

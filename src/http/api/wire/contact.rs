@@ -12,9 +12,7 @@ use serde_json::Value;
 use serde_json::json;
 
 /// Facts of the compatible shape that are not recorded; they are there and empty, as clients expect.
-const UNRECORDED: [&str; 21] = [
-    "owner_id",
-    "signed_up_at",
+const UNRECORDED: [&str; 19] = [
     "last_email_opened_at",
     "last_email_clicked_at",
     "browser",
@@ -36,6 +34,9 @@ const UNRECORDED: [&str; 21] = [
     "merge_history",
 ];
 
+/// Notes and companies that are named beside a contact; all of them are at their own address.
+const NAMED_MAX: usize = 10;
+
 impl Wire {
     /// A contact in full.
     pub(crate) fn contact(&self, contact: &Contact) -> Value {
@@ -49,6 +50,8 @@ impl Wire {
             "role": compatible_role(contact.role),
             "email": contact.email.as_ref().map(ToString::to_string),
             "email_domain": contact.email.as_ref().map(|email| email.domain().to_owned()),
+            "owner_id": contact.owner.map(|owner| owner.to_string()),
+            "signed_up_at": seconds(contact.signed_up_at),
             "phone": contact.phone,
             "name": contact.name,
             "avatar": contact.avatar.as_ref().map(|url| json!({"type": "avatar", "image_url": url})),
@@ -70,20 +73,27 @@ impl Wire {
 
 /// Lists and additions.
 fn further(contact: &Contact) -> Value {
-    let listed = |noun: &str| {
+    let listed = |noun: &str, type_word: &str, ids: Vec<String>| {
+        let total = ids.len();
+        let one = |id: &String| json!({"type": type_word, "id": id, "url": format!("/{noun}/{id}")});
+        let data: Vec<Value> = ids.iter().rev().take(NAMED_MAX).map(one).collect();
         let url = format!("/contacts/{}/{noun}", contact.id);
-        json!({"type": "list", "data": [], "url": url, "total_count": 0, "has_more": false})
+        json!({"type": "list", "data": data, "url": url, "total_count": total, "has_more": total > NAMED_MAX})
     };
+    let companies = contact.companies.iter().map(ToString::to_string).collect();
+    let notes = contact.notes.iter().map(ToString::to_string).collect();
     json!({
         "tags": tags(contact),
-        "notes": listed("notes"),
-        "companies": listed("companies"),
+        "notes": listed("notes", "note", notes),
+        "companies": listed("companies", "company", companies),
         "location": {"type": "location", "country": null, "region": null, "city": null},
         "social_profiles": {"type": "list", "data": []},
         "deskgate": {
             "role": contact.role.as_str(),
             "email_verified": contact.email_verified,
             "blocked": contact.blocked,
+            "archived": contact.archived_at.is_some(),
+            "other_emails": contact.other_emails.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "display_name": contact.display_name(),
             "created_at_ms": contact.created_at.0,
             "updated_at_ms": contact.updated_at.0,

@@ -72,7 +72,7 @@ impl Wire {
             "teammates": teammates(thread),
         });
         let further = json!({
-            "company": null,
+            "company": thread.company.map(|company| json!({"type": "company", "id": company.to_string()})),
             "tags": {"type": "tag.list", "tags": tags(&view.tags, &thread.tags)},
             "conversation_rating": null,
             "custom_attributes": {},

@@ -1,6 +1,9 @@
 //! Entries of the event log for integrators (API-50).
 
+use crate::domain::event::AgentAct;
 use crate::domain::event::BroadcastStep;
+use crate::domain::event::CompanyAct;
+use crate::domain::event::ContactAct;
 use crate::domain::event::EventKind;
 use crate::domain::event::LogEntry;
 use crate::domain::id::PartId;
@@ -86,6 +89,52 @@ fn named(kind: &EventKind) -> (&'static str, Value) {
             tagging("contact.tagged", "contact.untagged", *added),
             json!({"contact_id": contact.to_string(), "tag_id": tag.to_string()}),
         ),
+        EventKind::ContactChanged { contact, act } => (contact_act(*act), json!({"contact_id": contact.to_string()})),
+        EventKind::ContactsMerged { from, into } => {
+            ("contact.merged", json!({"contact_id": from.to_string(), "into_id": into.to_string()}))
+        }
+        EventKind::CompanyChanged { company, act, contact } => (
+            company_act(*act),
+            json!({"company_id": company.to_string(), "contact_id": contact.map(|contact| contact.to_string())}),
+        ),
+        EventKind::CompanySet { company } => {
+            ("conversation.company_set", json!({"company_id": company.map(|company| company.to_string())}))
+        }
+        EventKind::AgentChanged { agent, act } => (agent_act(*act), json!({"admin_id": agent.to_string()})),
+    }
+}
+
+fn contact_act(act: ContactAct) -> &'static str {
+    match act {
+        ContactAct::Archived => "contact.archived",
+        ContactAct::Unarchived => "contact.unarchived",
+        ContactAct::Deleted => "contact.deleted",
+        ContactAct::Blocked => "contact.blocked",
+        ContactAct::Unblocked => "contact.unblocked",
+        ContactAct::EmailAdded => "contact.email_added",
+        ContactAct::EmailChanged => "contact.email_changed",
+        ContactAct::SignedUp => "contact.signed_up",
+        ContactAct::VisitorSignedUp => "visitor.signed_up",
+        ContactAct::Subscribed => "contact.subscribed",
+        ContactAct::Unsubscribed => "contact.unsubscribed",
+    }
+}
+
+fn company_act(act: CompanyAct) -> &'static str {
+    match act {
+        CompanyAct::Created => "company.created",
+        CompanyAct::Updated => "company.updated",
+        CompanyAct::Deleted => "company.deleted",
+        CompanyAct::Attached => "company.contact_attached",
+        CompanyAct::Detached => "company.contact_detached",
+    }
+}
+
+fn agent_act(act: AgentAct) -> &'static str {
+    match act {
+        AgentAct::Added => "admin.added",
+        AgentAct::Removed => "admin.removed",
+        AgentAct::AwayChanged => "admin.away_changed",
     }
 }
 

@@ -4,6 +4,7 @@
 //! of ours stands in one key `deskgate` (API-40), except on objects that are ours altogether.
 
 pub(crate) mod broadcast;
+pub(crate) mod company;
 pub(crate) mod contact;
 pub(crate) mod conversation;
 pub(crate) mod delivery;

@@ -18,6 +18,7 @@ use crate::domain::part::EmailFacts;
 use crate::domain::part::LinkedEntity;
 use crate::domain::part::Part;
 use crate::domain::part::PartKind;
+use crate::domain::part::QuickAnswer;
 use crate::domain::propagation::PropagationCounts;
 use crate::domain::state::StateCategory;
 use crate::domain::ticket_type::Category;
@@ -60,7 +61,7 @@ pub(crate) struct ConversationPartForm<'a> {
     notified_at: u64,
     state: &'static str,
     tags: Vec<Value>,
-    metadata: (),
+    metadata: Option<Value>,
     event_details: (),
     email_message_metadata: Option<Value>,
     app_package_code: Option<&'static str>,
@@ -109,7 +110,7 @@ impl Wire {
             notified_at: part.created_at.seconds(),
             state: part.thread_state.as_str(),
             tags,
-            metadata: (),
+            metadata: quick_reply(&part.kind),
             event_details: (),
             email_message_metadata: part.email.as_ref().map(email_message_metadata),
             app_package_code: app_package_code(part),
@@ -171,6 +172,13 @@ impl Wire {
     pub(crate) fn attachments(&self, part: &Part) -> Vec<Value> {
         part.attachments.iter().map(|file| self.attachment(part.id, file)).collect()
     }
+}
+
+/// The answers of a quick reply (OBJ-42).
+fn quick_reply(kind: &PartKind) -> Option<Value> {
+    let PartKind::QuickReply(answers) = kind else { return None };
+    let option = |one: &QuickAnswer| json!({"text": one.text, "uuid": one.uuid});
+    Some(json!({"quick_reply_options": answers.iter().map(option).collect::<Vec<_>>()}))
 }
 
 /// Our additions (API-40).
@@ -343,6 +351,7 @@ fn details(kind: &PartKind) -> Value {
         }),
         PartKind::StatePropagated { label, counts } => with(json!({"label": label}), propagation_counts(*counts)),
         PartKind::Comment
+        | PartKind::QuickReply(_)
         | PartKind::Note
         | PartKind::AutomaticEmail
         | PartKind::Open

@@ -69,6 +69,8 @@ fn wire(shape: Shape) -> Wire {
         password_hash: None,
         disabled: false,
         created_at: AT,
+        away: None,
+        assignment_limit: None,
     };
     let shared = Shared {
         rates: Rates::default(),

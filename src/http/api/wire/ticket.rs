@@ -40,7 +40,7 @@ impl Wire {
             "ticket_state": ticket_state(&facts.state),
             "ticket_type": self.ticket_type(&facts.ticket_type),
             "contacts": references(&view.contacts),
-            "company_id": null,
+            "company_id": thread.company.map(|company| company.to_string()),
             "created_at": ticket.created_at.seconds(),
             "updated_at": thread.updated_at.seconds(),
             "open": thread.state != ThreadState::Closed,

@@ -21,6 +21,7 @@ use crate::http::api::wire::broadcast::broadcast;
 use crate::http::api::wire::delivery::delivery;
 use crate::http::api::wire::intake;
 use crate::http::api::wire::listed;
+use crate::http::api::wire::people::admin;
 use crate::http::api::wire::seconds;
 use crate::http::api::wire::with;
 use data_encoding::HEXLOWER;
@@ -114,6 +115,11 @@ impl Wire {
             }
             Item::Thread(view, part) => self.told_conversation(view, part.as_deref()),
             Item::Contact(contact) => self.contact(contact),
+            Item::Company(view, None) => self.company(view),
+            Item::Company(view, Some(contact)) => {
+                json!({"type": "company_contact", "company": self.company(view), "contact": self.contact(contact)})
+            }
+            Item::Agent(agent, teams) => admin(agent, teams),
             Item::Delivery(one) => delivery(one),
             Item::Broadcast(view) => broadcast(view),
             Item::Intake(row) => intake::row(row),
@@ -170,7 +176,12 @@ fn additions(owed: &Notification) -> Value {
 fn gone(topic: Topic, event: &Event) -> Value {
     let noun = topic.as_str().split('.').next().unwrap_or_default();
     let id = match &event.kind {
-        EventKind::ContactUpdated(contact) | EventKind::ContactTagged { contact, .. } => Some(contact.to_string()),
+        EventKind::ContactUpdated(contact)
+        | EventKind::ContactTagged { contact, .. }
+        | EventKind::ContactChanged { contact, .. }
+        | EventKind::ContactsMerged { into: contact, .. } => Some(contact.to_string()),
+        EventKind::CompanyChanged { company, .. } => Some(company.to_string()),
+        EventKind::AgentChanged { agent, .. } => Some(agent.to_string()),
         EventKind::DeliverySettled(delivery) => Some(delivery.to_string()),
         EventKind::Quarantined(intake) => Some(intake.to_string()),
         EventKind::Broadcast { broadcast, .. } => Some(broadcast.to_string()),
