@@ -5,7 +5,7 @@
 
 use crate::desk::Desk;
 use crate::desk::Error;
-use crate::desk::contacts::survivor;
+use crate::desk::contact_merging::merge_in;
 use crate::desk::contacts::updated;
 use crate::desk::draft::At;
 use crate::desk::draft::missing;
@@ -18,6 +18,7 @@ use crate::domain::id::ContactId;
 use crate::domain::refusal::Refusal;
 use crate::mail::clean;
 use crate::store;
+use crate::store::engine::ReadTx;
 use crate::store::engine::WriteTx;
 use crate::store::save::Change;
 use crate::store::save::save;
@@ -277,8 +278,9 @@ impl Desk {
         Err(why)
     }
 
-    /// The user of a proved claim; made at the first visit.
-    async fn user(&self, person: Person, _visitor: Option<String>) -> Result<Session, NoSession> {
+    /// The user of a proved claim; made at the first visit. What the same person wrote before, as a visitor on this device
+    /// or as a lead from the same proved address, becomes theirs (MSG-14).
+    async fn user(&self, person: Person, visitor: Option<String>) -> Result<Session, NoSession> {
         if person.user_id.as_ref().is_some_and(|id| id.len() > USER_ID_BYTES_MAX) {
             return Err(NoSession::NotProved(format!("user_id is longer than {USER_ID_BYTES_MAX} bytes")));
         }
@@ -296,7 +298,11 @@ impl Desk {
             let mut contact = known.clone().unwrap_or_else(fresh);
             contact.external_id = person.user_id.clone().or(contact.external_id);
             touch(&mut contact, &person.facts, true);
-            keep(tx, known.as_ref(), contact, &at)
+            let contact = keep(tx, known.as_ref(), contact, &at)?;
+            let visitor = visitor.as_deref().map(hash_of);
+            let earlier = earlier_selves(&*tx, visitor.as_ref(), &contact)?;
+            visitor.iter().try_for_each(|hash| store::visitors::remove(tx, hash))?;
+            earlier.into_iter().try_fold(contact, |contact, earlier| merge_or_leave(tx, &earlier, contact, &at))
         });
         let contact = found.await.map_err(unavailable)?;
         Ok(Session { contact, visitor: None, verified: true })
@@ -313,7 +319,8 @@ impl Desk {
                 None => None,
             };
             let known = match known {
-                Some(contact) => store::contacts::get(tx, survivor(tx, contact)?)?.filter(Contact::is_there),
+                // One that went into a user leads nowhere any more: a token proves nothing about the user (MSG-12).
+                Some(contact) => store::contacts::get(tx, contact)?.filter(Contact::is_there),
                 None => None,
             };
             let lasts = |contact: &Contact| contact.last_seen_at.is_none_or(|seen| at.now.since(seen) < SESSION_LASTS);
@@ -329,6 +336,34 @@ impl Desk {
         });
         let (contact, token) = found.await.map_err(unavailable)?;
         Ok(Session { contact, visitor: Some(token), verified: false })
+    }
+}
+
+/// Who a user was before the proof: the visitor of this device, and leads whose proved address is the user's.
+fn earlier_selves(tx: &dyn ReadTx, visitor: Option<&[u8; 32]>, user: &Contact) -> store::Result<Vec<Contact>> {
+    let of_device = match visitor {
+        Some(hash) => store::visitors::by_token_hash(tx, hash)?,
+        None => None,
+    };
+    let mut earlier: Vec<Contact> = match of_device {
+        Some(contact) => store::contacts::get(tx, contact)?.into_iter().collect(),
+        None => Vec::new(),
+    };
+    if let Some(email) = &user.email {
+        let leads = store::contacts::by_email(tx, email)?;
+        let is_new = |lead: &Contact| lead.email_verified && earlier.iter().all(|known| known.id != lead.id);
+        let leads: Vec<Contact> = leads.into_iter().filter(is_new).collect();
+        earlier.extend(leads);
+    }
+    earlier.retain(|contact| contact.is_there() && contact.role != ContactRole::User && contact.id != user.id);
+    Ok(earlier)
+}
+
+/// Moves everything of `earlier` to the user; one with too many conversations stays beside them, as an agent finds it.
+fn merge_or_leave(tx: &mut dyn WriteTx, earlier: &Contact, user: Contact, at: &At) -> store::Result<Contact> {
+    match merge_in(tx, earlier, user.clone(), at) {
+        Err(store::Error::Refused(_)) => Ok(user),
+        merged => merged,
     }
 }
 

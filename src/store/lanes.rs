@@ -113,7 +113,7 @@ pub fn all_waiting(tx: &dyn ReadTx, limit: usize) -> Result<Vec<Delivery>> {
     record::load(tx, tables::BROADCAST_DUE, tx.scan(tables::BROADCAST_DUE, &[], key::END, limit)?)
 }
 
-/// Mails of [`due`] that belong to a share. Those of other shares are passed over, [`PASSED_OVER_MAX`] of them: a broadcast
+/// Mails of [`due`] that belong to a share. Those of other shares are passed over, a bounded number of them: a broadcast
 /// whose first mails wait for a relay that is down is held after a while (BRC-33).
 ///
 /// # Errors

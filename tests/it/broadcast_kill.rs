@@ -114,7 +114,7 @@ fn furnish(gateway: &mut Gateway, threads: u64) -> (BTreeSet<String>, BTreeSet<S
             });
         }
     });
-    let listed = pages(gateway, "/api/conversations?per_page=150", "conversations");
+    let listed = gateway.pages("/api/conversations?per_page=150", "conversations");
     let linked: BTreeSet<String> = listed.iter().map(|one| text(&one["id"])).collect();
     assert_eq!(linked.len() as u64, threads);
     (linked, addresses)
@@ -178,7 +178,7 @@ fn read(gateway: &mut Gateway, id: &str, threads: &BTreeSet<String>) -> Desk {
         let told = parts.iter().filter(|part| part["deskgate"]["broadcast_id"] == id).count() as u64;
         desk.parts.insert(thread.clone(), told);
     }
-    for row in pages(gateway, &format!("/api/broadcasts/{id}/ledger?per_page=150"), "data") {
+    for row in gateway.pages(&format!("/api/broadcasts/{id}/ledger?per_page=150"), "data") {
         let state = text(&row["state"]);
         match (row["kind"].as_str(), row["channel"].as_str()) {
             (Some("thread"), _) => desk.threads.push((text(&row["thread_id"]), state)),
@@ -241,20 +241,6 @@ fn faults(
 
 fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
-}
-
-/// The rows of all pages.
-fn pages(gateway: &mut Gateway, path: &str, key: &str) -> Vec<Value> {
-    let mut rows = Vec::new();
-    let mut after = String::new();
-    loop {
-        let page = gateway.api("GET", &format!("{path}&starting_after={after}"), None).expect(200);
-        rows.extend(page[key].as_array().unwrap().iter().cloned());
-        match page["pages"]["next"]["starting_after"].as_str() {
-            Some(next) => after = next.to_owned(),
-            None => return rows,
-        }
-    }
 }
 
 /// Positive control: each of these must be found.

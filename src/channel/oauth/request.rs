@@ -3,22 +3,22 @@
 //! **Invariant:** plain HTTP goes to this machine alone ([`WebhookUrl`]); an exchange ends within [`ANSWER_WITHIN`], and no
 //! more than [`ANSWER_BYTES_MAX`] of an answer is read; redirects are not followed.
 
+use crate::channel::exchange::USER_AGENT;
+use crate::channel::exchange::exchange;
 use crate::channel::tls::client_config;
 use crate::domain::webhook_url::WebhookUrl;
 use http_body_util::BodyExt;
 use http_body_util::Full;
 use http_body_util::Limited;
 use hyper::Request;
+use hyper::Response;
 use hyper::body::Bytes;
-use hyper::client::conn::http1;
+use hyper::body::Incoming;
 use hyper::header;
-use hyper_util::rt::TokioIo;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::ServerName;
 use std::fmt::Write as _;
 use std::time::Duration;
-use tokio::io::AsyncRead;
-use tokio::io::AsyncWrite;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
@@ -39,50 +39,35 @@ pub(super) async fn post_form(
     fields: &[(&'static str, String)],
     extra_roots: &[CertificateDer<'static>],
 ) -> Result<Answered, String> {
-    let exchange = exchange(url, form(fields), extra_roots);
-    let done = tokio::time::timeout(ANSWER_WITHIN, exchange).await;
+    let done = tokio::time::timeout(ANSWER_WITHIN, ask(url, form(fields), extra_roots)).await;
     done.unwrap_or_else(|_| Err(format!("no answer within {} s", ANSWER_WITHIN.as_secs())))
         .map_err(|why| format!("{}: {why}", url.host))
 }
 
-async fn exchange(url: &WebhookUrl, body: String, extra_roots: &[CertificateDer<'static>]) -> Result<Answered, String> {
+async fn ask(url: &WebhookUrl, body: String, extra_roots: &[CertificateDer<'static>]) -> Result<Answered, String> {
     let request = Request::builder()
         .method(hyper::Method::POST)
         .uri(&url.path)
         .header(header::HOST, url.authority())
         .header(header::ACCEPT, "application/json")
-        .header(header::USER_AGENT, concat!("Deskgate/", env!("CARGO_PKG_VERSION")))
+        .header(header::USER_AGENT, USER_AGENT)
         .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
         .body(Full::new(Bytes::from(body)))
         .map_err(|error| error.to_string())?;
     let tcp = TcpStream::connect((url.host.as_str(), url.port)).await.map_err(|error| error.to_string())?;
     if !url.tls {
-        return talk(tcp, request).await;
+        return exchange(tcp, request, read).await;
     }
     let name = ServerName::try_from(url.host.clone()).map_err(|_| "no name for a certificate".to_owned())?;
     let config = client_config(extra_roots.to_vec()).await?;
     let tls = TlsConnector::from(config).connect(name, tcp).await;
-    talk(tls.map_err(|error| format!("TLS: {error}"))?, request).await
+    exchange(tls.map_err(|error| format!("TLS: {error}"))?, request, read).await
 }
 
-async fn talk<S>(stream: S, request: Request<Full<Bytes>>) -> Result<Answered, String>
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    let opened = http1::Builder::new().handshake(TokioIo::new(stream)).await;
-    let (mut sender, connection) = opened.map_err(|error| error.to_string())?;
-    let exchange = async {
-        let response = sender.send_request(request).await.map_err(|error| error.to_string())?;
-        let (head, body) = response.into_parts();
-        let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await.map_err(|error| error.to_string())?;
-        Ok((head.status.as_u16(), body.to_bytes().to_vec()))
-    };
-    let mut exchange = std::pin::pin!(exchange);
-    // The connection is driven for as long as the exchange takes; one that ends first may have brought the answer.
-    tokio::select! {
-        done = &mut exchange => done,
-        _ = connection => exchange.await,
-    }
+async fn read(response: Response<Incoming>) -> Result<Answered, String> {
+    let (head, body) = response.into_parts();
+    let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await.map_err(|error| error.to_string())?;
+    Ok((head.status.as_u16(), body.to_bytes().to_vec()))
 }
 
 /// `application/x-www-form-urlencoded`.

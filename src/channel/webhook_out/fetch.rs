@@ -3,8 +3,9 @@
 //! **Invariant:** the connection goes only to an address that was judged; redirects are not followed; a file is never in
 //! memory beyond the limit that was asked for.
 
+use crate::channel::exchange::USER_AGENT;
+use crate::channel::exchange::exchange;
 use crate::channel::webhook_out::request::Targets;
-use crate::channel::webhook_out::request::USER_AGENT;
 use crate::domain::webhook_url::WebhookUrl;
 use http_body_util::BodyExt;
 use http_body_util::Empty;
@@ -12,17 +13,11 @@ use hyper::Request;
 use hyper::Response;
 use hyper::body::Bytes;
 use hyper::body::Incoming;
-use hyper::client::conn::http1;
 use hyper::header;
-use hyper_util::rt::TokioIo;
 use std::time::Duration;
-use tokio::io::AsyncRead;
-use tokio::io::AsyncWrite;
 
 /// A file is there within this time.
 const FETCHED_WITHIN: Duration = Duration::from_secs(20);
-/// Largest head of an answer.
-const HEAD_BYTES_MAX: usize = 16 * 1_024;
 
 /// A file as its host gave it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,30 +41,13 @@ impl Targets {
             .header(header::HOST, url.authority())
             .header(header::USER_AGENT, USER_AGENT)
             .header(header::ACCEPT_ENCODING, "identity");
-        let request = request.body(Empty::new()).map_err(|error| error.to_string())?;
+        let request = request.body(Empty::<Bytes>::new()).map_err(|error| error.to_string())?;
         let tcp = self.connect(url).await?;
         if !url.tls {
-            return take(tcp, request, bytes_max).await;
+            return exchange(tcp, request, async |response| read(response, bytes_max).await).await;
         }
-        take(self.secured(url, tcp).await?, request, bytes_max).await
-    }
-}
-
-async fn take<S>(stream: S, request: Request<Empty<Bytes>>, bytes_max: usize) -> Result<Fetched, String>
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    let opened = http1::Builder::new().max_buf_size(HEAD_BYTES_MAX).handshake(TokioIo::new(stream)).await;
-    let (mut sender, connection) = opened.map_err(|error| error.to_string())?;
-    let exchange = async {
-        let response = sender.send_request(request).await.map_err(|error| error.to_string())?;
-        read(response, bytes_max).await
-    };
-    let mut exchange = std::pin::pin!(exchange);
-    // The connection is driven for as long as the exchange takes. One that ends first may have brought everything.
-    tokio::select! {
-        done = &mut exchange => done,
-        _ = connection => exchange.await,
+        let tls = self.secured(url, tcp).await?;
+        exchange(tls, request, async |response| read(response, bytes_max).await).await
     }
 }
 

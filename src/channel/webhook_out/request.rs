@@ -4,6 +4,9 @@
 //! an address that passed: a name that means another machine a moment later leads nowhere. A request ends within
 //! [`ANSWER_WITHIN`], and of an answer no more than [`ANSWER_BYTES_MAX`] is read.
 
+use crate::channel::exchange::USER_AGENT;
+use crate::channel::exchange::exchange;
+use crate::channel::tls::client_config;
 use crate::domain::webhook::Outcome;
 use crate::domain::webhook_url::WebhookUrl;
 use http_body_util::BodyExt;
@@ -13,18 +16,13 @@ use hyper::Request;
 use hyper::Response;
 use hyper::body::Bytes;
 use hyper::body::Incoming;
-use hyper::client::conn::http1;
 use hyper::header;
-use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
-use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::ServerName;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::AsyncRead;
-use tokio::io::AsyncWrite;
 use tokio::net::TcpStream;
 use tokio::sync::OnceCell;
 use tokio_rustls::TlsConnector;
@@ -34,14 +32,10 @@ use tokio_rustls::client::TlsStream;
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 /// Of an answer's body so much is read, for the list of deliveries.
 const ANSWER_BYTES_MAX: usize = 1_024;
-/// Largest head of an answer.
-const HEAD_BYTES_MAX: usize = 16 * 1_024;
 /// Addresses of one name that are tried.
 const ADDRESSES_MAX: usize = 4;
 /// Longest `Retry-After` that is read.
 const RETRY_AFTER_MAX_S: u64 = 24 * 3_600;
-
-pub(super) const USER_AGENT: &str = concat!("Deskgate/", env!("CARGO_PKG_VERSION"));
 
 /// Where requests may go, and what their receivers are known by. Cheap to clone.
 #[derive(Clone, Debug, Default)]
@@ -92,12 +86,12 @@ impl Targets {
         fields: Vec<(&'static str, String)>,
         body: Vec<u8>,
     ) -> Outcome {
-        let done = tokio::time::timeout(ANSWER_WITHIN, self.exchange(url, method, fields, body)).await;
+        let done = tokio::time::timeout(ANSWER_WITHIN, self.ask(url, method, fields, body)).await;
         let done = done.unwrap_or_else(|_| Err(format!("no answer within {} s", ANSWER_WITHIN.as_secs())));
         done.unwrap_or_else(|fault| Outcome { status: None, answer: fault, retry_after: None })
     }
 
-    async fn exchange(
+    async fn ask(
         &self,
         url: &WebhookUrl,
         method: Method,
@@ -116,9 +110,9 @@ impl Targets {
         let request = request.body(Full::new(Bytes::from(body))).map_err(|error| error.to_string())?;
         let tcp = self.connect(url).await?;
         if !url.tls {
-            return talk(tcp, request).await;
+            return exchange(tcp, request, outcome).await;
         }
-        talk(self.secured(url, tcp).await?, request).await
+        exchange(self.secured(url, tcp).await?, request, outcome).await
     }
 
     /// TLS on a connection, for the name of the address.
@@ -145,27 +139,8 @@ impl Targets {
     }
 }
 
-/// One request over a fresh connection, and the beginning of its answer.
-async fn talk<S>(stream: S, request: Request<Full<Bytes>>) -> Result<Outcome, String>
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    let opened = http1::Builder::new().max_buf_size(HEAD_BYTES_MAX).handshake(TokioIo::new(stream)).await;
-    let (mut sender, connection) = opened.map_err(|error| error.to_string())?;
-    let exchange = async {
-        let response = sender.send_request(request).await.map_err(|error| error.to_string())?;
-        Ok(outcome(response).await)
-    };
-    let mut exchange = std::pin::pin!(exchange);
-    // The connection is driven for as long as the exchange takes, and dropped with it. One that ends first may have
-    // brought the whole answer.
-    tokio::select! {
-        done = &mut exchange => done,
-        _ = connection => exchange.await,
-    }
-}
-
-async fn outcome(response: Response<Incoming>) -> Outcome {
+/// The beginning of an answer.
+async fn outcome(response: Response<Incoming>) -> Result<Outcome, String> {
     let (head, mut body) = response.into_parts();
     let seconds = head.headers.get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
     let mut read = Vec::new();
@@ -177,27 +152,9 @@ async fn outcome(response: Response<Incoming>) -> Outcome {
         }
     }
     read.truncate(ANSWER_BYTES_MAX);
-    Outcome {
+    Ok(Outcome {
         status: Some(head.status.as_u16()),
         answer: crate::mail::clean::line(&String::from_utf8_lossy(&read), ANSWER_BYTES_MAX),
         retry_after: seconds.map(|seconds: u64| Duration::from_secs(seconds.min(RETRY_AFTER_MAX_S))),
-    }
-}
-
-/// The system's certificates are read with the first HTTPS receiver.
-async fn client_config(extra_roots: Vec<CertificateDer<'static>>) -> Result<Arc<ClientConfig>, String> {
-    let read = tokio::task::spawn_blocking(move || {
-        let mut roots = RootCertStore::empty();
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        roots.add_parsable_certificates(extra_roots);
-        roots
-    });
-    let roots = read.await.map_err(|error| error.to_string())?;
-    if roots.is_empty() {
-        return Err("no trusted certificates on this system".to_owned());
-    }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-    let config = config.map_err(|error| error.to_string())?;
-    Ok(Arc::new(config.with_root_certificates(roots).with_no_client_auth()))
+    })
 }

@@ -5,6 +5,7 @@ use super::text;
 use crate::desk::conversations::ThreadAct;
 use crate::desk::identity::Claim;
 use crate::desk::identity::NoSession;
+use crate::desk::identity::Presented;
 use crate::desk::message::NewMessage;
 use crate::domain::channel_kind::ChannelKind;
 use crate::domain::id::EventSeq;
@@ -126,6 +127,32 @@ async fn tst_97_an_unproved_claim_sees_nothing_of_the_user_it_names() {
     assert!(story.desk.snapshot(unproved.contact.id).unwrap().conversations.is_empty());
     let back = story.desk.open_session(Claim::Visitor(unproved.visitor.unwrap())).await.unwrap();
     assert_eq!(back.contact.id, unproved.contact.id);
+    story.end();
+}
+
+#[tokio::test]
+async fn tst_103_who_signs_in_keeps_what_they_wrote_as_a_visitor_and_by_mail() {
+    let story = Story::begin().await;
+    let sign_in = |user: &str, email: &str, visitor: Option<String>| {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, b"secret");
+        let hash = data_encoding::HEXLOWER.encode(hmac::sign(&key, user.as_bytes()).as_ref());
+        let (user_id, email) = (Some(user.to_owned()), Some(email.to_owned()));
+        Presented { visitor, ..Claim::Hmac { user_id, email, name: None, user_hash: Some(hash) }.into() }
+    };
+    let visit = story.desk.open_session(Claim::NewVisitor).await.unwrap();
+    let (visitor, token) = (visit.contact.id, visit.visitor.unwrap());
+    let here = story.desk.contact_comment(visitor, None, text("Hello"), ChannelKind::Messenger).await.unwrap().thread;
+    let by_mail = super::thread_of(&story.mail("From: ana@example.com\nMessage-ID: <1@example.com>", "By mail").await);
+    let user = story.desk.open_session(sign_in("u-7", "ana@example.com", Some(token.clone()))).await.unwrap().contact;
+    let mut theirs: Vec<_> =
+        story.desk.snapshot(user.id).unwrap().conversations.iter().map(|card| card.thread.id).collect();
+    theirs.sort_unstable();
+    assert_eq!(theirs, [here, by_mail]);
+    let again = story.desk.open_session(Claim::Visitor(token.clone())).await.unwrap();
+    assert!(![user.id, visitor].contains(&again.contact.id), "the visitor's token is spent");
+    // Somebody else on the same device, later, gets nothing of it.
+    let other = story.desk.open_session(sign_in("u-8", "ben@example.com", Some(token))).await.unwrap().contact;
+    assert!(story.desk.snapshot(other.id).unwrap().conversations.is_empty());
     story.end();
 }
 

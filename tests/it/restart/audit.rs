@@ -36,7 +36,7 @@ impl Found {
     /// Reads all of it.
     pub(crate) fn read(gateway: &mut Gateway, claims: &Claims, relayed: Vec<String>) -> Self {
         let mut found = Self { relayed, ..Self::default() };
-        for id in pages(gateway, "/api/conversations?per_page=150", "conversations") {
+        for id in gateway.pages("/api/conversations?per_page=150", "conversations") {
             let id = text(&id["id"]);
             let conversation = gateway.api("GET", &format!("/api/conversations/{id}"), None).expect(200);
             let behind = conversation["conversation_parts"]["conversation_parts"].as_array().unwrap();
@@ -53,7 +53,7 @@ impl Found {
         if !claims.told.id.is_empty() {
             let path = format!("/api/broadcasts/{}/ledger?per_page=150", claims.told.id);
             let (threads, contacts): (Vec<_>, Vec<_>) =
-                pages(gateway, &path, "data").into_iter().partition(|row| row["kind"] == "thread");
+                gateway.pages(&path, "data").into_iter().partition(|row| row["kind"] == "thread");
             let mails = contacts.iter().filter(|row| row["channel"] == "email");
             found.ledger = threads.iter().map(|row| (text(&row["thread_id"]), text(&row["state"]))).collect();
             found.owed = mails.map(|row| (text(&row["message_id"]), text(&row["state"]))).collect();
@@ -77,20 +77,6 @@ impl FoundPart {
 
 fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
-}
-
-/// The rows of all pages.
-fn pages(gateway: &mut Gateway, path: &str, key: &str) -> Vec<Value> {
-    let mut rows = Vec::new();
-    let mut after = String::new();
-    loop {
-        let page = gateway.api("GET", &format!("{path}&starting_after={after}"), None).expect(200);
-        rows.extend(page[key].as_array().unwrap().iter().cloned());
-        match page["pages"]["next"]["starting_after"].as_str() {
-            Some(next) => after = next.to_owned(),
-            None => return rows,
-        }
-    }
 }
 
 /// Everything that is not as it was promised.

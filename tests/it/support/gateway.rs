@@ -253,6 +253,20 @@ impl Gateway {
         http_client::call(self.address("http"), method, path, &[("Authorization", &authorization)], body)
     }
 
+    /// The rows under `key` of all pages of a list; `path` has a query already.
+    pub(crate) fn pages(&mut self, path: &str, key: &str) -> Vec<Value> {
+        let mut rows = Vec::new();
+        let mut after = String::new();
+        loop {
+            let page = self.api("GET", &format!("{path}&starting_after={after}"), None).expect(200);
+            rows.extend(page[key].as_array().unwrap().iter().cloned());
+            match page["pages"]["next"]["starting_after"].as_str() {
+                Some(next) => after = next.to_owned(),
+                None => return rows,
+            }
+        }
+    }
+
     /// Calls the operations listener.
     pub(crate) fn ops(&self, path: &str) -> Reply {
         http_client::call(self.address("ops"), "GET", path, &[], None)
