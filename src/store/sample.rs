@@ -1,6 +1,8 @@
 //! A small workspace in which every table has a row and every noun every variant; sound as a whole. For tests.
 
+mod broadcast_rows;
 mod parts;
+mod webhook_rows;
 
 use crate::domain::address::Address;
 use crate::domain::agent::Agent;
@@ -15,15 +17,8 @@ use crate::domain::attribute::Attribute;
 use crate::domain::attribute::DataType;
 use crate::domain::attribute::ListOption;
 use crate::domain::attribute::Value;
-use crate::domain::broadcast::After;
-use crate::domain::broadcast::Broadcast;
 use crate::domain::broadcast::BroadcastState;
 use crate::domain::broadcast::EmailPolicy;
-use crate::domain::broadcast::LedgerKey;
-use crate::domain::broadcast::Only;
-use crate::domain::broadcast::Options;
-use crate::domain::broadcast::PauseCause;
-use crate::domain::broadcast::Phase;
 use crate::domain::channel_kind::ChannelKind;
 use crate::domain::company::Company;
 use crate::domain::contact::Contact;
@@ -35,7 +30,6 @@ use crate::domain::delivery::DeliveryState;
 use crate::domain::delivery::SkipReason;
 use crate::domain::delivery::Stage;
 use crate::domain::delivery_class::DeliveryClass;
-use crate::domain::event::LogEntry;
 use crate::domain::id::AgentId;
 use crate::domain::id::AttachmentId;
 use crate::domain::id::AttributeId;
@@ -49,7 +43,6 @@ use crate::domain::id::IntakeId;
 use crate::domain::id::JobId;
 use crate::domain::id::Millis;
 use crate::domain::id::NoteId;
-use crate::domain::id::NotificationId;
 use crate::domain::id::PartId;
 use crate::domain::id::StateId;
 use crate::domain::id::TagId;
@@ -57,11 +50,8 @@ use crate::domain::id::TeamId;
 use crate::domain::id::ThreadId;
 use crate::domain::id::TicketTypeId;
 use crate::domain::id::TokenId;
-use crate::domain::id::WebhookId;
 use crate::domain::intake::IntakeResult;
 use crate::domain::intake::IntakeRow;
-use crate::domain::ledger::LedgerEntry;
-use crate::domain::ledger::LedgerState;
 use crate::domain::link::Link;
 use crate::domain::link::LinkKind;
 use crate::domain::mail_lane::MailLane;
@@ -95,14 +85,6 @@ use crate::domain::type_settings::ReplyTarget;
 use crate::domain::type_settings::TypeSettings;
 use crate::domain::upload::Upload;
 use crate::domain::upload::UploadedBy;
-use crate::domain::webhook;
-use crate::domain::webhook::Notification;
-use crate::domain::webhook::NotificationState;
-use crate::domain::webhook::RetryPolicy;
-use crate::domain::webhook::SigningSecret;
-use crate::domain::webhook::Webhook;
-use crate::domain::webhook::WebhookState;
-use crate::domain::webhook_topic::Topic;
 use crate::store::Store;
 use crate::store::agents;
 use crate::store::alarms;
@@ -141,10 +123,14 @@ use crate::store::uploads;
 use crate::store::visitors;
 use crate::store::webhooks;
 
+pub(crate) use crate::store::sample::broadcast_rows::broadcast;
+pub(crate) use crate::store::sample::broadcast_rows::ledger;
 pub(crate) use crate::store::sample::parts::events;
 pub(crate) use crate::store::sample::parts::kinds;
 pub(crate) use crate::store::sample::parts::part;
 pub(crate) use crate::store::sample::parts::parts;
+pub(crate) use crate::store::sample::webhook_rows::notifications;
+pub(crate) use crate::store::sample::webhook_rows::webhooks;
 
 pub(crate) const ANA: ContactId = ContactId(11);
 pub(crate) const BEN: ContactId = ContactId(12);
@@ -480,64 +466,6 @@ pub(crate) fn change() -> Change {
     Change { threads: all_threads(), parts: parts(), events: events(), owed: deliveries(), contacts: contacts() }
 }
 
-pub(crate) fn broadcast(id: BroadcastId, state: BroadcastState) -> Broadcast {
-    Broadcast {
-        id,
-        tracker: TRACKER,
-        author: AGENT,
-        author_name: "Ria".to_owned(),
-        state,
-        subject: "Fixed".to_owned(),
-        body: "It **works**".to_owned(),
-        attachments: Vec::new(),
-        options: Options {
-            set_customer_ticket_state: Some(StateId(34)),
-            tracker_state: Some(StateId(33)),
-            after: After::SnoozeUntil(at(90)),
-            only: Only::OpenThreads,
-            email: EmailPolicy::Always,
-            rate_per_minute: Some(600),
-            scheduled_at: Some(at(80)),
-            excluded_contacts: vec![ContactId(13)],
-            excluded_threads: vec![BACK_OFFICE],
-        },
-        created_at: at(1),
-        updated_at: at(2),
-        started_at: Some(at(3)),
-        finished_at: Some(at(4)),
-        set_until: Some(at(5)),
-        phase: Phase::Posting,
-        cursor: Some(CONVERSATION),
-        pause_cause: Some(PauseCause::RelayDown),
-        paused_at: Some(at(6)),
-        paused_ms: 7,
-        late: false,
-        redacted_at: None,
-        sweep: None,
-        tested_at: vec![at(8)],
-    }
-}
-
-pub(crate) fn ledger() -> Vec<(LedgerKey, LedgerEntry)> {
-    let row =
-        |state| LedgerEntry { part: Some(PartId(FIRST_PART + 3)), ..LedgerEntry::new(state, CONVERSATION, at(1)) };
-    let posted = LedgerEntry { state_skipped: Some(SkipReason::RequiredToClose), ..row(LedgerState::Sent) };
-    let owed = LedgerEntry { delivery: Some(DeliveryId(FIRST_DELIVERY + 3)), ..row(LedgerState::Uncertain) };
-    let seen = LedgerEntry {
-        seen_at: Some(at(2)),
-        replied_at: Some(at(3)),
-        log_seq: Some(EventSeq(4)),
-        ..row(LedgerState::Seen)
-    };
-    let skipped = LedgerEntry::new(LedgerState::Skipped(SkipReason::DuplicateAddress), CONVERSATION, at(1));
-    vec![
-        (LedgerKey::Thread(CONVERSATION), posted),
-        (LedgerKey::Email(ANA), owed),
-        (LedgerKey::Email(BEN), skipped),
-        (LedgerKey::Messenger(ANA), seen),
-    ]
-}
-
 pub(crate) fn intake_rows() -> Vec<IntakeRow> {
     let part = PartId(FIRST_PART);
     let results = [
@@ -576,47 +504,6 @@ pub(crate) fn uploads() -> Vec<Upload> {
         held_by,
     };
     vec![upload(141, UploadedBy::Agent(AGENT), Some(BACK_OFFICE)), upload(142, UploadedBy::Contact(ANA), None)]
-}
-
-/// One that is told, one that is paused, one whose receiver is gone.
-pub(crate) fn webhooks() -> Vec<Webhook> {
-    let webhook = |id, state| Webhook {
-        id: WebhookId(id),
-        url: "https://example.com/in".to_owned(),
-        topics: vec![Topic::PING, Topic::parse("ticket.created").unwrap()],
-        secret: SigningSecret("secret of sixteen".to_owned()),
-        previous_secret: Some(SigningSecret("secret before it".to_owned())),
-        html: true,
-        retry: RetryPolicy::Durable,
-        state,
-        created_by: AGENT,
-        created_at: at(1),
-        updated_at: at(2),
-        cursor: EventSeq(3),
-        failures_in_row: 4,
-        slowed: 5,
-        paused_until: Some(at(6)),
-        last_success_at: Some(at(7)),
-    };
-    let compat = Webhook { retry: RetryPolicy::Compat, html: false, ..webhook(152, WebhookState::Disabled) };
-    vec![webhook(151, WebhookState::Active), compat, webhook(153, WebhookState::Gone)]
-}
-
-/// One that waits, one that was taken, one that was given up.
-pub(crate) fn notifications() -> Vec<Notification> {
-    let entry = LogEntry { seq: EventSeq(1), event: events().remove(0) };
-    let made = |id, entry| Notification::new(NotificationId(id), WebhookId(151), Topic::PING, entry, at(id));
-    let tried = webhook::Attempt { at: at(9), status: Some(500), answer: "not now".to_owned() };
-    let sent = Notification {
-        state: NotificationState::Sent,
-        failures: 1,
-        attempt_count: 2,
-        first_sent_at: Some(at(8)),
-        attempts: vec![tried],
-        ..made(162, None)
-    };
-    let failed = Notification { state: NotificationState::Failed, ..made(163, None) };
-    vec![made(161, Some(entry)), sent, failed]
 }
 
 pub(crate) fn links() -> Vec<Link> {

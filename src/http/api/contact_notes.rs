@@ -1,7 +1,6 @@
 //! Notes on contacts and companies, and what contacts subscribe to (API-26, API-27).
 
 use crate::desk::contacts::ContactFacts;
-use crate::desk::message::Body;
 use crate::domain::contact::Contact;
 use crate::domain::id::CompanyId;
 use crate::domain::id::ContactId;
@@ -10,6 +9,7 @@ use crate::domain::note::Note;
 use crate::domain::note::NoteOn;
 use crate::http::Api;
 use crate::http::api::Answer;
+use crate::http::api::message::written_by_agent;
 use crate::http::api::wire::list;
 use crate::http::api::wire::people::note as note_form;
 use crate::http::api::wire::with;
@@ -76,7 +76,7 @@ async fn on_company(call: Call, input: Input) -> Answer {
 
 async fn written(call: &Call, input: &Input, on: NoteOn) -> Answer {
     let fields = input.fields();
-    let body = Body::Html(fields.required_text("body")?.to_owned());
+    let body = written_by_agent(fields.required_text("body")?);
     let by = call.acting_as(fields.id("admin_id")?.value()).await?;
     let note: Note = call.desk().add_note(&by, on, body).await?;
     let (agents, teams) = call.read(|desk, _| Ok((desk.agents()?, desk.every_team()?))).await?;

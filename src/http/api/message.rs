@@ -86,14 +86,15 @@ async fn fetched(call: &Call, fields: &Fields<'_>) -> Result<Vec<NewAttachment>>
     Ok(files)
 }
 
+/// What an agent wrote: HTML where it looks like that, else text.
+pub(crate) fn written_by_agent(text: &str) -> Body {
+    if looks_like_html(text) { Body::Html(text.to_owned()) } else { Body::Text(text.to_owned()) }
+}
+
 /// What of a message stands in the body itself.
 fn sent(fields: &Fields<'_>, writer: Writer) -> Result<NewMessage> {
     let text = fields.text("body")?.value().unwrap_or_default();
-    let body = if writer == Writer::Agent && looks_like_html(text) {
-        Body::Html(text.to_owned())
-    } else {
-        Body::Text(text.to_owned())
-    };
+    let body = if writer == Writer::Agent { written_by_agent(text) } else { Body::Text(text.to_owned()) };
     Ok(NewMessage {
         body,
         attachments: attachments(fields)?,
