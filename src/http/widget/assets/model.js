@@ -142,14 +142,19 @@ export class Model {
     }
   }
 
+  /** What stands on its own: a merged conversation shows in its primary (MRG-2). */
+  shown() {
+    return Array.from(this.conversations.values()).filter((known) => !known.merged_into);
+  }
+
   unread() {
-    return Array.from(this.conversations.values()).filter((known) => known.unread > 0).length;
+    return this.shown().filter((known) => known.unread > 0).length;
   }
 
   /** Newest first. */
   sorted() {
     const at = (known) => known.last_part?.created_at ?? known.updated_at;
-    return Array.from(this.conversations.values()).sort((one, other) => at(other) - at(one) || (BigInt(other.id) > BigInt(one.id) ? 1 : -1));
+    return this.shown().sort((one, other) => at(other) - at(one) || (BigInt(other.id) > BigInt(one.id) ? 1 : -1));
   }
 
   /** Tickets with the conversation in which each is followed. */
