@@ -12,6 +12,7 @@ use crate::http::Api;
 use crate::http::api::wire::Wire;
 use crate::http::error::ApiError;
 use crate::http::error::Result;
+use crate::http::paging::NumberedPage;
 use crate::http::paging::PageAsked;
 use crate::http::shape::Shape;
 use axum::extract::FromRequestParts;
@@ -121,6 +122,11 @@ impl Call {
     /// The page asked for in the query (API-7).
     pub(crate) fn page(&self, per_page_default: usize) -> Result<PageAsked> {
         PageAsked::read(self.query("per_page"), self.query("starting_after"), per_page_default)
+    }
+
+    /// The page of a list that is asked for by number.
+    pub(crate) fn numbered_page(&self, per_page_default: usize) -> Result<NumberedPage> {
+        NumberedPage::read(self.query("page"), self.query("per_page"), per_page_default)
     }
 
     /// What wire forms need beside their objects.

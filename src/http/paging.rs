@@ -78,6 +78,43 @@ impl PageAsked {
     }
 }
 
+/// A page by its number, as older clients ask for short lists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct NumberedPage {
+    number: usize,
+    per_page: usize,
+}
+
+impl NumberedPage {
+    /// Reads `page` and `per_page` as they were sent.
+    ///
+    /// # Errors
+    /// `parameter_invalid` for a page before the first, `invalid_per_page` outside 1..=150.
+    pub(crate) fn read(page: Option<&str>, per_page: Option<&str>, default: usize) -> Result<Self> {
+        let per_page = PageAsked::read(per_page, None, default)?.per_page;
+        let number = page.map_or(Some(1), |text| text.parse().ok().filter(|number| *number > 0));
+        let number =
+            number.ok_or_else(|| ApiError::field("parameter_invalid", "page", "'page' takes a number from 1 on"))?;
+        Ok(Self { number, per_page })
+    }
+
+    /// Rows up to the end of the page.
+    pub(crate) fn end(&self) -> usize {
+        self.number.saturating_mul(self.per_page)
+    }
+
+    /// The rows of the page out of all, or out of those up to [`NumberedPage::end`].
+    pub(crate) fn of<'a, T>(&self, rows: &'a [T]) -> impl Iterator<Item = &'a T> + use<'a, T> {
+        rows.iter().skip(self.end().saturating_sub(self.per_page)).take(self.per_page)
+    }
+
+    /// `pages` of the answer.
+    pub(crate) fn pages(&self, total: u64) -> Value {
+        let per_page = u64::try_from(self.per_page).unwrap_or(u64::MAX).max(1);
+        json!({"type": "pages", "page": self.number, "per_page": per_page, "total_pages": total.div_ceil(per_page)})
+    }
+}
+
 fn write_cursor(number: u64, [first, second]: Position) -> String {
     BASE64URL_NOPAD.encode(format!("{number}.{first}.{second}").as_bytes())
 }
@@ -92,6 +129,15 @@ fn read_cursor(cursor: &str) -> Option<(u64, Position)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn api_7_pages_by_number_end() {
+        let rows = [1, 2, 3];
+        let page = |text| NumberedPage::read(Some(text), Some("2"), 15).unwrap().of(&rows).copied().collect::<Vec<_>>();
+        assert_eq!((page("1"), page("2"), page("3")), (vec![1, 2], vec![3], vec![]));
+        assert!(NumberedPage::read(Some("0"), None, 15).is_err() && NumberedPage::read(Some("x"), None, 15).is_err());
+        assert_eq!(NumberedPage::read(None, Some("2"), 15).unwrap().pages(3)["total_pages"], json!(2));
+    }
 
     #[test]
     fn tst_113_per_page_has_bounds_and_cursors_are_ours() {

@@ -8,7 +8,6 @@ use crate::http::Api;
 use crate::http::api::Answer;
 use crate::http::api::wire;
 use crate::http::call::Call;
-use crate::http::error::ApiError;
 use crate::http::error::Result;
 use crate::http::fields::Fields;
 use crate::http::fields::Given;
@@ -56,25 +55,11 @@ async fn list(call: Call) -> Answer {
 
 /// Pages by their numbers, as older clients ask for them.
 async fn numbered(call: Call) -> Answer {
-    let asked = call.page(PER_PAGE_CONTACTS)?;
-    let number = match call.query("page") {
-        None => 1,
-        Some(text) => text
-            .parse()
-            .ok()
-            .filter(|number: &usize| *number > 0)
-            .ok_or_else(|| ApiError::field("parameter_invalid", "page", "'page' takes a number from 1 on"))?,
-    };
-    let wanted = number.saturating_mul(asked.per_page);
-    let page = call.read(move |desk, caller| desk.companies(caller, None, wanted)).await?;
+    let asked = call.numbered_page(PER_PAGE_CONTACTS)?;
+    let page = call.read(move |desk, caller| desk.companies(caller, None, asked.end())).await?;
     let forms = call.wire().await?;
-    let rows = page.items.iter().skip(wanted.saturating_sub(asked.per_page));
-    let rows = rows.map(|view| forms.company(view)).collect();
-    let per_page = u64::try_from(asked.per_page).unwrap_or(u64::MAX).max(1);
-    let pages = json!({
-        "type": "pages", "page": number, "per_page": per_page, "total_pages": page.total.div_ceil(per_page),
-    });
-    Ok(Json(wire::with(wire::list(rows), json!({"total_count": page.total, "pages": pages}))))
+    let rows = asked.of(&page.items).map(|view| forms.company(view)).collect();
+    Ok(Json(wire::with(wire::list(rows), json!({"total_count": page.total, "pages": asked.pages(page.total)}))))
 }
 
 async fn create(call: Call, input: Input) -> Answer {
@@ -115,14 +100,11 @@ async fn contacts(call: Call) -> Answer {
 async fn of_contact(call: Call) -> Answer {
     let id: ContactId = call.id("id", "contact")?;
     let found = call.read(move |desk, caller| desk.companies_of(caller, id)).await?;
-    let asked = call.page(PER_PAGE_CONTACTS)?;
+    let asked = call.numbered_page(PER_PAGE_CONTACTS)?;
     let forms = call.wire().await?;
-    let rows: Vec<Value> = found.iter().map(|view| forms.company(view)).collect();
-    let total = rows.len();
-    let pages = json!({
-        "type": "pages", "page": 1, "next": null, "per_page": asked.per_page, "total_pages": 1,
-    });
-    Ok(Json(json!({"type": "list", "data": rows, "total_count": total, "pages": pages})))
+    let rows: Vec<Value> = asked.of(&found).map(|view| forms.company(view)).collect();
+    let pages = wire::with(asked.pages(found.len() as u64), json!({"next": null}));
+    Ok(Json(json!({"type": "list", "data": rows, "total_count": found.len(), "pages": pages})))
 }
 
 async fn attach(call: Call, input: Input) -> Answer {

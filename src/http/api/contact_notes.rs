@@ -27,6 +27,9 @@ use serde_json::json;
 /// The one kind of mail that contacts can be without: broadcasts and other bulk mail (NTF-14).
 const BULK_MAIL: &str = "1";
 
+/// Notes of a page where nothing is said.
+const PER_PAGE_NOTES: usize = 15;
+
 pub(crate) fn routes() -> Router<Api> {
     Router::new()
         .route("/notes/{id}", get(one))
@@ -54,14 +57,12 @@ async fn of_company(call: Call) -> Answer {
     listed(&call, NoteOn::Company(id)).await
 }
 
-/// All notes; there are few enough for one page.
 async fn listed(call: &Call, on: NoteOn) -> Answer {
+    let asked = call.numbered_page(PER_PAGE_NOTES)?;
     let notes = call.read(move |desk, caller| desk.notes_on(caller, on)).await?;
     let (agents, teams) = call.read(|desk, _| Ok((desk.agents()?, desk.every_team()?))).await?;
-    let rows: Vec<Value> = notes.iter().map(|note| note_form(note, &agents, &teams)).collect();
-    let total = rows.len();
-    let pages = json!({"type": "pages", "page": 1, "per_page": total.max(1), "total_pages": 1});
-    Ok(Json(with(list(rows), json!({"total_count": total, "pages": pages}))))
+    let rows = asked.of(&notes).map(|note| note_form(note, &agents, &teams)).collect();
+    Ok(Json(with(list(rows), json!({"total_count": notes.len(), "pages": asked.pages(notes.len() as u64)}))))
 }
 
 async fn on_contact(call: Call, input: Input) -> Answer {

@@ -16,7 +16,6 @@ use crate::http::description::operations::put;
 use serde_json::Value;
 use serde_json::json;
 
-const PAGE: &[&str] = &["per_page", "starting_after"];
 const COMPANIES: &[&str] = &["per_page", "starting_after", "company_id", "name"];
 
 /// By path.
@@ -60,9 +59,9 @@ pub(super) const OPERATIONS: &[Operation] = &[
     act("post", "/contacts/{id}/unarchive", "take a contact back into sight", "object"),
     act("post", "/contacts/{id}/block", "let a contact write no more, close their threads", "object"),
     act("post", "/contacts/{id}/unblock", "let a contact write again", "object"),
-    get("/contacts/{id}/notes", "notes on a contact", &[], "list"),
+    get("/contacts/{id}/notes", "notes on a contact", &["page", "per_page"], "list"),
     post("/contacts/{id}/notes", "write a note on a contact", note, "object"),
-    get("/companies/{id}/notes", "notes on a company", &[], "list"),
+    get("/companies/{id}/notes", "notes on a company", &["page", "per_page"], "list"),
     post("/companies/{id}/notes", "write a note on a company", note, "object"),
     get("/notes/{id}", "a note", &[], "object"),
     get("/subscription_types", "kinds of mail that contacts can be without", &[], "list"),
@@ -72,7 +71,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     get("/visitors", "a visitor", &["user_id", "id"], "object"),
     put("/visitors", "change a visitor", visitor, "object"),
     post("/visitors/convert", "make a visitor a lead or a user", conversion, "contact"),
-    get("/contacts/{id}/companies", "companies of a contact", PAGE, "object"),
+    get("/contacts/{id}/companies", "companies of a contact", &["page", "per_page"], "object"),
     post("/contacts/{id}/companies", "put a contact into a company", by_id, "company"),
     act("delete", "/contacts/{id}/companies/{company_id}", "take a contact out of a company", "company"),
 ];
