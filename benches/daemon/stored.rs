@@ -10,7 +10,6 @@ use deskgate::desk::SupportAddress;
 use deskgate::desk::access::NewAgent;
 use deskgate::desk::attributes::NewAttribute;
 use deskgate::desk::contacts::ContactFacts;
-use deskgate::desk::conversations::Assignment;
 use deskgate::desk::message::Body;
 use deskgate::desk::message::NewMessage;
 use deskgate::desk::ticket_types::NewTicketType;
@@ -97,27 +96,9 @@ pub fn reports(data_dir: &Path, count: usize) -> Reports {
             }
         });
         let threads = threads.await;
-        let new = NewTicketType {
-            name: "Incident".to_owned(),
-            description: String::new(),
-            category: Category::Tracker,
-            icon: None,
-            is_internal: false,
-        };
+        let new = NewTicketType::named("Incident", Category::Tracker);
         let ticket_type = desk.create_ticket_type(&admin, new).await.unwrap().id;
-        let new = NewTicket {
-            ticket_type,
-            contacts: Vec::new(),
-            participants: Vec::new(),
-            values: Vec::new(),
-            state: None,
-            link_to: None,
-            assignment: Assignment::default(),
-            company: None,
-            created_at: None,
-            is_shared: false,
-            skip_notifications: true,
-        };
+        let new = NewTicket { skip_notifications: true, ..NewTicket::of(ticket_type) };
         let tracker = desk.create_ticket(&admin, new).await.unwrap();
         Reports { token, tracker, threads }
     })
@@ -164,28 +145,9 @@ async fn admin(desk: &Desk) -> (Caller, String) {
 }
 
 async fn ticket_type(desk: &Desk, admin: &Caller) -> (TicketTypeId, String) {
-    let new = NewTicketType {
-        name: "Order".to_owned(),
-        description: String::new(),
-        category: Category::Customer,
-        icon: None,
-        is_internal: false,
-    };
+    let new = NewTicketType::named("Order", Category::Customer);
     let id = desk.create_ticket_type(admin, new).await.unwrap().id;
-    let attribute = NewAttribute {
-        name: ATTRIBUTE.to_owned(),
-        description: String::new(),
-        data_type: DataType::String,
-        multiline: false,
-        list_options: Vec::new(),
-        allow_multiple_values: false,
-        required_to_create: false,
-        required_to_create_for_contacts: false,
-        required_to_close: false,
-        visible_on_create: true,
-        visible_to_contacts: true,
-        order: None,
-    };
+    let attribute = NewAttribute::named(ATTRIBUTE, DataType::String);
     (id, desk.add_attribute(admin, id, attribute).await.unwrap().id.to_string())
 }
 

@@ -7,6 +7,7 @@ use crate::desk::arrival::ArrivalSource;
 use crate::desk::arrival::MailDoor;
 use crate::desk::arrival::MailboxCursor;
 use crate::desk::arrival::NotAccepted;
+use crate::desk::arrival::result_word;
 use crate::domain::address::Address;
 use crate::http::ops::health::Health;
 
@@ -49,20 +50,5 @@ fn channel_word(source: &ArrivalSource) -> &'static str {
         ArrivalSource::Http { .. } => "http",
         ArrivalSource::Imap { .. } => "imap",
         ArrivalSource::Import { .. } => "import",
-    }
-}
-
-/// What became of an arrival, in one word.
-pub(crate) fn result_word(outcome: &Result<Accepted, NotAccepted>) -> &'static str {
-    match outcome {
-        Ok(Accepted::Part { new_thread: true, .. }) => "new_conversation",
-        Ok(Accepted::Part { .. }) => "part",
-        Ok(Accepted::Duplicate(_)) => "duplicate",
-        Ok(Accepted::Own) => "own",
-        Ok(Accepted::Tombstoned) => "tombstoned",
-        Ok(Accepted::Quarantined(_)) => "quarantined",
-        Err(NotAccepted::TryAgain(_)) => "try_again",
-        Err(NotAccepted::Full) => "full",
-        Err(NotAccepted::Policy(_)) => "refused",
     }
 }

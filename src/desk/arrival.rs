@@ -103,6 +103,38 @@ pub enum NotAccepted {
     Policy(String),
 }
 
+impl Accepted {
+    /// What became of the message, in one word for counts and callers.
+    #[must_use]
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Part { new_thread: true, .. } => "new_conversation",
+            Self::Part { .. } => "part",
+            Self::Duplicate(_) => "duplicate",
+            Self::Own => "own",
+            Self::Tombstoned => "tombstoned",
+            Self::Quarantined(_) => "quarantined",
+        }
+    }
+}
+
+impl NotAccepted {
+    /// Why it was not accepted, in one word for counts.
+    #[must_use]
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::TryAgain(_) => "try_again",
+            Self::Full => "full",
+            Self::Policy(_) => "refused",
+        }
+    }
+}
+
+/// [`Accepted::as_str`] or [`NotAccepted::as_str`].
+pub(crate) fn result_word(outcome: &Result<Accepted, NotAccepted>) -> &'static str {
+    outcome.as_ref().map_or_else(NotAccepted::as_str, Accepted::as_str)
+}
+
 /// The seam between mail channels and the desk.
 pub trait MailDoor: Send + Sync + 'static {
     /// Whether mail to this address is ours to take: a support address, with or without a plus-tag, or one of our

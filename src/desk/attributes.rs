@@ -56,6 +56,27 @@ pub struct NewAttribute {
     pub order: Option<u32>,
 }
 
+impl NewAttribute {
+    /// An attribute that everybody sees and nobody has to fill.
+    #[must_use]
+    pub fn named(name: &str, data_type: DataType) -> Self {
+        Self {
+            name: name.to_owned(),
+            description: String::new(),
+            data_type,
+            multiline: false,
+            list_options: Vec::new(),
+            allow_multiple_values: false,
+            required_to_create: false,
+            required_to_create_for_contacts: false,
+            required_to_close: false,
+            visible_on_create: true,
+            visible_to_contacts: true,
+            order: None,
+        }
+    }
+}
+
 /// An option of a list as it is to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OptionGiven {

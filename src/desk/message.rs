@@ -90,7 +90,7 @@ impl NewMessage {
 }
 
 /// A message that can be written into a part.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Ready {
     pub(crate) html: String,
     pub(crate) text: String,

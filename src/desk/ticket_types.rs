@@ -45,6 +45,14 @@ pub struct NewTicketType {
     pub is_internal: bool,
 }
 
+impl NewTicketType {
+    /// A type with nothing but a name and a category.
+    #[must_use]
+    pub fn named(name: &str, category: Category) -> Self {
+        Self { name: name.to_owned(), description: String::new(), category, icon: None, is_internal: false }
+    }
+}
+
 /// What a new type has beside [`NewTicketType`].
 #[derive(Clone, Debug, Default)]
 pub struct TypeDetails {

@@ -91,6 +91,26 @@ pub struct NewTicket {
     pub skip_notifications: bool,
 }
 
+impl NewTicket {
+    /// A ticket with nothing but a type.
+    #[must_use]
+    pub fn of(ticket_type: TicketTypeId) -> Self {
+        Self {
+            ticket_type,
+            contacts: Vec::new(),
+            participants: Vec::new(),
+            values: Vec::new(),
+            state: None,
+            link_to: None,
+            assignment: Assignment::default(),
+            company: None,
+            created_at: None,
+            is_shared: false,
+            skip_notifications: false,
+        }
+    }
+}
+
 /// A change of a ticket; applied whole or not at all (API-4).
 #[derive(Clone, Debug, Default)]
 pub struct TicketChange {

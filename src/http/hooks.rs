@@ -12,6 +12,7 @@ use crate::desk::arrival::Arrival;
 use crate::desk::arrival::ArrivalSource;
 use crate::desk::arrival::MailDoor;
 use crate::desk::arrival::NotAccepted;
+use crate::desk::arrival::result_word;
 use crate::domain::address::Address;
 use crate::domain::agent::Caller;
 use crate::domain::agent::Scope;
@@ -72,7 +73,7 @@ async fn take_mime(
     let accepted = api.desk.accept(Arrival { source, reverse_path, recipients, raw }).await;
     drop(room);
     if let Some(counted) = &api.intake_counts {
-        counted.took_in("http", word(&accepted));
+        counted.took_in("http", result_word(&accepted));
     }
     accepted.map(|accepted| Json(taken(&accepted))).map_err(refused)
 }
@@ -123,25 +124,11 @@ fn taken(accepted: &Accepted) -> Value {
     };
     json!({
         "type": "intake",
-        "result": word(&Ok(accepted.clone())),
+        "result": accepted.as_str(),
         "conversation_id": conversation,
         "part_id": part,
         "quarantine_id": quarantine,
     })
-}
-
-fn word(outcome: &std::result::Result<Accepted, NotAccepted>) -> &'static str {
-    match outcome {
-        Ok(Accepted::Part { new_thread: true, .. }) => "new_conversation",
-        Ok(Accepted::Part { .. }) => "part",
-        Ok(Accepted::Duplicate(_)) => "duplicate",
-        Ok(Accepted::Own) => "own",
-        Ok(Accepted::Tombstoned) => "tombstoned",
-        Ok(Accepted::Quarantined(_)) => "quarantined",
-        Err(NotAccepted::TryAgain(_)) => "try_again",
-        Err(NotAccepted::Full) => "full",
-        Err(NotAccepted::Policy(_)) => "refused",
-    }
 }
 
 fn refused(why: NotAccepted) -> ApiError {

@@ -149,10 +149,12 @@ impl Blobs {
     /// As [`Blobs::get`].
     pub fn get_blocking(&self, hash: BlobHash) -> Result<Vec<u8>> {
         let damaged = |why: String| Error::Corrupt { table: BLOBS, key: hash.0.to_vec(), why };
-        let content = match (self.0.packs.find(hash)?, self.0.files.find(hash)?) {
-            (Some(record), _) => decompressed(record.frame()?.as_slice()),
-            (None, Some(file)) => decompressed(io::BufReader::new(file)),
-            (None, None) => return Err(damaged("missing".to_owned())),
+        let content = if let Some(record) = self.0.packs.find(hash)? {
+            decompressed(record.frame()?.as_slice())
+        } else if let Some(file) = self.0.files.find(hash)? {
+            decompressed(io::BufReader::new(file))
+        } else {
+            return Err(damaged("missing".to_owned()));
         };
         let content = content.map_err(|error| match error.raw_os_error() {
             Some(_) => Error::from_io("reading a blob", &error),

@@ -74,7 +74,7 @@ pub(super) fn forwarded(inner: &Inner, reading: &Reading, agent: Agent) -> Optio
 /// Adds what an agent wrote above a mail they forwarded, as a note.
 pub(super) fn note_of_forward(tx: &mut dyn WriteTx, draft: &mut Draft, reading: &Reading) -> store::Result<()> {
     let Some((agent, note)) = reading.forwarded_by.as_ref().filter(|(_, note)| !note.is_empty()) else { return Ok(()) };
-    let ready = Ready { html: html_text::text_to_html(note), text: note.clone(), ..nothing() };
+    let ready = Ready { html: html_text::text_to_html(note), text: note.clone(), ..Ready::default() };
     draft.add(worded(tx, &ready, PartKind::Note, author(&caller(agent)))?);
     Ok(())
 }
@@ -95,7 +95,7 @@ impl Inner {
             html: reading.body_html.clone(),
             text: reading.body_text.clone(),
             attachments: reading.attachments.clone(),
-            ..nothing()
+            ..Ready::default()
         };
         let (mut draft, part) = match open_for_comment(&*tx, thread, at) {
             Ok(mut draft) => {
@@ -123,21 +123,4 @@ impl Inner {
 
 fn caller(agent: &Agent) -> Caller {
     Caller { agent: agent.id, name: agent.name.clone(), role: agent.role, scopes: Scope::ALL.to_vec() }
-}
-
-fn nothing() -> Ready {
-    Ready {
-        html: String::new(),
-        text: String::new(),
-        title: None,
-        attachments: Vec::new(),
-        uploads: Vec::new(),
-        client_id: None,
-        skip_notifications: false,
-        skip_unsnooze: false,
-        cross_post: false,
-        base_seq: None,
-        created_at: None,
-        answers: Vec::new(),
-    }
 }

@@ -44,18 +44,9 @@ const HELLO: &str = "From: Ana <ana@example.com>\nSubject: Heating\nMessage-ID: 
 
 fn attribute(name: &str, data_type: DataType, required: bool) -> NewAttribute {
     NewAttribute {
-        name: name.to_owned(),
-        description: String::new(),
-        data_type,
-        multiline: false,
-        list_options: Vec::new(),
         allow_multiple_values: true,
-        required_to_create: false,
         required_to_create_for_contacts: required,
-        required_to_close: false,
-        visible_on_create: true,
-        visible_to_contacts: true,
-        order: None,
+        ..NewAttribute::named(name, data_type)
     }
 }
 

@@ -140,24 +140,15 @@ impl Story {
     }
 
     pub(super) async fn ticket_type(&self, name: &str, category: Category) -> TicketTypeId {
-        let (name, description) = (name.to_owned(), String::new());
-        let new = NewTicketType { name, description, category, icon: None, is_internal: false };
+        let new = NewTicketType::named(name, category);
         self.desk.create_ticket_type(&self.agent, new).await.unwrap().id
     }
 
     pub(super) async fn ticket(&self, ticket_type: TicketTypeId, title: &str, link_to: Option<ThreadId>) -> ThreadId {
         let new = NewTicket {
-            ticket_type,
-            contacts: Vec::new(),
-            participants: Vec::new(),
             values: vec![(TITLE.to_owned(), Some(Value::Text(title.to_owned())))],
-            state: None,
             link_to,
-            assignment: Default::default(),
-            company: None,
-            created_at: None,
-            is_shared: false,
-            skip_notifications: false,
+            ..NewTicket::of(ticket_type)
         };
         self.desk.create_ticket(&self.agent, new).await.unwrap()
     }

@@ -20,20 +20,7 @@ use crate::domain::state::StateCategory;
 use crate::domain::ticket_type::Category;
 
 async fn attribute(story: &Story, ticket_type: TicketTypeId, name: &str, required_to_close: bool) {
-    let new = NewAttribute {
-        name: name.to_owned(),
-        description: String::new(),
-        data_type: DataType::String,
-        multiline: false,
-        list_options: Vec::new(),
-        allow_multiple_values: false,
-        required_to_create: false,
-        required_to_create_for_contacts: false,
-        required_to_close,
-        visible_on_create: true,
-        visible_to_contacts: true,
-        order: None,
-    };
+    let new = NewAttribute { required_to_close, ..NewAttribute::named(name, DataType::String) };
     story.desk.add_attribute(&story.agent, ticket_type, new).await.unwrap();
 }
 

@@ -137,17 +137,9 @@ pub fn text(body: String) -> NewMessage {
 
 pub fn ticket(ticket_type: TicketTypeId, title: &str, link_to: Option<ThreadId>) -> NewTicket {
     NewTicket {
-        ticket_type,
-        contacts: Vec::new(),
-        participants: Vec::new(),
         values: vec![(TITLE.to_owned(), Some(Value::Text(title.to_owned())))],
-        state: None,
         link_to,
-        assignment: Default::default(),
-        company: None,
-        created_at: None,
-        is_shared: false,
-        skip_notifications: false,
+        ..NewTicket::of(ticket_type)
     }
 }
 
@@ -160,8 +152,7 @@ async fn add_agent(desk: &Desk) -> Result<Caller> {
 }
 
 async fn add_type(desk: &Desk, agent: &Caller, name: &str, category: Category) -> Result<TicketTypeId> {
-    let (name, description) = (name.to_owned(), String::new());
-    let new = NewTicketType { name, description, category, icon: None, is_internal: false };
+    let new = NewTicketType::named(name, category);
     Ok(desk.create_ticket_type(agent, new).await?.id)
 }
 

@@ -15,29 +15,18 @@ use serde_json::json;
 /// A type that asks contacts for a floor, and has an attribute they do not see.
 async fn repair(bench: &Bench) -> TicketTypeId {
     let new = NewTicketType {
-        name: "Repair".to_owned(),
         description: "for agents only".to_owned(),
-        category: Category::Customer,
-        icon: None,
-        is_internal: false,
+        ..NewTicketType::named("Repair", Category::Customer)
     };
     let made = bench.desk.create_ticket_type(&bench.caller, new).await.unwrap().id;
     for (name, data_type, visible) in
         [("Floor", DataType::Integer, true), ("Photo", DataType::Files, true), ("Margin", DataType::Integer, false)]
     {
         let attribute = NewAttribute {
-            name: name.to_owned(),
             description: "for agents only".to_owned(),
-            data_type,
-            multiline: false,
-            list_options: Vec::new(),
-            allow_multiple_values: false,
-            required_to_create: false,
             required_to_create_for_contacts: name == "Floor",
-            required_to_close: false,
-            visible_on_create: true,
             visible_to_contacts: visible,
-            order: None,
+            ..NewAttribute::named(name, data_type)
         };
         bench.desk.add_attribute(&bench.caller, made, attribute).await.unwrap();
     }

@@ -4,7 +4,6 @@ use crate::messenger::bench::Bench;
 use crate::messenger::bench::thread;
 use deskgate::desk::broadcasts::LedgerFilter;
 use deskgate::desk::broadcasts::NewBroadcast;
-use deskgate::desk::conversations::Assignment;
 use deskgate::desk::ticket_types::NewTicketType;
 use deskgate::desk::tickets::NewTicket;
 use deskgate::domain::broadcast::Options;
@@ -19,27 +18,9 @@ use serde_json::json;
 use tokio_tungstenite::tungstenite::Message;
 
 async fn tracker(bench: &Bench) -> ThreadId {
-    let new = NewTicketType {
-        name: "Outage".to_owned(),
-        description: String::new(),
-        category: Category::Tracker,
-        icon: None,
-        is_internal: false,
-    };
+    let new = NewTicketType::named("Outage", Category::Tracker);
     let ticket_type = bench.desk.create_ticket_type(&bench.caller, new).await.unwrap().id;
-    let new = NewTicket {
-        ticket_type,
-        contacts: Vec::new(),
-        participants: Vec::new(),
-        values: Vec::new(),
-        state: None,
-        link_to: None,
-        assignment: Assignment::default(),
-        company: None,
-        created_at: None,
-        is_shared: false,
-        skip_notifications: false,
-    };
+    let new = NewTicket::of(ticket_type);
     bench.desk.create_ticket(&bench.caller, new).await.unwrap()
 }
 

@@ -105,13 +105,7 @@ async fn a_ticket_shows_its_label_and_its_steps() {
     let bench = Bench::new().await;
     let (mut client, identity) = bench.visitor().await;
     let ack = client.post("c", None, "refund please").await;
-    let new_type = NewTicketType {
-        name: "Refund".to_owned(),
-        description: String::new(),
-        category: Category::Customer,
-        icon: None,
-        is_internal: false,
-    };
+    let new_type = NewTicketType::named("Refund", Category::Customer);
     let ticket_type = bench.desk.create_ticket_type(&bench.caller, new_type).await.unwrap().id;
     let conversion = Conversion { ticket_type, state: None, values: Vec::new(), skip_notifications: false };
     let id = thread(&ack["conversation_id"]);

@@ -107,18 +107,10 @@ impl Story {
     /// Adds an attribute without which no ticket of the type is resolved (ATT-5).
     pub(super) async fn required_to_close(&self, ticket_type: TicketTypeId, name: &str) {
         let new = NewAttribute {
-            name: name.to_owned(),
-            description: String::new(),
-            data_type: DataType::String,
-            multiline: false,
-            list_options: Vec::new(),
-            allow_multiple_values: false,
-            required_to_create: false,
-            required_to_create_for_contacts: false,
             required_to_close: true,
             visible_on_create: false,
             visible_to_contacts: false,
-            order: None,
+            ..NewAttribute::named(name, DataType::String)
         };
         self.desk.add_attribute(&self.agent, ticket_type, new).await.unwrap();
     }

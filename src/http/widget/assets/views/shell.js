@@ -54,12 +54,6 @@ export class Shell {
     this.stand(true);
   }
 
-  /** In place of the present view, as when a new conversation gets its id. */
-  swap(route) {
-    this.trail[this.trail.length - 1] = route;
-    this.stand();
-  }
-
   back() {
     if (this.trail.length > 1) this.trail.pop();
     else this.trail = [{ name: 'home' }];
