@@ -103,12 +103,14 @@ fn start_workers(parts: &Parts<'_>) {
     let work = Work { desk: parts.house.desk.clone(), health: parts.health.clone(), drain: parts.drain.clone() };
     let chores = work.clone();
     let handing_out = work.clone();
+    let agent_notices = work.clone();
     let (broadcasts, cross_posts, snoozes, sweeps) = (work.clone(), work.clone(), work.clone(), work);
     parts.supervisor.keep("cross-posts", move || workers::cross_posts(cross_posts.clone()));
     parts.supervisor.keep("chores", move || workers::chores(chores.clone()));
     parts.supervisor.keep("broadcasts", move || workers::broadcasts(broadcasts.clone()));
     parts.supervisor.keep("snoozes", move || workers::snoozes(snoozes.clone()));
     parts.supervisor.keep("handing-out", move || workers::handing_out(handing_out.clone()));
+    parts.supervisor.keep("agent notices", move || workers::agent_notices(agent_notices.clone()));
     parts.supervisor.keep("sweeps", move || workers::sweeps(sweeps.clone()));
 }
 

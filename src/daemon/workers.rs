@@ -123,6 +123,11 @@ pub(crate) async fn handing_out(work: Work) {
     }
 }
 
+/// Writes down what agents are to be told (NTF-15).
+pub(crate) async fn agent_notices(work: Work) {
+    in_batches(work, "agent notices", Duration::ZERO, async |desk: &Desk| desk.feed_agent_notices().await).await;
+}
+
 /// Drops what nobody needs any more.
 pub(crate) async fn sweeps(work: Work) {
     rest_for(SWEEP_FIRST, &work.drain).await;

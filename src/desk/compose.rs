@@ -98,6 +98,9 @@ impl Desk {
         if let DeliveryKind::BroadcastTest { broadcast } = &delivery.kind {
             return self.inner.prepare_test(delivery, *broadcast);
         }
+        if let DeliveryKind::AgentNotice { news } = &delivery.kind {
+            return self.inner.prepare_notice(delivery, news);
+        }
         if let Some(verdict) = self.inner.store.view(|tx| held(tx, delivery))? {
             return Ok(Prepared::Settle(verdict));
         }
@@ -125,7 +128,7 @@ impl Inner {
         recipient: &Address,
     ) -> Result<std::result::Result<OutgoingMail, String>> {
         Ok(match self.outgoing(delivery, material, recipient)? {
-            Ok(outgoing) => self.written(delivery, material, recipient, &outgoing),
+            Ok(outgoing) => self.written(delivery, &material.thread, recipient, &outgoing),
             Err(reason) => Err(reason),
         })
     }
@@ -178,11 +181,11 @@ impl Inner {
     pub(crate) fn written(
         &self,
         delivery: &Delivery,
-        material: &Material,
+        thread: &Thread,
         recipient: &Address,
         outgoing: &Outgoing,
     ) -> std::result::Result<OutgoingMail, String> {
-        let support = self.support_address(&material.thread);
+        let support = self.support_address(thread);
         let bytes = mail::compose::compose(outgoing).map_err(|error| format!("cannot be composed: {error}"))?;
         let signed = self.settings.signers.sign(&outgoing.from.address, bytes);
         let bytes = signed.map_err(|error| format!("cannot be signed: {error}"))?;
@@ -232,6 +235,10 @@ impl Inner {
                 email_thread,
                 form_name: form_name(material),
             }),
+            // What it tells is read by `agent_notices::mail`, which makes such mails.
+            DeliveryKind::AgentNotice { .. } => {
+                Notice::AgentNotice(view::AgentNotice { about, ..view::AgentNotice::default() })
+            }
             DeliveryKind::Broadcast { .. } | DeliveryKind::BroadcastTest { .. } => {
                 let part = material.parts.first();
                 // A test's part is nowhere, so that its files have no link.
@@ -357,7 +364,8 @@ fn material(tx: &dyn ReadTx, delivery: &Delivery) -> store::Result<std::result::
         | DeliveryKind::TicketSubmitted
         | DeliveryKind::TicketStateChanged { .. }
         | DeliveryKind::FormSent { .. }
-        | DeliveryKind::BroadcastTest { .. } => None,
+        | DeliveryKind::BroadcastTest { .. }
+        | DeliveryKind::AgentNotice { .. } => None,
     };
     if let Some(broadcast) = &broadcast {
         if contact.unsubscribed_from_emails || contact.marked_email_as_spam {
@@ -415,7 +423,8 @@ fn parts_of(
             let seen_seq = if policy == Some(EmailPolicy::Always) { 0 } else { seen_seq };
             Ok(unseen(load(&[*part])?, seen_seq))
         }
-        DeliveryKind::BroadcastTest { .. } => Ok(Ok(Vec::new())),
+        // Made of other material.
+        DeliveryKind::BroadcastTest { .. } | DeliveryKind::AgentNotice { .. } => Ok(Ok(Vec::new())),
         DeliveryKind::TicketSubmitted => {
             let shared = shared_in(tx, thread.id)?;
             let waits = policy(tx, shared.as_ref().unwrap_or(thread))?.submitted == EmailPolicy::WhenUnseen;

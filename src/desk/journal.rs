@@ -246,7 +246,7 @@ impl Desk {
     pub async fn sweep(&self) -> Result<()> {
         let now = self.inner.clock.now();
         let last = self.log_seq()?;
-        let unread = self.webhooks_read_to()?.unwrap_or(last);
+        let unread = self.webhooks_read_to()?.unwrap_or(last).min(self.notices_read_to()?);
         let keep_from = EventSeq(last.0.saturating_sub(LOG_KEPT).min(unread.0));
         for _ in 0..100 {
             let dropped = self.inner.store.update(move |tx| store::events::prune(tx, keep_from, PRUNED_PER_COMMIT));

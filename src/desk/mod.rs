@@ -7,6 +7,7 @@
 //! | file | operations |
 //! |---|---|
 //! | [`access`] | agents, tokens, who may call what |
+//! | [`agent_notices`] | agents told by mail of what they have not seen |
 //! | [`alarms`] | what only people can mend, told to admins |
 //! | [`contacts`], [`contact_acts`], [`contact_merging`], [`visitors`], [`notes`] | contacts: find, create, change; archive, block, delete; merge; visitors; notes |
 //! | [`comments`], [`conversations`] | comment, note; assign, close, open, snooze, seen |
@@ -35,6 +36,7 @@
 //! | [`workspace`] | its id and the key of its file links |
 
 pub mod access;
+pub mod agent_notices;
 pub mod alarms;
 pub mod arrival;
 pub mod attributes;
@@ -49,6 +51,7 @@ pub mod contacts;
 pub mod conversations;
 mod cross_post;
 pub mod deletion;
+mod delivery_failures;
 mod draft;
 pub(crate) mod file_links;
 mod form_links;
@@ -257,6 +260,8 @@ struct Inner {
     attempts: Attempts,
     /// Automatic mails over a limit since the start (EML-87).
     rate_limited: AtomicU64,
+    /// How far the log was read for agents, which may be further than the store says.
+    notices_read_to: AtomicU64,
     settings: Settings,
 }
 
@@ -299,6 +304,7 @@ impl Desk {
             templates,
             attempts,
             rate_limited,
+            notices_read_to: AtomicU64::default(),
             settings,
         };
         Ok(Self { inner: Arc::new(inner) })

@@ -15,7 +15,9 @@ use crate::desk::Error;
 use crate::desk::Inner;
 use crate::desk::Result;
 use crate::desk::broadcasts::running::hold;
+use crate::desk::delivery_failures;
 use crate::desk::draft::At;
+use crate::desk::draft::conclude;
 use crate::desk::draft::missing;
 use crate::desk::random_bytes;
 use crate::desk::suppressions::refused;
@@ -44,7 +46,6 @@ use crate::store;
 use crate::store::engine::ReadTx;
 use crate::store::engine::WriteTx;
 use crate::store::save::Change;
-use crate::store::save::save;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -479,6 +480,7 @@ pub(crate) fn settle_in(
     if ended && !was_settled {
         refused(tx, &delivery, at.now)?;
     }
+    let failure = if was_settled { None } else { delivery_failures::said(&*tx, &delivery, at)? };
     let (id, thread, lane) = (delivery.id, delivery.thread, delivery.kind.lane());
     let mut change = Change { owed: vec![delivery], ..Change::default() };
     if ended && !was_settled {
@@ -491,7 +493,7 @@ pub(crate) fn settle_in(
             cause: None,
         });
     }
-    save(tx, &change)?;
+    conclude(tx, failure.into_iter().collect(), change)?;
     lane.map_or(Ok(()), |broadcast| note_in_lane(tx, broadcast, verdict, at))
 }
 

@@ -14,6 +14,7 @@ use crate::domain::delivery::Delivery;
 use crate::domain::delivery::DeliveryKind;
 use crate::domain::delivery::DeliveryState;
 use crate::domain::id::Millis;
+use crate::domain::mail_limits::Limit;
 use crate::domain::mail_limits::MailLimits;
 use crate::domain::suppression::AddressStanding;
 use crate::domain::suppression::SuppressedBy;
@@ -27,7 +28,10 @@ use crate::store;
 use crate::store::engine::ReadTx;
 use crate::store::engine::WriteTx;
 use crate::store::suppressions::Bucket;
+use std::time::Duration;
 
+/// Notices to one agent (NTF-15).
+const NOTICES_PER_AGENT: Limit = Limit { count: 120, window: Duration::from_hours(1) };
 /// Records looked at in one transaction of a sweep.
 const SWEPT_MAX: usize = 200;
 /// Transactions of one sweep.
@@ -127,6 +131,12 @@ pub(crate) fn take_automatic(
     let Some(address) = delivery.address.as_ref().filter(|_| delivery.kind.is_automatic()) else { return Ok(true) };
     if delivery.attempt_count > 0 {
         return Ok(true);
+    }
+    // An agent who is told of many threads is no loop; one who is told what became of their own mails could be.
+    if let (DeliveryKind::AgentNotice { news }, Some(agent)) = (&delivery.kind, delivery.agent)
+        && news.iter().all(|news| news.part().is_some())
+    {
+        return store::suppressions::take(tx, &[(Bucket::Agent(agent.0), NOTICES_PER_AGENT)], now);
     }
     let says = says(&*tx, delivery)?;
     let buckets = [

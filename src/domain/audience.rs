@@ -42,7 +42,8 @@ pub fn is_customer_visible(kind: &PartKind) -> bool {
         | PartKind::MergedPrimary { .. }
         | PartKind::MergedSecondary { .. }
         | PartKind::Unmerged { .. }
-        | PartKind::StatePropagated { .. } => false,
+        | PartKind::StatePropagated { .. }
+        | PartKind::DeliveryFailed { .. } => false,
     }
 }
 

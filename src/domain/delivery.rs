@@ -11,6 +11,7 @@
 //! | uncertain | the relay may have it | one retry with the same Message-ID (EML-65), or an agent settles it |
 
 use crate::domain::address::Address;
+use crate::domain::agent_notice::News;
 use crate::domain::channel_kind::ChannelKind;
 use crate::domain::id::AgentId;
 use crate::domain::id::BroadcastId;
@@ -68,6 +69,12 @@ pub enum DeliveryKind {
         /// Which.
         broadcast: BroadcastId,
     },
+    /// What an agent should know of the thread, grouped (NTF-15). The recipient is [`Delivery::agent`]; no contact has a part
+    /// in it.
+    AgentNotice {
+        /// What, oldest first.
+        news: Vec<News>,
+    },
 }
 
 impl DeliveryKind {
@@ -80,6 +87,7 @@ impl DeliveryKind {
             Self::FormSent { .. } => "form",
             Self::Broadcast { .. } => "broadcast",
             Self::BroadcastTest { .. } => "broadcast_test",
+            Self::AgentNotice { .. } => "agent_notice",
         }
     }
 
@@ -92,7 +100,8 @@ impl DeliveryKind {
             | Self::TicketSubmitted
             | Self::TicketStateChanged { .. }
             | Self::FormSent { .. }
-            | Self::BroadcastTest { .. } => None,
+            | Self::BroadcastTest { .. }
+            | Self::AgentNotice { .. } => None,
         }
     }
 
@@ -101,7 +110,10 @@ impl DeliveryKind {
     pub fn is_automatic(&self) -> bool {
         match self {
             Self::Reply { .. } | Self::Broadcast { .. } | Self::BroadcastTest { .. } => false,
-            Self::TicketSubmitted | Self::TicketStateChanged { .. } | Self::FormSent { .. } => true,
+            Self::TicketSubmitted
+            | Self::TicketStateChanged { .. }
+            | Self::FormSent { .. }
+            | Self::AgentNotice { .. } => true,
         }
     }
 }
@@ -151,6 +163,8 @@ pub enum SkipReason {
     RequiredToClose,
     /// Nobody was ever in a messenger as this contact.
     NoSession,
+    /// The agent has seen it, acted since, or wants no mail of it (NTF-15).
+    SeenByAgent,
 }
 
 impl SkipReason {
@@ -179,6 +193,7 @@ impl SkipReason {
             Self::Excluded => "excluded",
             Self::RequiredToClose => "required_to_close",
             Self::NoSession => "no_session",
+            Self::SeenByAgent => "seen_by_agent",
         }
     }
 }
@@ -262,9 +277,9 @@ pub struct Delivery {
     pub id: DeliveryId,
     /// The thread it is about.
     pub thread: ThreadId,
-    /// The recipient.
+    /// The recipient; 0 for a notice to an agent.
     pub contact: ContactId,
-    /// The agent in whose name it goes out.
+    /// The agent in whose name it goes out, or to whom a notice goes.
     pub agent: Option<AgentId>,
     /// By what it goes out.
     pub channel: ChannelKind,

@@ -5,6 +5,7 @@
 
 pub mod address;
 pub mod agent;
+pub mod agent_notice;
 pub mod alarm;
 pub mod attachment;
 pub mod attribute;

@@ -213,6 +213,15 @@ pub enum PartKind {
     },
     /// Answers the contact may choose from (API-17); its body lists them for where they cannot be chosen.
     QuickReply(Vec<QuickAnswer>),
+    /// A mail about the thread failed for good (EML-63); for agents only.
+    DeliveryFailed {
+        /// Which.
+        delivery: DeliveryId,
+        /// Where it went, if anywhere.
+        address: Option<String>,
+        /// The relay's words, or ours.
+        reason: String,
+    },
 }
 
 /// A shared ticket as its customer sees it at one moment (SHR-4).
@@ -288,6 +297,7 @@ impl PartKind {
             Self::SharedTicket(card) if card.first => "ticket_shared",
             Self::SharedTicket(_) => "ticket_state_updated_by_admin",
             Self::StatePropagated { .. } => "ticket_state_propagated",
+            Self::DeliveryFailed { .. } => "delivery_failed",
         }
     }
 

@@ -15,6 +15,7 @@
 //! **Invariant:** only [`redb`] names the engine; nothing is announced before it is durable; an `Err` from a closure
 //! leaves nothing written.
 
+pub mod agent_notices;
 pub mod agents;
 pub mod alarms;
 pub mod attempts;

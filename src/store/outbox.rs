@@ -11,6 +11,7 @@ use crate::domain::id::DeliveryId;
 use crate::domain::id::Millis;
 use crate::domain::id::ThreadId;
 use crate::domain::mail_share::MailShare;
+use crate::store::agent_notices;
 use crate::store::engine::ReadTx;
 use crate::store::engine::Table;
 use crate::store::engine::WriteTx;
@@ -226,6 +227,7 @@ pub fn set_pending(
 /// # Errors
 /// `Corrupt`.
 pub fn end_pending(tx: &mut dyn WriteTx, delivery: &Delivery) -> Result<()> {
+    agent_notices::end_pending(tx, delivery)?;
     for kind in [Pending::Reply, Pending::Status] {
         if pending(tx, delivery.thread, delivery.contact, kind)? == Some(delivery.id) {
             set_pending(tx, delivery.thread, delivery.contact, kind, None)?;
@@ -344,7 +346,7 @@ mod tests {
         let states: Vec<_> = sample::deliveries().iter().map(|delivery| delivery.state.as_str()).collect();
         assert!(states.iter().all(|state| STATES.contains(state)));
         let counts = sample::store().view(counts).unwrap();
-        assert!(counts.iter().all(|(state, count)| *count == if *state == "queued" { 3 } else { 1 }), "{counts:?}");
+        assert!(counts.iter().all(|(state, count)| *count == if *state == "queued" { 4 } else { 1 }), "{counts:?}");
     }
 
     #[test]

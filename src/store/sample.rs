@@ -11,6 +11,10 @@ use crate::domain::agent::Away;
 use crate::domain::agent::AwayReason;
 use crate::domain::agent::Scope;
 use crate::domain::agent::Token;
+use crate::domain::agent_notice::News;
+use crate::domain::agent_notice::NewsKind;
+use crate::domain::agent_notice::NoticeSettings;
+use crate::domain::agent_notice::QuietHours;
 use crate::domain::alarm::Alarm;
 use crate::domain::attachment::BlobHash;
 use crate::domain::attribute::Attribute;
@@ -86,6 +90,7 @@ use crate::domain::type_settings::TypeSettings;
 use crate::domain::upload::Upload;
 use crate::domain::upload::UploadedBy;
 use crate::store::Store;
+use crate::store::agent_notices;
 use crate::store::agents;
 use crate::store::alarms;
 use crate::store::blob_refs;
@@ -462,6 +467,19 @@ pub(crate) fn deliveries() -> Vec<Delivery> {
     deliveries
 }
 
+/// A notice to the agent that takes further news.
+pub(crate) fn notice() -> Delivery {
+    let part = News::Part { kind: NewsKind::Mention, part: PartId(FIRST_PART + 1), part_seq: 2 };
+    let kind = DeliveryKind::AgentNotice { news: vec![part, News::MailNotTaken { intake: QUARANTINED }] };
+    let notice = delivery(FIRST_DELIVERY + 8, kind, DeliveryState::Queued);
+    Delivery { thread: TRACKER, contact: ContactId(0), address: Some(address("ria@example.org")), ..notice }
+}
+
+pub(crate) fn notice_settings() -> NoticeSettings {
+    let quiet = QuietHours { from_min: 1_320, to_min: 420, time_zone: "Europe/Berlin".to_owned() };
+    NoticeSettings { agent: AGENT, off: vec![NewsKind::SnoozeEnd], quiet_hours: Some(quiet) }
+}
+
 pub(crate) fn change() -> Change {
     Change { threads: all_threads(), parts: parts(), events: events(), owed: deliveries(), contacts: contacts() }
 }
@@ -605,6 +623,11 @@ pub(crate) fn fill(tx: &mut dyn WriteTx) -> Result<()> {
     ledgers::claim_email(tx, BROADCAST, &address("ana@example.com"), ANA)?;
     let waits = DeliveryKind::Broadcast { broadcast: BroadcastId(52), part: PartId(FIRST_PART + 3) };
     outbox::put(tx, &delivery(WAITING_IN_LANE.0, waits, DeliveryState::Queued))?;
+    outbox::put(tx, &notice())?;
+    agent_notices::set_pending(tx, TRACKER, AGENT, notice().id)?;
+    agent_notices::put_settings(tx, &notice_settings())?;
+    agent_notices::set_seen_seq(tx, AGENT, CONVERSATION, 3)?;
+    agent_notices::set_read_to(tx, EventSeq(2))?;
     lanes::put(tx, &MailLane { broadcast: BROADCAST, spent_until_us: 7, refused_bits: 5 })?;
     broadcasts::set_stopped(tx, TRACKER, BEN, Some(at(9)))?;
     record::put(tx, &answered())?;

@@ -75,6 +75,8 @@ pub enum Bucket<'a> {
     Domain(&'a str),
     /// All automatic mails.
     All,
+    /// Notices to an agent.
+    Agent(u64),
 }
 
 impl Bucket<'_> {
@@ -85,6 +87,7 @@ impl Bucket<'_> {
             Self::Thread(thread) => (2, thread.to_string()),
             Self::Domain(domain) => (3, (*domain).to_owned()),
             Self::All => (4, String::new()),
+            Self::Agent(agent) => (5, agent.to_string()),
         };
         key::joined(&[&[kind], &key::hash16(&of)])
     }

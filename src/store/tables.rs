@@ -55,6 +55,11 @@ pub const TOKENS: Table = Table("tokens");
 /// SHA-256 of the secret: index of [`TOKENS`].
 pub const TOKENS_BY_HASH: Table = Table("tokens_by_hash");
 
+/// agent → record: what they want to be mailed (DSK-11).
+pub const NOTICE_SETTINGS: Table = Table("notice_settings");
+/// agent ++ thread → place of the newest part they have seen, eight bytes (NTF-15).
+pub const AGENT_READS: Table = Table("agent_reads");
+
 /// ticket type → record.
 pub const TICKET_TYPES: Table = Table("ticket_types");
 /// ticket state → record.
@@ -105,6 +110,8 @@ pub const DELIVERY_COUNTS: Table = Table("delivery_counts");
 pub const PENDING_REPLIES: Table = Table("pending_replies");
 /// thread ++ contact → delivery that tells further changes of state while it waits (NTF-11).
 pub const PENDING_STATUS: Table = Table("pending_status");
+/// thread ++ agent → delivery that tells an agent further news while it waits (NTF-15).
+pub const PENDING_NOTICES: Table = Table("pending_notices");
 /// delivery → hash of the message that was kept instead of sent; named in [`BLOB_REFS`] for the delivery.
 pub const CAPTURED: Table = Table("captured");
 /// part → ticket ++ linked thread served last: cross-posts under way (BKO-22).
@@ -236,6 +243,8 @@ pub const ALL: &[Table] = &[
     AGENTS_BY_EMAIL,
     TOKENS,
     TOKENS_BY_HASH,
+    NOTICE_SETTINGS,
+    AGENT_READS,
     TICKET_TYPES,
     TICKET_STATES,
     LINKS,
@@ -258,6 +267,7 @@ pub const ALL: &[Table] = &[
     DELIVERY_COUNTS,
     PENDING_REPLIES,
     PENDING_STATUS,
+    PENDING_NOTICES,
     CAPTURED,
     CROSS_POSTS,
     TAGS,

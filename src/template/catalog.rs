@@ -3,7 +3,7 @@
 use super::error::TemplateError;
 use std::collections::BTreeMap;
 
-/// What a contact is told about; each has an email of three files and a line for sockets.
+/// What somebody is told about; each has an email of three files and a line for sockets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
     /// Replies of agents.
@@ -16,12 +16,20 @@ pub enum Kind {
     TrackerBroadcast,
     /// A form to fill.
     FormSent,
+    /// News for an agent.
+    AgentNotice,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 5] =
-        [Self::AgentReply, Self::TicketSubmitted, Self::TicketStateChanged, Self::TrackerBroadcast, Self::FormSent];
+    pub const ALL: [Self; 6] = [
+        Self::AgentReply,
+        Self::TicketSubmitted,
+        Self::TicketStateChanged,
+        Self::TrackerBroadcast,
+        Self::FormSent,
+        Self::AgentNotice,
+    ];
 
     /// Folder below `email/`, and the name `deskgate template preview` takes.
     #[must_use]
@@ -32,6 +40,7 @@ impl Kind {
             Self::TicketStateChanged => "ticket_state_changed",
             Self::TrackerBroadcast => "tracker_broadcast",
             Self::FormSent => "form_sent",
+            Self::AgentNotice => "agent_notice",
         }
     }
 
@@ -44,6 +53,7 @@ impl Kind {
             Self::TicketStateChanged => "ticket_state_changed",
             Self::TrackerBroadcast => "tracker_broadcast",
             Self::FormSent => "form_requested",
+            Self::AgentNotice => "agent_notice",
         }
     }
 }
@@ -169,18 +179,24 @@ embedded! {
     "email/form_sent/subject.hbs"
     "email/form_sent/text.hbs"
     "email/form_sent/html.hbs"
+    "email/agent_notice/subject.hbs"
+    "email/agent_notice/text.hbs"
+    "email/agent_notice/html.hbs"
     "messenger/part_created.hbs"
     "messenger/ticket_created.hbs"
     "messenger/ticket_state_changed.hbs"
     "messenger/tracker_broadcast.hbs"
     "messenger/form_requested.hbs"
+    "messenger/agent_notice.hbs"
     "partials/html_head.hbs"
     "partials/html_top.hbs"
     "partials/html_bottom.hbs"
     "partials/html_button.hbs"
     "partials/html_part.hbs"
     "partials/html_ticket.hbs"
+    "partials/html_news.hbs"
     "partials/text_part.hbs"
+    "partials/text_news.hbs"
     "partials/text_bottom.hbs"
 }
 

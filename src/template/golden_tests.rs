@@ -43,6 +43,7 @@ fn mails_read_as_in_the_fixtures() {
         (sample::full(Kind::TicketStateChanged), golden!("ticket_state_changed")),
         (sample::full(Kind::TrackerBroadcast), golden!("tracker_broadcast")),
         (sample::full(Kind::FormSent), golden!("form_sent")),
+        (sample::full(Kind::AgentNotice), golden!("agent_notice")),
     ];
     for (notice, (text, html)) in cases {
         let mail = embedded().email(&notice).unwrap();
@@ -69,6 +70,8 @@ fn frames_are_one_line_each() {
         "Ana Example: Hi Ben, invoices show the right address again. There is nothing you need to do: - new invoices are \
          correct - old ones were made out again",
         "Ana asks you to fill in a form: Billing question",
+        "Wrong address on my invoice: Ben Example wrote, Ben Example wrote, given to you, the snooze has ended, Cleo Example \
+         named you, a mail could not be delivered, a broadcast is held, your mail was not taken",
     ];
     for (kind, expected) in Kind::ALL.into_iter().zip(expected) {
         assert_eq!(embedded().frame(&sample::full(kind)).unwrap(), expected);

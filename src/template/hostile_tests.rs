@@ -51,6 +51,12 @@ fn with_value(kind: Kind, value: &str) -> Notice {
             fill(&mut view.about);
             view.form_name = some();
         }
+        Notice::AgentNotice(view) => {
+            fill(&mut view.about);
+            view.news.iter_mut().for_each(|item| {
+                (item.author_name, item.recipient, item.reason) = (some(), some(), some());
+            });
+        }
         Notice::TrackerBroadcast(view) => {
             fill(&mut view.about);
             view.subject = some();

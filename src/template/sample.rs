@@ -2,6 +2,7 @@
 
 use super::catalog::Kind;
 use super::view::About;
+use super::view::AgentNotice;
 use super::view::AgentReply;
 use super::view::Body;
 use super::view::CleanHtml;
@@ -9,6 +10,7 @@ use super::view::CleanText;
 use super::view::File;
 use super::view::FormSent;
 use super::view::Named;
+use super::view::NewsItem;
 use super::view::Notice;
 use super::view::Part;
 use super::view::Person;
@@ -66,7 +68,39 @@ pub(super) fn full(kind: Kind) -> Notice {
             email_thread: false,
             form_name: Some("Billing question".to_owned()),
         }),
+        Kind::AgentNotice => Notice::AgentNotice(AgentNotice { about: about(), news: news(), answer_is_sent: true }),
     }
+}
+
+/// One of each.
+fn news() -> Vec<NewsItem> {
+    let item = |kind: &str, author: &str, text: &str| NewsItem {
+        kind: kind.to_owned(),
+        author_name: Some(author.to_owned()),
+        body_html: CleanHtml::from_text(text),
+        body_text: CleanText::new(text),
+        sent_at: Some(SENT_AT_MS),
+        ..NewsItem::default()
+    };
+    let reason = Some("550 5.1.1 no such user".to_owned());
+    vec![
+        item("new_conversation", "Ben Example", "My invoice for March shows the wrong address."),
+        item("customer_reply", "Ben Example", "Can you fix it?"),
+        item("assignment", "Cleo Example", ""),
+        item("snooze_end", "", ""),
+        item("mention", "Cleo Example", "@Ana Example this is one of yours."),
+        NewsItem {
+            recipient: Some("ben@example.com".to_owned()),
+            reason: reason.clone(),
+            ..item("failed_delivery", "", "")
+        },
+        item(
+            "broadcast_held",
+            "",
+            "Ana Example: broadcast 7: it is paused: the relay has taken no mail for 10 minutes.",
+        ),
+        NewsItem { reason, ..item("mail_not_taken", "", "") },
+    ]
 }
 
 /// Most fields empty, as for an unnamed visitor without ticket.
@@ -87,6 +121,10 @@ pub(super) fn sparse(kind: Kind) -> Notice {
             Notice::TrackerBroadcast(TrackerBroadcast { about, email_thread: true, ..TrackerBroadcast::default() })
         }
         Kind::FormSent => Notice::FormSent(FormSent { about, email_thread: true, ..FormSent::default() }),
+        Kind::AgentNotice => {
+            let item = NewsItem { kind: "customer_reply".to_owned(), ..NewsItem::default() };
+            Notice::AgentNotice(AgentNotice { about, news: vec![item], ..AgentNotice::default() })
+        }
     }
 }
 

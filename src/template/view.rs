@@ -246,7 +246,38 @@ pub struct FormSent {
     pub form_name: Option<String>,
 }
 
-/// Something a contact is told, on whichever channel.
+/// One thing an agent is told.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct NewsItem {
+    /// The word of [`NewsKind`](crate::domain::agent_notice::NewsKind), or `mail_not_taken`.
+    pub kind: String,
+    /// Who wrote or did it.
+    pub author_name: Option<String>,
+    /// Whom a mail did not reach.
+    pub recipient: Option<String>,
+    /// Why it failed, or was put aside.
+    pub reason: Option<String>,
+    /// What was written, as HTML.
+    pub body_html: CleanHtml,
+    /// What was written, as text.
+    pub body_text: CleanText,
+    /// Milliseconds since 1970.
+    pub sent_at: Option<u64>,
+}
+
+/// What an agent should know of a thread (NTF-15). Here `contact` is the customer and `agent` is to whom it goes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct AgentNotice {
+    /// To whom, about what.
+    #[serde(flatten)]
+    pub about: About,
+    /// What is told, oldest first.
+    pub news: Vec<NewsItem>,
+    /// Whether an answer by mail goes to the customer; else it becomes a note.
+    pub answer_is_sent: bool,
+}
+
+/// Something a contact or an agent is told, on whichever channel.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum Notice {
@@ -260,6 +291,8 @@ pub enum Notice {
     TrackerBroadcast(TrackerBroadcast),
     /// See [`FormSent`].
     FormSent(FormSent),
+    /// See [`AgentNotice`].
+    AgentNotice(AgentNotice),
 }
 
 impl Notice {
@@ -272,6 +305,7 @@ impl Notice {
             Self::TicketStateChanged(_) => Kind::TicketStateChanged,
             Self::TrackerBroadcast(_) => Kind::TrackerBroadcast,
             Self::FormSent(_) => Kind::FormSent,
+            Self::AgentNotice(_) => Kind::AgentNotice,
         }
     }
 
@@ -283,6 +317,7 @@ impl Notice {
             Self::TicketStateChanged(view) => &view.about.lang,
             Self::TrackerBroadcast(view) => &view.about.lang,
             Self::FormSent(view) => &view.about.lang,
+            Self::AgentNotice(view) => &view.about.lang,
         }
     }
 
@@ -293,6 +328,7 @@ impl Notice {
             Self::TicketSubmitted(_) | Self::FormSent(_) => 0,
             Self::TicketStateChanged(view) => view.parts.len(),
             Self::TrackerBroadcast(view) => view.files.len(),
+            Self::AgentNotice(view) => view.news.len(),
         }
     }
 
@@ -309,6 +345,7 @@ impl Notice {
             Self::TicketStateChanged(view) => of_parts(&view.parts),
             Self::TrackerBroadcast(view) => of(&view.body_html, &view.body_text),
             Self::FormSent(_) => 0,
+            Self::AgentNotice(view) => view.news.iter().map(|item| of(&item.body_html, &item.body_text)).sum(),
         }
     }
 }

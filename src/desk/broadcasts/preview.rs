@@ -242,7 +242,7 @@ impl Inner {
         let material = shown.material(contact, &broadcast.author_name, Some(broadcast.clone()));
         let refused = |reason: String| Error::Refused(Refusal::invalid("body", reason));
         let outgoing = self.outgoing(&delivery, &material, &recipient)?.map_err(refused)?;
-        let written = self.written(&delivery, &material, &recipient, &outgoing).map_err(refused)?;
+        let written = self.written(&delivery, &material.thread, &recipient, &outgoing).map_err(refused)?;
         Ok(Some(PreviewMail {
             subject: outgoing.subject,
             html: outgoing.html.unwrap_or_default(),
@@ -352,7 +352,7 @@ impl Inner {
             },
             Err(reason) => return Ok(Prepared::Settle(Verdict::Failed { reason })),
         };
-        Ok(match self.written(delivery, &material, &recipient, &outgoing) {
+        Ok(match self.written(delivery, &material.thread, &recipient, &outgoing) {
             Ok(mail) => Prepared::Send(mail),
             Err(reason) => Prepared::Settle(Verdict::Failed { reason }),
         })

@@ -7,6 +7,7 @@ use crate::desk::broadcasts::stopping::stop_issue;
 use crate::desk::comments::contact_author;
 use crate::desk::comments::takes_part;
 use crate::desk::contact_comment::Comment;
+use crate::desk::delivery_failures;
 use crate::desk::draft::At;
 use crate::desk::draft::Draft;
 use crate::desk::draft::NewPart;
@@ -130,7 +131,9 @@ impl Inner {
         let forwarded = match (agent_of(&*tx, reading)?, place.thread) {
             (Some(agent), Some(thread)) => {
                 if let Some(error) = not_proven(reading, &agent, thread) {
-                    return quarantine(tx, taken, Some(reading), error, id, at);
+                    let aside = quarantine(tx, taken, Some(reading), error, id, at)?;
+                    self.owe_mail_not_taken(tx, agent.id, thread, id, at)?;
+                    return Ok(aside);
                 }
                 store::intake::claim(tx, &key, id)?;
                 return self.agent_answers(tx, (taken, reading), (&place, thread), &agent, id, at);
@@ -195,7 +198,7 @@ impl Inner {
                 reported(tx, report, &delivery, at.now)?;
             }
             apply_complaint(tx, reading, &delivery, at, &mut change)?;
-            apply_bounce(tx, reading, delivery, &mut change)?;
+            apply_bounce(tx, reading, delivery, &mut draft, &mut change)?;
         }
         let thread = draft.thread.id;
         conclude(tx, vec![draft], change)?;
@@ -569,10 +572,17 @@ fn apply_complaint(
 }
 
 /// A bounce ends the delivery it is about as failed, and a hard one ends mail to that address (EML-82).
-fn apply_bounce(tx: &dyn ReadTx, reading: &Reading, mut delivery: Delivery, change: &mut Change) -> store::Result<()> {
+fn apply_bounce(
+    tx: &dyn ReadTx,
+    reading: &Reading,
+    mut delivery: Delivery,
+    draft: &mut Draft,
+    change: &mut Change,
+) -> store::Result<()> {
     let Some(report) = reading.report.as_ref().filter(|report| report.kind == ReportKind::Failed) else {
         return Ok(());
     };
+    let known = matches!(delivery.state, DeliveryState::Failed(_));
     let failed = report.recipients.first();
     let words = failed.and_then(|recipient| recipient.smtp_reply.clone().or(recipient.status.clone()));
     delivery.state = DeliveryState::Failed(format!("{BOUNCED}{}", words.unwrap_or_default()));
@@ -591,6 +601,9 @@ fn apply_bounce(tx: &dyn ReadTx, reading: &Reading, mut delivery: Delivery, chan
         ticket_state: None,
         cause: None,
     });
+    if !known {
+        delivery_failures::say(draft, &delivery);
+    }
     change.owed.push(delivery);
     Ok(())
 }

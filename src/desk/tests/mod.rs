@@ -1,5 +1,6 @@
 //! Whole operations over the memory engine: each test is a story, and every story ends with a store that verifies.
 
+mod agent_notices;
 mod broadcast;
 mod content;
 mod forms;

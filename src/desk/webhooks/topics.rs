@@ -141,6 +141,7 @@ fn of_part(event: &Event, thread: &Thread, part: &Part) -> Vec<&'static str> {
         | PartKind::Unmerged { .. }
         | PartKind::SharedTicket(_)
         | PartKind::StatePropagated { .. }
+        | PartKind::DeliveryFailed { .. }
         | PartKind::ConvertedToTicket { .. }
         | PartKind::EntityLinked(_)
         | PartKind::EntityUnlinked(_)

@@ -16,6 +16,7 @@ mod linked;
 mod live;
 mod merging;
 mod message;
+mod notifications;
 mod outbound;
 mod part_list;
 mod propagation;
@@ -60,6 +61,7 @@ pub(crate) type Answer = crate::http::error::Result<Json<Value>>;
 pub(crate) fn routes(api: &Api) -> Router<Api> {
     Router::new()
         .merge(admins::routes())
+        .merge(notifications::routes())
         .merge(broadcasts::routes())
         .merge(companies::routes())
         .merge(contact_notes::routes())

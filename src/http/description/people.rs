@@ -1,5 +1,6 @@
 //! Operations on teams, contacts and companies: path, what it is for, what it takes and gives.
 
+use crate::domain::agent_notice::NewsKind;
 use crate::http::description::bodies::attributes;
 use crate::http::description::bodies::flag;
 use crate::http::description::bodies::id;
@@ -22,6 +23,10 @@ const COMPANIES: &[&str] = &["per_page", "starting_after", "company_id", "name"]
 pub(super) const OPERATIONS: &[Operation] = &[
     put("/admins/{id}", "how many threads teams give an agent", admin, "admin"),
     put("/admins/{id}/away", "say that an agent is away or back", away, "admin"),
+    get("/admins/{id}/notifications", "what an agent is mailed", &[], "notification_settings"),
+    put("/admins/{id}/notifications", "change what an agent is mailed", notifications, "notification_settings"),
+    act("post", "/conversations/{id}/seen", "the agent has the conversation before them", "object"),
+    act("post", "/tickets/{id}/seen", "the agent has the ticket before them", "object"),
     get("/away_status_reasons", "reasons to be away", &[], "away_reasons"),
     post("/away_status_reasons", "make a reason to be away", reason, "object"),
     put("/away_status_reasons/{id}", "change a reason to be away", reason, "object"),
@@ -140,6 +145,16 @@ fn outbound() -> Value {
 
 fn admin() -> Value {
     object(&["assignment_limit"], &[("assignment_limit", limit())])
+}
+
+fn notifications() -> Value {
+    let events = NewsKind::OPTIONAL.map(|kind| (kind.as_str(), flag()));
+    let time = || json!({"type": "string", "pattern": "^[0-2][0-9]:[0-5][0-9]$"});
+    let mut quiet = object(&["from", "to"], &[("from", time()), ("to", time()), ("time_zone", text())]);
+    if let Some(quiet) = quiet.as_object_mut() {
+        quiet.insert("type".to_owned(), json!(["object", "null"]));
+    }
+    object(&[], &[("email", object(&[], &events)), ("quiet_hours", quiet)])
 }
 
 fn away() -> Value {

@@ -60,6 +60,9 @@ fn people() -> Value {
             "id": text(), "name": text(), "email": text(), "has_inbox_seat": flag(), "away_mode_enabled": flag(),
             "team_ids": {"type": "array", "items": {"type": "integer"}},
         })),
+        "notification_settings": object("notification_settings", json!({
+            "admin_id": text(), "email": any_object(), "quiet_hours": {"type": ["object", "null"]},
+        })),
         "contact": object("contact", json!({
             "id": {"type": "string", "pattern": "^[0-9a-f]{24}$"}, "workspace_id": text(), "external_id": text_if_any(),
             "role": {"enum": ["user", "lead"]}, "email": text_if_any(), "phone": text_if_any(), "name": text_if_any(),

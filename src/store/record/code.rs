@@ -5,6 +5,7 @@
 
 use crate::domain::agent::AgentRole;
 use crate::domain::agent::Scope;
+use crate::domain::agent_notice::NewsKind;
 use crate::domain::attribute::DataType;
 use crate::domain::authentication::AuthResult;
 use crate::domain::broadcast::BroadcastState;
@@ -75,6 +76,9 @@ macro_rules! codes {
 codes! {
     AgentRole { Admin = 0, Agent = 1 }
     AgentAct { Added = 0, Removed = 1, AwayChanged = 2 }
+    NewsKind {
+        NewThread = 0, CustomerReply = 1, Assignment = 2, SnoozeEnd = 3, Mention = 4, FailedDelivery = 5, BroadcastHeld = 6
+    }
     TeamMethod { Manual = 0, RoundRobin = 1, Balanced = 2 }
     CompanyAct { Created = 0, Updated = 1, Deleted = 2, Attached = 3, Detached = 4 }
     ContactAct {
@@ -101,7 +105,7 @@ codes! {
         SeenInMessenger = 0, NoAddress = 1, DuplicateContact = 2, DuplicateAddress = 3, Unsubscribed = 4,
         Suppressed = 5, Blocked = 6, Removed = 7, Cancelled = 8, StateWentBack = 9, Redacted = 10, PolicyNever = 11,
         RateLimited = 12, Stopped = 13, Unlinked = 14, Merged = 15, Erased = 16, Filtered = 17, Excluded = 18,
-        RequiredToClose = 19, NoSession = 20
+        RequiredToClose = 19, NoSession = 20, SeenByAgent = 21
     }
     Stage { BeforeDot = 0, AfterDot = 1, Answered = 2 }
     DeliveryClass {

@@ -1,5 +1,7 @@
 //! Stored form of deliveries.
 
+use crate::domain::agent_notice::News;
+use crate::domain::agent_notice::NewsKind;
 use crate::domain::channel_kind::ChannelKind;
 use crate::domain::delivery::Attempt;
 use crate::domain::delivery::Delivery;
@@ -11,6 +13,7 @@ use crate::domain::id::AgentId;
 use crate::domain::id::BroadcastId;
 use crate::domain::id::ContactId;
 use crate::domain::id::DeliveryId;
+use crate::domain::id::IntakeId;
 use crate::domain::id::Millis;
 use crate::domain::id::PartId;
 use crate::domain::id::ThreadId;
@@ -57,6 +60,34 @@ enum StoredDeliveryKind {
     Broadcast { broadcast: u64, part: u64 },
     FormSent { part: u64 },
     BroadcastTest { broadcast: u64 },
+    AgentNotice { news: Vec<StoredNews> },
+}
+
+/// Append only.
+#[derive(Serialize, Deserialize)]
+enum StoredNews {
+    Part { kind: u8, part: u64, part_seq: u64 },
+    MailNotTaken { intake: u64 },
+}
+
+impl From<&News> for StoredNews {
+    fn from(news: &News) -> Self {
+        match news {
+            News::Part { kind, part, part_seq } => Self::Part { kind: kind.code(), part: part.0, part_seq: *part_seq },
+            News::MailNotTaken { intake } => Self::MailNotTaken { intake: intake.0 },
+        }
+    }
+}
+
+impl StoredNews {
+    fn restore(self) -> Restored<News> {
+        Ok(match self {
+            Self::Part { kind, part, part_seq } => {
+                News::Part { kind: NewsKind::of(kind)?, part: PartId(part), part_seq }
+            }
+            Self::MailNotTaken { intake } => News::MailNotTaken { intake: IntakeId(intake) },
+        })
+    }
 }
 
 impl From<&DeliveryKind> for StoredDeliveryKind {
@@ -68,24 +99,28 @@ impl From<&DeliveryKind> for StoredDeliveryKind {
             DeliveryKind::TicketStateChanged { part } => Self::TicketStateChanged { part: part.0 },
             DeliveryKind::Broadcast { broadcast, part } => Self::Broadcast { broadcast: broadcast.0, part: part.0 },
             DeliveryKind::BroadcastTest { broadcast } => Self::BroadcastTest { broadcast: broadcast.0 },
+            DeliveryKind::AgentNotice { news } => {
+                Self::AgentNotice { news: news.iter().map(StoredNews::from).collect() }
+            }
         }
     }
 }
 
-impl From<StoredDeliveryKind> for DeliveryKind {
-    fn from(stored: StoredDeliveryKind) -> Self {
-        match stored {
-            StoredDeliveryKind::Reply { parts } => Self::Reply { parts: parts.into_iter().map(PartId).collect() },
-            StoredDeliveryKind::TicketSubmitted => Self::TicketSubmitted,
-            StoredDeliveryKind::FormSent { part } => Self::FormSent { part: PartId(part) },
-            StoredDeliveryKind::TicketStateChanged { part } => Self::TicketStateChanged { part: PartId(part) },
-            StoredDeliveryKind::Broadcast { broadcast, part } => {
-                Self::Broadcast { broadcast: BroadcastId(broadcast), part: PartId(part) }
+impl StoredDeliveryKind {
+    fn restore(self) -> Restored<DeliveryKind> {
+        Ok(match self {
+            Self::Reply { parts } => DeliveryKind::Reply { parts: parts.into_iter().map(PartId).collect() },
+            Self::TicketSubmitted => DeliveryKind::TicketSubmitted,
+            Self::FormSent { part } => DeliveryKind::FormSent { part: PartId(part) },
+            Self::TicketStateChanged { part } => DeliveryKind::TicketStateChanged { part: PartId(part) },
+            Self::Broadcast { broadcast, part } => {
+                DeliveryKind::Broadcast { broadcast: BroadcastId(broadcast), part: PartId(part) }
             }
-            StoredDeliveryKind::BroadcastTest { broadcast } => {
-                Self::BroadcastTest { broadcast: BroadcastId(broadcast) }
+            Self::BroadcastTest { broadcast } => DeliveryKind::BroadcastTest { broadcast: BroadcastId(broadcast) },
+            Self::AgentNotice { news } => {
+                DeliveryKind::AgentNotice { news: news.into_iter().map(StoredNews::restore).collect::<Restored<_>>()? }
             }
-        }
+        })
     }
 }
 
@@ -197,7 +232,7 @@ impl Record for Delivery {
             agent: stored.agent.map(AgentId),
             channel: ChannelKind::of(stored.channel)?,
             address: stored.address.map(record::address),
-            kind: stored.kind.into(),
+            kind: stored.kind.restore()?,
             state: stored.state.restore()?,
             message_id: stored.message_id,
             created_at: Millis(stored.created_at),

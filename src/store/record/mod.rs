@@ -9,6 +9,7 @@
 //! record alone ([`Record::rows`]) and change with it in the same transaction ([`put`]).
 
 pub(crate) mod agent;
+pub(crate) mod agent_notice;
 pub(crate) mod alarm;
 pub(crate) mod broadcast;
 pub(crate) mod client_id;

@@ -6,6 +6,7 @@ use crate::domain::form::FormState;
 use crate::domain::id::AgentId;
 use crate::domain::id::AttributeId;
 use crate::domain::id::ContactId;
+use crate::domain::id::DeliveryId;
 use crate::domain::id::PartId;
 use crate::domain::id::StateId;
 use crate::domain::id::TagId;
@@ -58,6 +59,7 @@ pub(crate) enum StoredPartKind {
     SharedTicket(StoredCard),
     StatePropagated { label: String, counts: StoredCounts },
     QuickReply(Vec<(String, String)>),
+    DeliveryFailed { delivery: u64, address: Option<String>, reason: String },
 }
 
 #[derive(Serialize, Deserialize)]
@@ -257,6 +259,9 @@ impl From<&PartKind> for StoredPartKind {
             PartKind::StatePropagated { label, counts } => {
                 Self::StatePropagated { label: label.clone(), counts: stored_counts(*counts) }
             }
+            PartKind::DeliveryFailed { delivery, address, reason } => {
+                Self::DeliveryFailed { delivery: delivery.0, address: address.clone(), reason: reason.clone() }
+            }
         }
     }
 }
@@ -313,6 +318,9 @@ impl StoredPartKind {
             }
             Self::StatePropagated { label, counts: stored } => {
                 PartKind::StatePropagated { label, counts: counts(stored) }
+            }
+            Self::DeliveryFailed { delivery, address, reason } => {
+                PartKind::DeliveryFailed { delivery: DeliveryId(delivery), address, reason }
             }
         })
     }

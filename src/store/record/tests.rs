@@ -74,6 +74,8 @@ fn every_noun_and_variant_comes_back_as_it_was_written() {
     check_all(&sample::parts());
     check_all(&logged());
     check_all(&sample::deliveries());
+    check(&sample::notice());
+    check(&sample::notice_settings());
     check_all(&sample::intake_rows());
     check_all(&sample::links());
     check_all(&[sample::standing()]);
@@ -137,10 +139,12 @@ fn released_forms_keep_their_bytes() {
     let broadcast = sample::broadcast(sample::BROADCAST, BroadcastState::Running);
     let cases = [
         ("contacts", digest(&sample::contacts()), "b743c4d6"),
-        ("threads", digest(&sample::all_threads()), "9b62bd2b"),
-        ("parts", digest(&sample::parts()), "34a5e567"),
+        ("threads", digest(&sample::all_threads()), "0c6b454f"),
+        ("parts", digest(&sample::parts()), "304b51fd"),
         ("events", digest(&logged()), "81625215"),
         ("deliveries", digest(&sample::deliveries()), "c8071fc9"),
+        ("notices", digest(&[sample::notice()]), "90acf39a"),
+        ("notice settings", digest(&[sample::notice_settings()]), "ce3d9656"),
         ("intake", digest(&sample::intake_rows()), "554aff39"),
         ("links", digest(&sample::links()), "ec017f97"),
         ("uploads", digest(&sample::uploads()), "f22680a0"),

@@ -127,6 +127,11 @@ pub(crate) fn kinds() -> Vec<PartKind> {
             counts: PropagationCounts { changed: 1, matched: 2, left_out: 3, required_to_close: 4, no_state: 5 },
         },
         PartKind::QuickReply(vec![QuickAnswer { text: "Yes".to_owned(), uuid: "u-1".to_owned() }]),
+        PartKind::DeliveryFailed {
+            delivery: DeliveryId(FIRST_DELIVERY),
+            address: Some("ana@example.com".to_owned()),
+            reason: "550 no".to_owned(),
+        },
     ]
 }
 

@@ -1,5 +1,6 @@
 //! The log and the outbox.
 
+use crate::domain::agent_notice::News;
 use crate::domain::delivery::Delivery;
 use crate::domain::delivery::DeliveryKind;
 use crate::domain::delivery::DeliveryState;
@@ -95,6 +96,7 @@ impl Check<'_> {
                 self.fault(tables::DELIVERY_COUNTS, state.as_bytes(), &format!("{count} deliveries are {state}"));
             }
         }
+        self.each(tables::PENDING_NOTICES, Self::pending_notice)?;
         for table in [tables::PENDING_REPLIES, tables::PENDING_STATUS] {
             self.each(table, |check, row, value| check.pending(table, row, value))?;
         }
@@ -111,7 +113,12 @@ impl Check<'_> {
     fn delivery(&mut self, key: &[u8], delivery: &Delivery) -> Result<()> {
         let from = (tables::DELIVERIES, key);
         self.names_id(from, tables::THREADS, delivery.thread.0)?;
-        self.names_id(from, tables::CONTACTS, delivery.contact.0)?;
+        match (&delivery.kind, delivery.agent) {
+            (DeliveryKind::AgentNotice { .. }, agent) => {
+                self.names_id(from, tables::AGENTS, agent.unwrap_or_default().0)?;
+            }
+            _ => self.names_id(from, tables::CONTACTS, delivery.contact.0)?,
+        }
         if self.is_deleted(delivery.thread)? {
             return Ok(());
         }
@@ -128,7 +135,26 @@ impl Check<'_> {
                 self.names_id(from, tables::PART_BY_ID, part.0)
             }
             DeliveryKind::BroadcastTest { broadcast } => self.names_id(from, tables::BROADCASTS, broadcast.0),
+            DeliveryKind::AgentNotice { news } => news.iter().try_for_each(|news| match news {
+                News::Part { part, .. } => self.names_id(from, tables::PART_BY_ID, part.0),
+                News::MailNotTaken { intake } => self.names_id(from, tables::INTAKE, intake.0),
+            }),
         }
+    }
+
+    /// Only a queued notice to that agent about that thread takes further news.
+    fn pending_notice(&mut self, row: &[u8], value: &[u8]) -> Result<()> {
+        let id = DeliveryId(key::number(value).unwrap_or(0));
+        let delivery = outbox::get(self.tx, id);
+        let fits = self.sound(delivery)?.is_some_and(|delivery| {
+            let is_notice = matches!(delivery.kind, DeliveryKind::AgentNotice { .. });
+            let stands_there = delivery.agent.is_some_and(|agent| key::two(delivery.thread.0, agent.0) == row);
+            is_notice && stands_there && delivery.state == DeliveryState::Queued
+        });
+        if !fits {
+            self.fault(tables::PENDING_NOTICES, row, &format!("delivery {id} takes no news there"));
+        }
+        Ok(())
     }
 
     /// Only a queued delivery to that contact in that thread takes further replies or changes of state.

@@ -3,6 +3,7 @@
 use crate::domain::agent::Agent;
 use crate::domain::agent::AwayReason;
 use crate::domain::agent::Token;
+use crate::domain::agent_notice::NoticeSettings;
 use crate::domain::company::Company;
 use crate::domain::contact::Contact;
 use crate::domain::id::TagId;
@@ -48,6 +49,18 @@ impl Check<'_> {
         self.records::<Agent>(|check, key, agent| {
             let reason = agent.away.and_then(|away| away.reason);
             reason.map_or(Ok(()), |id| check.names_id((tables::AGENTS, key), tables::AWAY_REASONS, id.0))
+        })?;
+        self.records::<NoticeSettings>(|check, key, settings| {
+            check.names_id((tables::NOTICE_SETTINGS, key), tables::AGENTS, settings.agent.0)
+        })?;
+        self.each(tables::AGENT_READS, |check, row, value| {
+            let (agent, thread) = (key::number_at(row, 0).unwrap_or(0), key::number_at(row, 8).unwrap_or(0));
+            check.names_id((tables::AGENT_READS, row), tables::AGENTS, agent)?;
+            check.names_id((tables::AGENT_READS, row), tables::THREADS, thread)?;
+            if key::number(value).is_none() {
+                check.fault(tables::AGENT_READS, row, "is no place in a thread");
+            }
+            Ok(())
         })?;
         self.records::<Token>(|check, key, token| {
             check.names_id((tables::TOKENS, key), tables::AGENTS, token.agent.0)

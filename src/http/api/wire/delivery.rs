@@ -1,5 +1,6 @@
 //! Deliveries: in full (SHP-7), and as they ride along with the part they carry (INTERFACES §6).
 
+use crate::domain::agent_notice::News;
 use crate::domain::broadcast::LedgerKey;
 use crate::domain::delivery::Delivery;
 use crate::domain::delivery::DeliveryKind;
@@ -20,7 +21,8 @@ pub(crate) fn delivery(delivery: &Delivery) -> Value {
         DeliveryKind::Reply { .. }
         | DeliveryKind::TicketSubmitted
         | DeliveryKind::TicketStateChanged { .. }
-        | DeliveryKind::FormSent { .. } => None,
+        | DeliveryKind::FormSent { .. }
+        | DeliveryKind::AgentNotice { .. } => None,
     };
     json!({
         "type": "delivery",
@@ -30,7 +32,7 @@ pub(crate) fn delivery(delivery: &Delivery) -> Value {
         "part_ids": parts.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "broadcast_id": broadcast_id,
         "thread_id": delivery.thread.to_string(),
-        "contact_id": delivery.contact.to_string(),
+        "contact_id": contact_id(delivery),
         "agent_id": delivery.agent.map(|agent| agent.to_string()),
         "channel": delivery.channel.as_str(),
         "address": delivery.address.as_ref().map(ToString::to_string),
@@ -43,6 +45,12 @@ pub(crate) fn delivery(delivery: &Delivery) -> Value {
         "due_at": due_at_s(delivery),
         "deskgate": {"created_at_ms": delivery.created_at.0, "due_at_ms": delivery.due_at.0},
     })
+}
+
+/// The recipient; null where that is an agent.
+fn contact_id(delivery: &Delivery) -> Option<String> {
+    let to_contact = !matches!(delivery.kind, DeliveryKind::AgentNotice { .. });
+    to_contact.then(|| delivery.contact.to_string())
 }
 
 /// What was tried (SHP-6).
@@ -98,6 +106,8 @@ fn carries(delivery: &Delivery, part: &Part) -> bool {
         || matches!(&part.kind, PartKind::TicketStateUpdated { from, to, .. } if part.seq == 1 && from == to);
     match &delivery.kind {
         DeliveryKind::TicketSubmitted => makes_ticket,
+        // What agents are told says nothing of whether the customer has the part.
+        DeliveryKind::AgentNotice { .. } => false,
         kind @ (DeliveryKind::Reply { .. }
         | DeliveryKind::TicketStateChanged { .. }
         | DeliveryKind::FormSent { .. }
@@ -112,9 +122,15 @@ fn parts_of(kind: &DeliveryKind) -> impl Iterator<Item = PartId> {
         DeliveryKind::TicketStateChanged { part }
         | DeliveryKind::FormSent { part }
         | DeliveryKind::Broadcast { part, .. } => (Some(*part), &[][..]),
-        DeliveryKind::TicketSubmitted | DeliveryKind::BroadcastTest { .. } => (None, &[][..]),
+        DeliveryKind::TicketSubmitted | DeliveryKind::BroadcastTest { .. } | DeliveryKind::AgentNotice { .. } => {
+            (None, &[][..])
+        }
     };
-    one.into_iter().chain(more.iter().copied())
+    let news = match kind {
+        DeliveryKind::AgentNotice { news } => news.as_slice(),
+        _ => &[],
+    };
+    one.into_iter().chain(more.iter().copied()).chain(news.iter().filter_map(News::part))
 }
 
 /// The id of a ledger row; unique within its broadcast.

@@ -349,6 +349,9 @@ fn details(kind: &PartKind) -> Value {
             "state": card.category.as_str(),
             "external_label": card.external_label,
         }),
+        PartKind::DeliveryFailed { delivery, address, reason } => {
+            json!({"delivery_id": delivery.to_string(), "recipient": address, "reason": reason})
+        }
         PartKind::StatePropagated { label, counts } => with(json!({"label": label}), propagation_counts(*counts)),
         PartKind::Comment
         | PartKind::QuickReply(_)
