@@ -67,7 +67,10 @@ async fn tst_86_an_agents_reply_without_token_or_with_spoofed_from_is_quarantine
         assert!(matches!(taken, Accepted::Quarantined(_)), "{what}: {taken:?}");
     }
     assert_eq!(story.parts(thread).len(), 1);
-    assert!(story.send_due().await.is_empty());
+    // The agent is told, and nobody else hears of it.
+    let told = story.send_due().await;
+    assert!(told.len() == 1 && field(&told[0], "To").contains("maria@desk.example"), "{told:?}");
+    assert!(told[0].contains("Your mail was not taken") && !told[0].contains("Pay to this account"));
     story.end();
 }
 

@@ -286,7 +286,9 @@ impl Held {
                 DeliveryKind::TicketStateChanged { part }
                 | DeliveryKind::FormSent { part }
                 | DeliveryKind::Broadcast { part, .. } => vec![*part],
-                DeliveryKind::TicketSubmitted | DeliveryKind::BroadcastTest { .. } => Vec::new(),
+                DeliveryKind::AgentNotice { .. }
+                | DeliveryKind::TicketSubmitted
+                | DeliveryKind::BroadcastTest { .. } => Vec::new(),
             };
             for part in parts {
                 let there = self.parts_of(delivery.thread).iter().any(|known| known.id == part);
