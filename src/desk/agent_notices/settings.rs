@@ -89,19 +89,23 @@ impl Desk {
     /// # Errors
     /// `NotFound`; `Forbidden`.
     pub async fn agent_saw(&self, caller: &Caller, thread: ThreadId) -> Result<u64> {
-        let caller = caller.clone();
-        let saw = self.inner.store.update(move |tx| {
-            let thread = store::threads::get(&*tx, thread)?.ok_or_else(|| missing("conversation"))?;
-            if !may_read(&caller, &thread) {
+        let agent = caller.agent;
+        let (newest, known) = self.inner.store.view(|tx| {
+            let found = store::threads::get(tx, thread)?.ok_or_else(|| missing("conversation"))?;
+            if !may_read(caller, &found) {
                 let message = "the token does not read this conversation".to_owned();
                 return Err(store::Error::Refused(Refusal::Forbidden { message }));
             }
-            if store::agent_notices::seen_seq(&*tx, caller.agent, thread.id)? < thread.last_seq {
-                store::agent_notices::set_seen_seq(tx, caller.agent, thread.id, thread.last_seq)?;
-            }
-            Ok(thread.last_seq)
-        });
-        Ok(saw.await?)
+            Ok((found.last_seq, store::agent_notices::seen_seq(tx, agent, thread)?))
+        })?;
+        if known < newest {
+            let saw = self.inner.store.update(move |tx| {
+                let newer = store::agent_notices::seen_seq(&*tx, agent, thread)? < newest;
+                if newer { store::agent_notices::set_seen_seq(tx, agent, thread, newest) } else { Ok(()) }
+            });
+            saw.await?;
+        }
+        Ok(newest)
     }
 
     /// The log is needed for notices from here on.

@@ -1,4 +1,5 @@
-//! What agents show of the moment: that they type, that they are there (MSG-24, MSG-45). Nothing of it is kept.
+//! What agents show of the moment: that they type, that they are there (MSG-24, MSG-45). Nothing of it is kept but
+//! how far the agent has read.
 
 use crate::channel::messenger::presence::AgentFace;
 use crate::channel::messenger::presence::AgentState;
@@ -39,6 +40,10 @@ async fn presence(call: Call, input: Input) -> Answer {
     };
     if let Some(hub) = call.messenger() {
         hub.agent_presence(thread, &face, state)?;
+    }
+    if state == AgentState::Active {
+        // Who is there needs no mail of what stands there (NTF-15).
+        call.desk().agent_saw(&call.caller, thread).await?;
     }
     Ok(told(thread))
 }

@@ -200,3 +200,38 @@ async fn dsk_12_only_who_may_changes_teams_and_others_away() {
     assert_eq!(house.put(&format!("/api/admins/{ria}/away"), away.clone()).await.error().0, 403);
     assert_eq!(house.put(&format!("/api/admins/{}/away", house.agent), away).await.status, StatusCode::OK);
 }
+
+#[tokio::test]
+async fn dsk_11_an_agent_says_what_they_are_mailed() {
+    let house = House::new().await;
+    let path = format!("/api/admins/{}/notifications", house.agent);
+    let known = house.get(&path).await.ok();
+    assert_eq!((&known["email"]["mention"], &known["quiet_hours"]), (&json!(true), &json!(null)));
+    let quiet = json!({"from": "22:00", "to": "07:30", "time_zone": "Europe/Berlin"});
+    let asked = json!({"email": {"assignment": false}, "quiet_hours": quiet});
+    let changed = house.put(&path, asked).await.ok();
+    assert_eq!((&changed["email"]["assignment"], &changed["quiet_hours"]), (&json!(false), &quiet));
+    let back = house.put(&path, json!({"email": {"assignment": true}, "quiet_hours": null})).await.ok();
+    assert_eq!((&back["email"]["assignment"], &back["quiet_hours"]), (&json!(true), &json!(null)));
+    for wrong in [
+        json!({"quiet_hours": {"from": "22:00"}}),
+        json!({"quiet_hours": {"from": "25:00", "to": "07:00"}}),
+        json!({"quiet_hours": {"from": "07:00", "to": "07:00"}}),
+        json!({"quiet_hours": {"from": "07:00", "to": "08:00", "time_zone": "Mars/Base"}}),
+        json!({"email": {"assignment": "no"}}),
+    ] {
+        assert_eq!(house.put(&path, wrong.clone()).await.error().0, 400, "{wrong}");
+    }
+    assert_eq!(house.get("/api/admins/1/notifications").await.error().0, 404);
+}
+
+#[tokio::test]
+async fn ntf_15_an_agent_says_what_they_have_before_them() {
+    let house = House::new().await;
+    let ana = house.contact("ana@example.com").await;
+    let conversation = house.conversation(&ana, "Hello").await;
+    let seen = house.post(&format!("/api/conversations/{conversation}/seen"), json!({})).await.ok();
+    assert_eq!((&seen["admin_id"], &seen["up_to_seq"]), (&json!(house.agent), &json!(1)));
+    assert_eq!(house.post("/api/conversations/1/seen", json!({})).await.error().0, 404);
+    assert_eq!(house.desk.verify().unwrap(), Vec::<String>::new());
+}
