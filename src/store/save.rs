@@ -8,6 +8,7 @@ use crate::domain::delivery::Delivery;
 use crate::domain::event::Event;
 use crate::domain::id::ContactId;
 use crate::domain::id::EventSeq;
+use crate::domain::id::ThreadId;
 use crate::domain::part::Part;
 use crate::domain::thread::Thread;
 use crate::store::contacts;
@@ -19,6 +20,7 @@ use crate::store::outbox;
 use crate::store::parts;
 use crate::store::record;
 use crate::store::threads;
+use std::borrow::Cow;
 
 /// What one operation changed.
 #[derive(Debug, Default)]
@@ -51,7 +53,7 @@ pub fn save(tx: &mut dyn WriteTx, change: &Change) -> Result<EventSeq> {
         record::put(tx, part)?;
     }
     for event in &change.events {
-        let stream = stream_of(&*tx, event)?;
+        let stream = stream_of(&*tx, change, event)?;
         events::append(tx, event, stream)?;
     }
     for delivery in &change.owed {
@@ -68,14 +70,30 @@ pub fn remove_part(tx: &mut dyn WriteTx, part: &Part) -> Result<()> {
     record::remove(tx, part)
 }
 
-/// Contacts whose stream gets the event; threads and parts of the same change are read back from the transaction.
-fn stream_of(tx: &dyn ReadTx, event: &Event) -> Result<Vec<ContactId>> {
-    let thread = event.thread.map(|id| threads::get(tx, id)).transpose()?.flatten();
+/// Contacts whose stream gets the event.
+fn stream_of(tx: &dyn ReadTx, change: &Change, event: &Event) -> Result<Vec<ContactId>> {
+    let thread = event.thread.map(|id| thread_of(tx, change, id)).transpose()?.flatten();
     let part = match (event.kind.part(), event.thread) {
-        (Some((_, part_seq)), Some(thread)) => parts::get(tx, thread, part_seq)?,
+        (Some((_, part_seq)), Some(thread)) => part_of(tx, change, thread, part_seq)?,
         _ => None,
     };
-    Ok(audience::stream_of(event, thread.as_ref(), part.as_ref()))
+    Ok(audience::stream_of(event, thread.as_deref(), part.as_deref()))
+}
+
+/// The thread as the change has it, else as it stands; `None` where it is deleted.
+fn thread_of<'a>(tx: &dyn ReadTx, change: &'a Change, id: ThreadId) -> Result<Option<Cow<'a, Thread>>> {
+    match change.threads.iter().rfind(|thread| thread.id == id) {
+        Some(thread) => Ok(Some(thread).filter(|thread| thread.deleted_at.is_none()).map(Cow::Borrowed)),
+        None => Ok(threads::get(tx, id)?.map(Cow::Owned)),
+    }
+}
+
+/// The part as the change has it, else as it stands.
+fn part_of<'a>(tx: &dyn ReadTx, change: &'a Change, thread: ThreadId, seq: u64) -> Result<Option<Cow<'a, Part>>> {
+    match change.parts.iter().rfind(|part| part.thread == thread && part.seq == seq) {
+        Some(part) => Ok(Some(Cow::Borrowed(part))),
+        None => Ok(parts::get(tx, thread, seq)?.map(Cow::Owned)),
+    }
 }
 
 #[cfg(test)]
@@ -84,7 +102,6 @@ mod tests {
     use crate::domain::event::EventKind;
     use crate::domain::id::Millis;
     use crate::domain::id::PartId;
-    use crate::domain::id::ThreadId;
     use crate::domain::part::PartKind;
     use crate::domain::thread::ThreadState;
     use crate::store::Store;

@@ -7,6 +7,7 @@
 
 mod budget;
 
+use crate::mail::html_text::escape;
 use crate::mail::html_text::unescape;
 use crate::mail::html_tokens::TokenKind;
 use crate::mail::html_tokens::Tokens;
@@ -19,6 +20,7 @@ use std::collections::HashMap;
 use std::collections::HashSet;
 use std::panic::AssertUnwindSafe;
 use std::panic::catch_unwind;
+use std::sync::LazyLock;
 
 /// Where pictures stand.
 #[derive(Clone, Debug, Default)]
@@ -66,7 +68,7 @@ pub enum OverBudget {
 pub const REMOTE_ATTRIBUTE: &str = "data-remote-src";
 /// Marks a remote picture's address between the two passes; no URL of that scheme is let in from outside.
 const REMOTE_MARK: &str = "remote-image:";
-/// Marks an address the caller gave, which may be relative, in the same way.
+/// Marks the Content-ID of a picture of the mail in the same way.
 const OUR_MARK: &str = "our-image:";
 
 const TAGS: [&str; 50] = [
@@ -135,15 +137,15 @@ const SCHEMES: [&str; 4] = ["http", "https", "mailto", "tel"];
 /// The budget it breaks; then the text part is shown and the mail is marked (EML-51).
 pub fn sanitize(html: &str, images: &Images) -> Result<CleanHtml, OverBudget> {
     budget::check(html)?;
-    let cleaned = catch_unwind(AssertUnwindSafe(|| builder(images).clean(html).to_string()));
-    Ok(settle_images(&cleaned.map_err(|_| OverBudget::Unparseable)?))
+    let cleaned = catch_unwind(AssertUnwindSafe(|| RULES.clean(html).to_string()));
+    Ok(settle_images(&cleaned.map_err(|_| OverBudget::Unparseable)?, images))
 }
 
-fn builder(images: &Images) -> Builder<'static> {
-    let mut builder = Builder::empty();
+/// What may stay; made once, since its sets cost more than a short mail.
+static RULES: LazyLock<Builder<'static>> = LazyLock::new(|| {
+    let mut rules = Builder::empty();
     let schemes = SCHEMES.into_iter().chain(["cid"]).collect();
-    let by_content_id = images.by_content_id.clone();
-    builder
+    rules
         .tags(TAGS.into_iter().collect())
         .clean_content_tags(TAGS_WITH_CONTENT.into_iter().collect())
         .generic_attributes(["dir", "lang", "title"].into_iter().collect())
@@ -153,14 +155,14 @@ fn builder(images: &Images) -> Builder<'static> {
         .link_rel(Some("noopener noreferrer"))
         .set_tag_attribute_value("a", "target", "_blank")
         .strip_comments(true)
-        .attribute_filter(move |element, attribute, value| match (element, attribute) {
-            ("img", "src") => picture(value, &by_content_id).map(Cow::Owned),
+        .attribute_filter(|element, attribute, value| match (element, attribute) {
+            ("img", "src") => picture(value).map(Cow::Owned),
             (_, "href" | "cite") => allowed_url(value).map(Cow::Owned),
             (_, "src") => None,
             _ => Some(Cow::Borrowed(value)),
         });
-    builder
-}
+    rules
+});
 
 fn tag_attributes() -> HashMap<&'static str, HashSet<&'static str>> {
     let cell = ["align", "valign", "colspan", "rowspan", "width", "bgcolor"];
@@ -196,35 +198,49 @@ fn allowed_url(value: &str) -> Option<String> {
     scheme(value).filter(|(scheme, _)| SCHEMES.contains(&scheme.as_str())).map(|(_, url)| url)
 }
 
-fn picture(value: &str, by_content_id: &BTreeMap<String, String>) -> Option<String> {
+/// The marked address of a picture: of one in the mail its Content-ID, of a remote one its URL.
+fn picture(value: &str) -> Option<String> {
     let (scheme, url) = scheme(value)?;
     match scheme.as_str() {
-        "cid" => by_content_id.get(url.get(4..)?.trim_matches(['<', '>'])).map(|ours| format!("{OUR_MARK}{ours}")),
+        "cid" => Some(format!("{OUR_MARK}{}", url.get(4..)?.trim_matches(['<', '>']))),
         "http" | "https" => Some(format!("{REMOTE_MARK}{url}")),
         _ => None,
     }
 }
 
-/// Second pass over what the parser wrote: marks come off, remote addresses move from `src` to [`REMOTE_ATTRIBUTE`].
-fn settle_images(html: &str) -> CleanHtml {
-    let remote = format!(" src=\"{REMOTE_MARK}");
-    let blocked = format!(" {REMOTE_ATTRIBUTE}=\"");
-    let ours = format!(" src=\"{OUR_MARK}");
+/// Second pass over what the parser wrote: pictures of the mail get their addresses, remote addresses move from `src` to
+/// [`REMOTE_ATTRIBUTE`].
+fn settle_images(html: &str, images: &Images) -> CleanHtml {
     let mut clean = CleanHtml { html: String::with_capacity(html.len()), remote_images: 0 };
     for token in Tokens::new(html) {
         let piece = html.get(token.start..token.end).unwrap_or("");
-        let TokenKind::Open("img", attributes) = token.kind else {
-            clean.html.push_str(piece);
-            continue;
+        let marked = match token.kind {
+            TokenKind::Open("img", attributes) => attribute(attributes, "src"),
+            _ => None,
         };
-        if attribute(attributes, "src").is_some_and(|src| src.starts_with(REMOTE_MARK)) {
+        if let Some(src) = marked.filter(|src| src.starts_with(REMOTE_MARK)) {
+            let url = src.get(REMOTE_MARK.len()..).unwrap_or("");
             clean.remote_images += 1;
-            clean.html.push_str(&piece.replacen(&remote, &blocked, 1));
+            clean.html.push_str(&with_src(piece, src, &format!(" {REMOTE_ATTRIBUTE}=\"{url}\"")));
+        } else if let Some(src) = marked.filter(|src| src.starts_with(OUR_MARK)) {
+            let id = unescape(src.get(OUR_MARK.len()..).unwrap_or(""));
+            let mut ours = String::new();
+            if let Some(url) = images.by_content_id.get(id.as_str()) {
+                ours.push_str(" src=\"");
+                escape(&mut ours, url);
+                ours.push('"');
+            }
+            clean.html.push_str(&with_src(piece, src, &ours));
         } else {
-            clean.html.push_str(&piece.replacen(&ours, " src=\"", 1));
+            clean.html.push_str(piece);
         }
     }
     clean
+}
+
+/// An `img` as the parser writes it, with another attribute in place of its `src`.
+fn with_src(img: &str, src: &str, attribute: &str) -> String {
+    img.replacen(&format!(" src=\"{src}\""), attribute, 1)
 }
 
 /// Addresses of the blocked pictures in cleaned HTML, in order, each once: what may be fetched when an agent asks.

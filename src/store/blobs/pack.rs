@@ -23,7 +23,7 @@ use std::io;
 use std::os::unix::fs::FileExt;
 
 /// Largest frame a pack takes; the sync of a larger blob's own file is little beside its bytes.
-pub(super) const FRAME_BYTES_MAX: usize = 256 << 10;
+pub(super) const FRAME_BYTES_MAX: usize = 1 << 20;
 
 /// Begins every record.
 const MARK: [u8; 8] = *b"\x89dgblob\n";

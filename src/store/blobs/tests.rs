@@ -21,7 +21,7 @@ fn noise() -> Vec<u8> {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         state >> 33
     };
-    (0..100_000).flat_map(|_| next().to_be_bytes()[4..].to_vec()).collect()
+    (0..300_000).flat_map(|_| next().to_be_bytes()[4..].to_vec()).collect()
 }
 
 fn drafts(dir: &Path) -> usize {
