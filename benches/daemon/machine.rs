@@ -19,6 +19,14 @@ pub fn cpu_time(pid: u32) -> Duration {
     Duration::from_millis(ticks * 1_000 / TICKS_PER_S)
 }
 
+/// CPU time that the programs used that this process ran and waited for.
+pub fn cpu_time_of_children() -> Duration {
+    let stat = fs::read_to_string("/proc/self/stat").unwrap();
+    let (_, after_name) = stat.rsplit_once(')').unwrap();
+    let ticks: u64 = after_name.split_whitespace().skip(13).take(2).map(|ticks| ticks.parse::<u64>().unwrap()).sum();
+    Duration::from_millis(ticks * 1_000 / TICKS_PER_S)
+}
+
 /// Resident memory of a process in KiB.
 pub fn resident_kib(pid: u32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();

@@ -19,8 +19,10 @@
 mod api;
 mod bare;
 mod broadcast;
+mod catch_up;
 mod echo;
 mod fanout;
+mod growth;
 #[path = "../../tests/it/support/http_client.rs"]
 #[allow(dead_code, reason = "shared with the tests, which use more of it")]
 mod http_client;
@@ -29,10 +31,19 @@ mod lmtp;
 mod machine;
 mod mails;
 mod memory;
+mod peers;
 mod program;
 mod sink;
 mod socket;
 mod stored;
+#[path = "../../tests/it/support"]
+#[allow(dead_code, reason = "shared with the tests, which use more of it")]
+mod support {
+    //! What the tests have as well, under the name they know it by.
+
+    pub mod dovecot;
+    pub mod setting;
+}
 mod table;
 
 use clap::Parser;
@@ -42,8 +53,8 @@ use std::process::ExitCode;
 #[derive(Debug, Parser)]
 #[command(name = "cargo bench --bench daemon --")]
 struct Options {
-    /// What to measure: intake, echo, fanout, broadcast, memory, api; all of it by default
-    #[arg(value_parser = ["intake", "echo", "fanout", "broadcast", "memory", "api"])]
+    /// What to measure: intake, peers, growth, catch-up, echo, fanout, broadcast, memory, api; all of it by default
+    #[arg(value_parser = ["intake", "peers", "growth", "catch-up", "echo", "fanout", "broadcast", "memory", "api"])]
     parts: Vec<String>,
     /// Mails of one intake run
     #[arg(long, default_value_t = 2_000)]
@@ -60,6 +71,9 @@ struct Options {
     /// Conversations of the large store for the API; the small one has a thousandth
     #[arg(long, default_value_t = 1_000_000)]
     conversations: usize,
+    /// Mails in the folder that is read by IMAP
+    #[arg(long, default_value_t = 20_000)]
+    folder: usize,
     /// Requests of each kind to the API
     #[arg(long, default_value_t = 4_000)]
     requests: usize,
@@ -83,6 +97,7 @@ fn main() -> ExitCode {
     if options.quick {
         (options.messages, options.rounds, options.sockets) = (200, 1, 50);
         (options.conversations, options.requests, options.recipients) = (10_000, 160, 1_000);
+        options.folder = 500;
     }
     let descriptors = u64::try_from(options.sockets * 5 + 500).unwrap();
     if machine::descriptors_max() < descriptors && !options.raised {
@@ -93,6 +108,15 @@ fn main() -> ExitCode {
     let wanted = |part: &str| options.parts.is_empty() || options.parts.iter().any(|it| it == part);
     if wanted("intake") {
         intake::measure(options.messages, options.rounds);
+    }
+    if wanted("peers") {
+        peers::measure(options.messages, options.rounds);
+    }
+    if wanted("growth") {
+        growth::measure(options.conversations, options.messages, options.rounds);
+    }
+    if wanted("catch-up") {
+        catch_up::measure(options.folder);
     }
     if wanted("echo") {
         echo::measure(if options.quick { 10 } else { 50 });

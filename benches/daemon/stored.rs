@@ -126,6 +126,7 @@ async fn open(data_dir: &Path) -> Desk {
         signers: Default::default(),
         keep_uncertain: false,
         trust: Default::default(),
+        intake: Default::default(),
         mail_limits: Default::default(),
         identity: IdentitySettings { enforced: false, secret: None, ..IdentitySettings::default() },
         disk_reserve_bytes: 0,

@@ -2,6 +2,7 @@
 
 use crate::cli::Context;
 use crate::config::data_dir_of;
+use crate::daemon;
 use crate::daemon::control::Control;
 use crate::daemon::control::act::Out;
 use crate::daemon::control::act::act;
@@ -60,7 +61,8 @@ impl Door {
         let config = context.config()?;
         check_owner(&config.data_dir)?;
         let house = open::open(&config).await?;
-        Ok(Self::Local(Box::new((Control::local(&house), house))))
+        let large_mail = daemon::large_mail(&config, &daemon::mailboxes(&config));
+        Ok(Self::Local(Box::new((Control::local(&house, (large_mail, daemon::probe_relays(&config))), house))))
     }
 
     /// Asks, and returns the answer; notes on the way are left out.

@@ -5,12 +5,16 @@ use crate::channel::oauth::DeviceConsent;
 use crate::channel::oauth::TokenSource;
 use crate::cli::Context;
 use crate::cli::check;
+use crate::cli::door::Door;
+use crate::cli::door::unexpected;
 use crate::cli::screen::clean;
 use crate::cli::screen::complain;
 use crate::config::Config;
 use crate::config::mailbox;
 use crate::config::mailbox::SignIn;
 use crate::daemon;
+use crate::daemon::control::answer::Answer;
+use crate::daemon::control::request::Request;
 use crate::daemon::exit::Exit;
 use crate::daemon::exit::Failure;
 use serde_json::json;
@@ -29,6 +33,11 @@ pub(crate) enum Mailbox {
         /// Its name in the configuration
         name: String,
     },
+    /// Fetch a mail that was too large to be taken in with the others
+    Fetch {
+        /// The part that stands in for it
+        part: u64,
+    },
     /// Give consent to read it (OAuth 2.0), then sign in step by step
     Authorize {
         /// Its name in the configuration
@@ -43,10 +52,14 @@ pub(crate) enum Mailbox {
 }
 
 pub(crate) async fn run(command: Mailbox, context: &Context) -> Result<(), Failure> {
-    let config = context.config()?;
     match command {
-        Mailbox::Test { name } => test(&config, find(&config, &name)?, context).await,
+        Mailbox::Fetch { part } => fetch(context, part).await,
+        Mailbox::Test { name } => {
+            let config = context.config()?;
+            test(&config, find(&config, &name)?, context).await
+        }
         Mailbox::Authorize { name, device, browser } => {
+            let config = context.config()?;
             let mailbox = find(&config, &name)?;
             let SignIn::OAuth(oauth) = &mailbox.sign_in else {
                 return Err(Failure::new(Exit::Usage, format!("mailbox {name:?} signs in with a password")));
@@ -63,6 +76,16 @@ pub(crate) async fn run(command: Mailbox, context: &Context) -> Result<(), Failu
             tell(context, "consent was given and is kept").map_err(|why| Failure::new(Exit::Failed, why))?;
             test(&config, mailbox, context).await
         }
+    }
+}
+
+async fn fetch(context: &Context, part: u64) -> Result<(), Failure> {
+    match Door::open(context).await?.ask(Request::FetchPart { id: part }).await? {
+        Answer::Fetched { bytes } if context.screen.is_json() => {
+            context.screen.json(&json!({ "part": part.to_string(), "bytes": bytes }))
+        }
+        Answer::Fetched { bytes } => context.screen.line(&format!("part {part} holds its mail of {bytes} bytes now")),
+        other => unexpected(&other),
     }
 }
 

@@ -6,6 +6,7 @@
 //! **Invariant:** a command never changes data but by operations of the desk, and never prints a secret, except a new
 //! token, once.
 
+mod address;
 mod agent;
 mod backup;
 mod check;
@@ -81,6 +82,9 @@ enum Command {
     /// People who answer
     #[command(subcommand)]
     Agent(agent::Agent),
+    /// Support addresses, and whether their mail comes in
+    #[command(subcommand)]
+    Address(address::Address),
     /// API tokens
     #[command(subcommand)]
     Token(token::Token),
@@ -188,6 +192,7 @@ fn dispatch(command: Command, context: &Context) -> Running<'_> {
         Command::Serve => Box::pin(serve::run(context)),
         Command::Demo => Box::pin(demo::run(context)),
         Command::Check(check) => Box::pin(check::run(check, context)),
+        Command::Address(address) => Box::pin(address::run(address, context)),
         Command::Agent(agent) => Box::pin(agent::run(agent, context)),
         Command::Token(token) => Box::pin(token::run(token, context)),
         Command::Import(import) => Box::pin(import::run(import, context)),

@@ -11,6 +11,8 @@ use tracing_subscriber::EnvFilter;
 pub struct Limits {
     /// Largest mail taken in, in bytes (EML-9).
     pub message_bytes_max: u64,
+    /// Largest mail that is fetched from a mailbox when somebody asks for it, in bytes.
+    pub fetched_message_bytes_max: u64,
     /// Recipients of one SMTP or LMTP transaction.
     pub recipients_max: usize,
     /// Open connections of each of `[smtp]` and `[lmtp]`.
@@ -58,6 +60,7 @@ pub(crate) fn limits(section: Section<'_>) -> Limits {
         |key, default: u32| u32::try_from(section.number(key, 6..=60_000_000, u64::from(default))).unwrap_or(default);
     let limits = Limits {
         message_bytes_max: section.number("message_bytes_max", 65_536..=512 * MIB, 50 * MIB),
+        fetched_message_bytes_max: section.number("fetched_message_bytes_max", 65_536..=2_048 * MIB, 256 * MIB),
         recipients_max: count("recipients_max", 10_000, 100),
         mail_connections_max: count("mail_connections_max", 10_000, 200),
         mail_connections_per_ip_max: count("mail_connections_per_ip_max", 10_000, 50),

@@ -5,6 +5,7 @@ use crate::config::reader::Section;
 use crate::config::relay::Relay;
 use crate::config::value::shown;
 use crate::domain::address::Address;
+use crate::domain::intake::MultiAddress;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -17,6 +18,8 @@ pub struct Workspace {
     pub default_locale: String,
     /// IANA time zone of times in texts.
     pub time_zone: String,
+    /// What becomes of one mail to several support addresses (EML-17).
+    pub multi_address: MultiAddress,
 }
 
 /// A `[[support]]` address.
@@ -32,6 +35,8 @@ pub struct Support {
     pub relay: Option<String>,
     /// Whether a stranger's answer begins a conversation of its own (EML-33).
     pub strict_senders: bool,
+    /// Whether a number or an equal subject leads a participant's mail to its conversation (EML-32).
+    pub subject_matching: bool,
     /// Id or name of the team that new mail to it is given to (OBJ-65).
     pub team: Option<String>,
 }
@@ -56,8 +61,11 @@ pub(crate) fn workspace(section: Section<'_>) -> Workspace {
     let default_locale = section.parsed("default_locale", "a language tag such as en or pt-BR", is_locale);
     let is_zone = |text: &str| jiff::tz::TimeZone::get(text).is_ok().then(|| text.to_owned());
     let time_zone = section.parsed("time_zone", "a time zone such as Europe/Berlin", is_zone);
+    let ways = [("split_by_team", MultiAddress::SplitByTeam), ("single", MultiAddress::Single)];
+    let multi_address = section.choice("multi_address", &ways, MultiAddress::SplitByTeam);
     section.end();
     Workspace {
+        multi_address,
         name,
         default_locale: default_locale.unwrap_or_else(|| "en".to_owned()),
         time_zone: time_zone.unwrap_or_else(|| "UTC".to_owned()),
@@ -77,6 +85,7 @@ pub(crate) fn support(reader: &Reader<'_>, workspace: &Workspace, relays: &[Rela
         let new_mail_as = section.text("new_mail_as").filter(|wanted| !wanted.trim().is_empty());
         let relay = relay_of(&section, relays);
         let strict_senders = section.flag("strict_senders", false);
+        let subject_matching = section.flag("subject_matching", false);
         let team = section.text("team").filter(|wanted| !wanted.trim().is_empty());
         match address {
             _ if text.is_empty() => {}
@@ -88,7 +97,7 @@ pub(crate) fn support(reader: &Reader<'_>, workspace: &Workspace, relays: &[Rela
                 section.fault("address", format!("{address} is here twice"));
             }
             Some(address) => {
-                support.push(Support { address, name, new_mail_as, relay, strict_senders, team });
+                support.push(Support { address, name, new_mail_as, relay, strict_senders, subject_matching, team });
             }
         }
         section.end();

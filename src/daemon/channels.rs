@@ -3,6 +3,7 @@
 use crate::channel::imap;
 use crate::channel::imap::Credentials;
 use crate::channel::imap::MailboxOptions;
+use crate::channel::imap::OnDemand;
 use crate::channel::imap::Password;
 use crate::channel::oauth::App;
 use crate::channel::oauth::TokenSource;
@@ -11,6 +12,7 @@ use crate::channel::smtp_in::EdgeCheck;
 use crate::channel::smtp_in::ListenerOptions;
 use crate::channel::smtp_in::Protocol;
 use crate::channel::smtp_out;
+use crate::channel::smtp_out::ProbeRelays;
 use crate::channel::smtp_out::RelayOptions;
 use crate::channel::smtp_out::RelayTls;
 use crate::clock::Clock;
@@ -22,6 +24,7 @@ use crate::config::mailbox::SignIn;
 use crate::config::mailbox::Tls;
 use crate::config::oauth::OAuth;
 use crate::config::relay::Relay;
+use crate::config::workspace::Support;
 use crate::daemon::exit::Exit;
 use crate::daemon::exit::Failure;
 use rustls::pki_types::CertificateDer;
@@ -87,6 +90,16 @@ pub(crate) fn relay(relay: &Relay, config: &Config) -> RelayOptions {
     options
 }
 
+/// The relay of each support address.
+pub(crate) fn probe_relays(config: &Config) -> ProbeRelays {
+    let of = |support: &Support| {
+        let named = config.relays.iter().find(|relay| support.relay.as_ref() == Some(&relay.name));
+        let found = named.or(config.relays.first())?;
+        Some((support.address.clone(), relay(found, config)))
+    };
+    ProbeRelays::new(config.support.iter().filter_map(of).collect())
+}
+
 /// Options of a mailbox.
 pub(crate) fn mailbox(mailbox: &Mailbox, config: &Config) -> MailboxOptions {
     let credentials: Credentials = match &mailbox.sign_in {
@@ -111,6 +124,16 @@ pub(crate) fn mailbox(mailbox: &Mailbox, config: &Config) -> MailboxOptions {
     options.import_existing = mailbox.import_existing;
     options.message_bytes_max = config.limits.message_bytes_max;
     options
+}
+
+/// Options of every mailbox. Clones share their access tokens.
+pub(crate) fn mailboxes(config: &Config) -> Vec<MailboxOptions> {
+    config.mailboxes.iter().map(|each| mailbox(each, config)).collect()
+}
+
+/// Where mails are fetched from that are too large to be taken in.
+pub(crate) fn large_mail(config: &Config, mailboxes: &[MailboxOptions]) -> OnDemand {
+    OnDemand::new(mailboxes, config.limits.fetched_message_bytes_max)
 }
 
 /// The access tokens of a mailbox.

@@ -12,6 +12,7 @@ use crate::daemon::exit::Failure;
 use crate::desk::Desk;
 use crate::desk::Files;
 use crate::desk::IdentitySettings;
+use crate::desk::IntakeSettings;
 use crate::desk::Settings;
 use crate::desk::SupportAddress;
 use crate::desk::TrustSettings;
@@ -20,6 +21,7 @@ use crate::desk::identity_keys::IdentityKey;
 use crate::desk::identity_keys::KeyKind;
 use crate::desk::signing::Signer;
 use crate::desk::signing::Signers;
+use crate::domain::address::Address;
 use crate::store::Store;
 use crate::store::attempts::Attempts;
 use crate::store::backup::STORE_FILE;
@@ -78,7 +80,6 @@ fn settings(config: &Config) -> Result<Settings, Failure> {
         new_mail_as: support.new_mail_as.clone(),
         team: support.team.clone(),
     };
-    let strict = config.support.iter().filter(|support| support.strict_senders);
     let main = config.support.first().ok_or_else(|| Failure::new(Exit::Config, "no support address"))?;
     Ok(Settings {
         workspace_name: config.workspace.name.clone(),
@@ -104,10 +105,18 @@ fn settings(config: &Config) -> Result<Settings, Failure> {
         keep_uncertain: config.notify.keep_uncertain,
         trust: TrustSettings {
             authserv_id: config.smtp.trusted_authserv_id.clone(),
-            strict_senders: strict.map(|support| support.address.clone()).collect(),
+            strict_senders: addresses_where(config, |support| support.strict_senders),
+        },
+        intake: IntakeSettings {
+            multi_address: config.workspace.multi_address,
+            subject_matching: addresses_where(config, |support| support.subject_matching),
         },
         mail_limits: config.limits.mail,
     })
+}
+
+fn addresses_where(config: &Config, holds: impl Fn(&Support) -> bool) -> Vec<Address> {
+    config.support.iter().filter(|support| holds(support)).map(|support| support.address.clone()).collect()
 }
 
 /// The keys of `[[dkim]]`.

@@ -1,5 +1,6 @@
 //! What the HTTP listener serves, put together: API, files, the messenger, and in development the captured mail.
 
+use crate::channel::imap::OnDemand;
 use crate::channel::messenger::hub::Hub;
 use crate::channel::messenger::hub::Look;
 use crate::channel::messenger::hub::Options;
@@ -7,6 +8,7 @@ use crate::channel::webhook_out::Bodies;
 use crate::channel::webhook_out::Targets;
 use crate::config::Config;
 use crate::config::messenger::AskEmail;
+use crate::daemon::channels;
 use crate::daemon::exit::Failure;
 use crate::daemon::open::House;
 use crate::http;
@@ -38,7 +40,12 @@ pub(super) struct Site {
 ///
 /// # Errors
 /// When the store cannot be read.
-pub(super) async fn site(config: &Config, house: &House, health: &Health) -> Result<Site, Failure> {
+pub(super) async fn site(
+    config: &Config,
+    house: &House,
+    health: &Health,
+    large_mail: &OnDemand,
+) -> Result<Site, Failure> {
     let desk = &house.desk;
     let rates = RateLimits {
         per_token_per_minute: config.limits.api_per_token_per_minute,
@@ -46,7 +53,8 @@ pub(super) async fn site(config: &Config, house: &House, health: &Health) -> Res
     };
     let targets = Targets::new(config.webhooks.allow_private);
     let mut api = Api::open(desk.clone(), rates).await?.with_webhook_targets(targets.clone());
-    api = api.with_intake(config.limits.message_bytes_max, health.clone());
+    api = api.with_intake(config.limits.message_bytes_max, health.clone()).with_large_mail(large_mail.clone());
+    api = api.with_probe_relays(channels::probe_relays(config));
     let words = words(&house.data_dir.path().join(SEARCH_DIR)).await;
     if let Some(words) = &words {
         api = api.with_words(Arc::new(words.clone()));

@@ -1,6 +1,7 @@
 //! The list of tasks, and what each is started with.
 
 use crate::channel::imap;
+use crate::channel::imap::MailboxOptions;
 use crate::channel::imap::MailboxState;
 use crate::channel::smtp_in;
 use crate::channel::smtp_in::ListenerOptions;
@@ -48,6 +49,7 @@ use tokio_util::sync::CancellationToken;
 /// What tasks are made of.
 pub(super) struct Parts<'a> {
     pub(super) config: &'a Config,
+    pub(super) mailboxes: &'a [MailboxOptions],
     pub(super) house: &'a House,
     pub(super) health: &'a Health,
     pub(super) supervisor: &'a Supervisor,
@@ -136,13 +138,13 @@ fn mail_socket(bound: &Bound) -> io::Result<SmtpListener> {
 }
 
 fn mailboxes(parts: &Parts<'_>) {
-    for mailbox in &parts.config.mailboxes {
+    for options in parts.mailboxes {
         let (sender, state) = watch::channel(MailboxState::default());
-        parts.health.watch_mailbox(&mailbox.name, state);
-        let options = channels::mailbox(mailbox, parts.config);
+        parts.health.watch_mailbox(&options.name, state);
+        let options = options.clone();
         let (door, drain) = (door(parts.house, parts.health), parts.drain.clone());
         let desk = parts.house.desk.clone();
-        parts.supervisor.keep(&format!("mailbox {}", mailbox.name), move || {
+        parts.supervisor.keep(&format!("mailbox {}", options.name.clone()), move || {
             let (mut options, desk, sender) = (options.clone(), desk.clone(), sender.clone());
             let (door, drain) = (Arc::clone(&door), drain.clone());
             async move {

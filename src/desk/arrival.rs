@@ -57,6 +57,8 @@ pub enum ArrivalSource {
         /// Whether something is to be done with it in the folder; remembered in the same commit until
         /// [`MailDoor::set_mailbox_cursor`] says that it is done (EML-5).
         follow_up: bool,
+        /// Size in bytes of the message that this one stands in for, as that one is too large to be taken in (EML-9).
+        stands_for_bytes: Option<u64>,
     },
     /// A file given to `deskgate import`.
     Import {

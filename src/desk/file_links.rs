@@ -26,6 +26,7 @@ const MAC_BYTES: usize = 32;
 const PASS_BYTES: usize = 16;
 const PASS_LABEL: &[u8] = b"deskgate 1 pass\0";
 const LABEL: &[u8] = b"deskgate 1 file\0";
+const PICTURE_LABEL: &[u8] = b"deskgate 1 picture\0";
 
 /// Makes and reads the links.
 pub(crate) struct FileLinks {
@@ -68,6 +69,22 @@ impl FileLinks {
         format!("{}{}", self.base, BASE64URL_NOPAD.encode(&token))
     }
 
+    /// A link to a remote picture of a part, by its place among them, good for an hour from `now` (EML-52).
+    pub(crate) fn picture_link(&self, part: PartId, at: usize, now: Millis) -> String {
+        let expires_at_s = now.plus(GOOD_FOR).seconds();
+        let at = u64::try_from(at).unwrap_or(u64::MAX);
+        let mut token: Vec<u8> = [part.0, at, expires_at_s].iter().flat_map(|number| number.to_be_bytes()).collect();
+        let mac = hmac::sign(&self.key, &[PICTURE_LABEL, &token].concat());
+        token.extend_from_slice(mac.as_ref());
+        format!("{}remote/{}", self.base, BASE64URL_NOPAD.encode(&token))
+    }
+
+    /// Which remote picture a token stands for; `None` when it is forged, broken or expired.
+    pub(crate) fn read_picture(&self, token: &str, now: Millis) -> Option<(PartId, usize)> {
+        let (part, at) = self.read_labelled(PICTURE_LABEL, token, now)?;
+        Some((PartId(part), usize::try_from(at).ok()?))
+    }
+
     /// A pass with which the contact may send files ahead for an hour from `now` (MSG-60).
     pub(crate) fn pass(&self, contact: ContactId, now: Millis) -> String {
         let expires_at_s = now.plus(GOOD_FOR).seconds();
@@ -89,13 +106,17 @@ impl FileLinks {
 
     /// What a token stands for; `None` when it is forged, broken or expired.
     pub(crate) fn read(&self, token: &str, now: Millis) -> Option<(PartId, AttachmentId)> {
+        self.read_labelled(LABEL, token, now).map(|(part, attachment)| (PartId(part), AttachmentId(attachment)))
+    }
+
+    fn read_labelled(&self, label: &[u8], token: &str, now: Millis) -> Option<(u64, u64)> {
         let bytes = BASE64URL_NOPAD.decode(token.as_bytes()).ok()?;
         let (claims, mac) = bytes.split_at_checked(CLAIMS_BYTES)?;
         // Compares in constant time.
-        hmac::verify(&self.key, &labelled(claims), mac).ok()?;
+        hmac::verify(&self.key, &[label, claims].concat(), mac).ok()?;
         let mut numbers = claims.chunks_exact(8).filter_map(|chunk| chunk.try_into().ok().map(u64::from_be_bytes));
-        let (part, attachment, expires_at_s) = (numbers.next()?, numbers.next()?, numbers.next()?);
-        (now.seconds() < expires_at_s).then_some((PartId(part), AttachmentId(attachment)))
+        let (part, which, expires_at_s) = (numbers.next()?, numbers.next()?, numbers.next()?);
+        (now.seconds() < expires_at_s).then_some((part, which))
     }
 }
 
@@ -125,6 +146,18 @@ mod tests {
             forged[at] = if forged[at] == b'A' { b'B' } else { b'A' };
             assert_eq!(links.read_pass(std::str::from_utf8(&forged).unwrap(), NOW), None, "character {at} changed");
         }
+    }
+
+    #[test]
+    fn eml_52_a_picture_link_is_no_link_to_a_file_and_ends() {
+        let links = FileLinks::new("https://desk.example.com", &[7; 32]);
+        let link = links.picture_link(PartId(5), 2, NOW);
+        let token = link.strip_prefix("https://desk.example.com/files/remote/").unwrap();
+        assert_eq!(links.read_picture(token, NOW), Some((PartId(5), 2)));
+        assert_eq!(links.read_picture(token, NOW.plus(GOOD_FOR)), None, "expired");
+        assert_eq!(links.read(token, NOW), None);
+        let file = links.link(PartId(5), AttachmentId(2), NOW);
+        assert_eq!(links.read_picture(file.rsplit('/').next().unwrap(), NOW), None);
     }
 
     #[test]

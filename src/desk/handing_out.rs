@@ -85,14 +85,19 @@ impl Inner {
         if draft.thread.team_assignee.is_some() || draft.thread.admin_assignee.is_some() {
             return Ok(());
         }
-        let named = |team: &Team| !team.archived && (team.name == wanted || team.id.to_string() == wanted);
-        let Some(team) = store::teams::all(&*tx)?.into_iter().find(named) else {
+        let Some(team) = team_named(&*tx, wanted)? else {
             tracing::warn!(address = %to, team = wanted, "there is no team of that name or id");
             return Ok(());
         };
         let to = Assignment { agent: None, team: Some(Some(team.id)) };
         assign_in(tx, draft, to, &Author::Bot, None).map(drop)
     }
+}
+
+/// The team of that name or id, unless it was archived.
+pub(crate) fn team_named(tx: &dyn ReadTx, wanted: &str) -> store::Result<Option<Team>> {
+    let named = |team: &Team| !team.archived && (team.name == wanted || team.id.to_string() == wanted);
+    Ok(store::teams::all(tx)?.into_iter().find(named))
 }
 
 /// Takes a thread from an agent who is away and wants that, as a customer replied on it (AWY-1).

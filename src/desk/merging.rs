@@ -52,6 +52,17 @@ const PAGE: usize = 500;
 /// Pages looked through.
 const PAGES_MAX: usize = 20;
 
+/// Who of a merged thread takes part in the primary.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Brought {
+    /// All who took part (MRG-2).
+    Participants,
+    /// The same, as external senders who see what comes from now on (EML-33).
+    AsExternal,
+    /// Nobody.
+    Nobody,
+}
+
 const WRITE: &[Scope] = &[Scope::WriteConversations, Scope::WriteTickets];
 
 impl Desk {
@@ -70,7 +81,7 @@ impl Desk {
             check(tx, &inner.settings.tickets, &secondary.thread, &primary.thread)?;
             require_both(&caller, &secondary.thread, &primary.thread)?;
             let into = primary.thread.id;
-            inner.merge_in(tx, secondary, primary, &author(&caller))?;
+            inner.merge_in(tx, secondary, primary, &author(&caller), Brought::Participants)?;
             Ok(into)
         });
         Ok(merged.await?)
@@ -100,12 +111,14 @@ impl Desk {
 }
 
 impl Inner {
-    fn merge_in(
+    /// Merges; the caller has made sure that it may be.
+    pub(crate) fn merge_in(
         &self,
         tx: &mut dyn WriteTx,
         mut secondary: Draft,
         mut primary: Draft,
         by: &Author,
+        brought: Brought,
     ) -> store::Result<()> {
         let (from, into) = (secondary.thread.id, primary.thread.id);
         let state_before = secondary.thread.state;
@@ -113,7 +126,14 @@ impl Inner {
         secondary.add(NewPart::event(PartKind::MergedSecondary { primary: into }, by.clone(), Some(Cause::Merge)));
         primary.add(NewPart::event(PartKind::MergedPrimary { secondary: from }, by.clone(), Some(Cause::Merge)));
         let (moved, shared) = self.move_links(tx, &mut secondary, &mut primary, by)?;
-        let joined = bring_participants(&secondary.thread, &mut primary, by)?;
+        let joined = match brought {
+            Brought::Nobody => Vec::new(),
+            _ => bring_participants(&secondary.thread, &mut primary, by, brought == Brought::AsExternal)?,
+        };
+        if state_before == ThreadState::Open && brought == Brought::AsExternal {
+            // Nobody's question is closed with the thread it stood in.
+            primary.move_to(ThreadState::Open, by, Some(Cause::Merge));
+        }
         let waits = [primary.thread.waiting_since, secondary.thread.waiting_since];
         primary.thread.waiting_since = waits.into_iter().flatten().min();
         secondary.thread.merged_into = Some(into);
@@ -256,12 +276,17 @@ fn go_together(rules: &TicketRules, secondary: &Thread, primary: &Thread) -> boo
 }
 
 /// The secondary's participants join the primary (MRG-2). Returns who is new there.
-fn bring_participants(secondary: &Thread, primary: &mut Draft, by: &Author) -> store::Result<Vec<ContactId>> {
+fn bring_participants(
+    secondary: &Thread,
+    primary: &mut Draft,
+    by: &Author,
+    as_external: bool,
+) -> store::Result<Vec<ContactId>> {
     let mut joined = Vec::new();
     for participant in secondary.current_participants() {
         let contact = participant.contact;
         let seq = primary.thread.last_seq.saturating_add(1);
-        if primary.thread.join(contact, false, seq) {
+        if primary.thread.join(contact, as_external, seq) {
             let added = PartKind::ParticipantAdded(contact);
             primary.add(NewPart::event(added, by.clone(), Some(Cause::Merge)));
             joined.push(contact);

@@ -16,7 +16,9 @@
 //! | [`ticket_types`], [`type_settings`], [`attributes`], [`ticket_states`] | what tickets can be |
 //! | [`tickets`], [`type_change`] | convert, create, change, change state, change type |
 //! | [`uploads`] | files sent ahead of what they belong to |
+//! | [`forwarding`] | whether mail to a support address comes in |
 //! | [`forms`], [`form_submission`] | a form sent, and what it becomes |
+//! | [`left_out`] | mail too large to be taken in, fetched when somebody asks |
 //! | [`links`] | link and unlink |
 //! | [`broadcasts`] | a Tracker's broadcast: written, run batch by batch, accounted for, unsubscribed from |
 //! | [`arrival`], [`intake`] | mail in |
@@ -24,6 +26,7 @@
 //! | [`outbound`] | messages that agents begin |
 //! | [`outbox`] | what is owed: lease, prepare, settle |
 //! | [`journal`] | trace, status, quarantine |
+//! | [`pictures`] | pictures of mails, in place or blocked |
 //! | [`requests`] | requests that come twice |
 //! | [`sending`] | whether anything is sent |
 //! | [`search`] | tickets, conversations and contacts by their fields |
@@ -57,6 +60,7 @@ pub(crate) mod file_links;
 mod form_links;
 pub mod form_submission;
 pub mod forms;
+pub mod forwarding;
 mod handing_out;
 pub mod history;
 pub mod identity;
@@ -64,6 +68,7 @@ pub mod identity_keys;
 pub mod intake;
 pub mod journal;
 mod kinds;
+pub mod left_out;
 pub mod linked;
 pub mod links;
 pub mod merging;
@@ -73,6 +78,7 @@ mod notify;
 pub mod outbound;
 pub mod outbox;
 pub mod participants;
+pub mod pictures;
 pub mod propagation;
 pub mod redaction;
 pub mod requests;
@@ -107,6 +113,7 @@ use crate::clock::Clock;
 use crate::domain::address::Address;
 use crate::domain::id::ContactId;
 use crate::domain::id::StateId;
+use crate::domain::intake::MultiAddress;
 use crate::domain::mail_limits::MailLimits;
 use crate::domain::refusal::Refusal;
 use crate::domain::state::StateCategory;
@@ -179,6 +186,15 @@ pub struct TrustSettings {
     pub strict_senders: Vec<Address>,
 }
 
+/// How mail finds its conversation.
+#[derive(Clone, Debug, Default)]
+pub struct IntakeSettings {
+    /// What becomes of one mail to several support addresses.
+    pub multi_address: MultiAddress,
+    /// Support addresses where a number or an equal subject is enough, from somebody who takes part (EML-32).
+    pub subject_matching: Vec<Address>,
+}
+
 /// What of the configuration the desk needs.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -208,6 +224,8 @@ pub struct Settings {
     pub keep_uncertain: bool,
     /// Whose word counts about senders, and which addresses are strict.
     pub trust: TrustSettings,
+    /// How mail finds its conversation.
+    pub intake: IntakeSettings,
     /// How much automatic mail may go out (EML-86).
     pub mail_limits: MailLimits,
     /// Keys that sign outgoing mail (EML-66).

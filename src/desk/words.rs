@@ -283,6 +283,7 @@ fn touched(entry: &LogEntry) -> Touched {
         | EventKind::FormRequested { part, .. }
         | EventKind::FormSubmitted { part, .. }
         | EventKind::FormWithdrawn { part, .. }
+        | EventKind::PartCompleted { part, .. }
         | EventKind::PartRedacted { part, .. } => {
             event.thread.map_or(Touched::Nothing, |thread| Touched::Text(Of::Part(thread, *part)))
         }

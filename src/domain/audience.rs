@@ -91,6 +91,7 @@ pub fn stream_of(event: &Event, thread: Option<&Thread>, part: Option<&Part>) ->
         EventKind::PartCreated { .. }
         | EventKind::TicketStateChanged { .. }
         | EventKind::PartRedacted { .. }
+        | EventKind::PartCompleted { .. }
         | EventKind::FormRequested { .. }
         | EventKind::FormSubmitted { .. }
         | EventKind::FormWithdrawn { .. } => part.is_some_and(|part| may_read(thread, part, primary)),

@@ -148,6 +148,13 @@ pub enum EventKind {
         /// Its place in the thread.
         part_seq: u64,
     },
+    /// A part got the whole of the mail that it stood in for (EML-9).
+    PartCompleted {
+        /// Which.
+        part: PartId,
+        /// Its place in the thread.
+        part_seq: u64,
+    },
     /// Tags of a part changed (OBJ-18).
     PartTagged {
         /// Which.
@@ -268,6 +275,7 @@ impl EventKind {
             | Self::FormRequested { part, part_seq }
             | Self::FormSubmitted { part, part_seq }
             | Self::FormWithdrawn { part, part_seq }
+            | Self::PartCompleted { part, part_seq }
             | Self::PartRedacted { part, part_seq } => Some((*part, *part_seq)),
             Self::ConversationCreated
             | Self::ConversationUpdated

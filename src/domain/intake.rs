@@ -9,6 +9,7 @@ use crate::domain::id::Millis;
 use crate::domain::id::PartId;
 use crate::domain::id::ThreadId;
 use crate::domain::part::PlacedBy;
+use std::fmt;
 
 /// What became of a mail.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,4 +71,57 @@ pub struct IntakeRow {
     pub class: Option<DeliveryClass>,
     /// What became of it.
     pub result: IntakeResult,
+}
+
+/// What becomes of one mail to several support addresses (EML-17).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MultiAddress {
+    /// A conversation for each team that the addresses belong to.
+    #[default]
+    SplitByTeam,
+    /// One conversation.
+    Single,
+}
+
+/// Where a message lies in a mailbox (EML-15).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ImapOrigin {
+    /// The mailbox's name in the configuration.
+    pub mailbox: String,
+    /// UIDVALIDITY of the folder (RFC 9051 §2.3.1.1).
+    pub uid_validity: u32,
+    /// UID of the message.
+    pub uid: u32,
+}
+
+impl ImapOrigin {
+    /// Reads what [`IntakeRow::source`] says of a message from a mailbox.
+    #[must_use]
+    pub fn parse(source: &str) -> Option<Self> {
+        let (rest, uid) = source.strip_prefix("imap ")?.rsplit_once(" uid ")?;
+        let (mailbox, uid_validity) = rest.rsplit_once(" uidvalidity ")?;
+        Some(Self { mailbox: mailbox.to_owned(), uid_validity: uid_validity.parse().ok()?, uid: uid.parse().ok()? })
+    }
+}
+
+impl fmt::Display for ImapOrigin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "imap {} uidvalidity {} uid {}", self.mailbox, self.uid_validity, self.uid)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn eml_90_the_place_in_a_mailbox_is_read_as_it_was_written() {
+        for mailbox in ["support", "two words", "a uid 7 uidvalidity 8"] {
+            let origin = ImapOrigin { mailbox: mailbox.to_owned(), uid_validity: 12, uid: 4_000_000_000 };
+            assert_eq!(ImapOrigin::parse(&origin.to_string()), Some(origin));
+        }
+        for other in ["lmtp 127.0.0.1:1 a", "imap support", "imap a uidvalidity x uid 3", "imap a uidvalidity 3 uid"] {
+            assert_eq!(ImapOrigin::parse(other), None, "{other}");
+        }
+    }
 }

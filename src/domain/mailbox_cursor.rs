@@ -9,6 +9,19 @@ pub struct MailboxCursor {
     pub done: Vec<(u32, u32)>,
     /// Of the taken UIDs, those whose follow-up in the folder (flag, move, removal) is still owed (EML-5); same form.
     pub owed: Vec<(u32, u32)>,
+    /// What the server refused in practice, each once: it is not asked for again (EML-4).
+    pub refused: Vec<ImapFeature>,
+}
+
+/// What a server of a mailbox may advertise and then refuse.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ImapFeature {
+    /// IDLE (RFC 2177); polled without it.
+    Idle,
+    /// UID SEARCH; listed by FETCH without it.
+    Search,
+    /// MOVE (RFC 6851); copied and flagged without it.
+    Move,
 }
 
 impl MailboxCursor {

@@ -29,6 +29,9 @@ pub const TEXT_CHARS_MAX: usize = 10_000;
 /// Most files of one message in API and messenger (OBJ-44).
 pub const ATTACHMENTS_MAX: usize = 10;
 
+/// How the fault of a mail begins that was too large to be taken in; its size in bytes follows (EML-9).
+pub const TOO_LARGE: &str = "too_large:";
+
 /// Who wrote a part (OBJ-8).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Author {
@@ -419,6 +422,14 @@ impl AddressField {
     }
 }
 
+impl EmailFacts {
+    /// Size in bytes of the message that this one stands in for, while that one was left in its mailbox (EML-9).
+    #[must_use]
+    pub fn left_out_bytes(&self) -> Option<u64> {
+        self.faults.iter().find_map(|fault| fault.strip_prefix(TOO_LARGE)?.parse().ok())
+    }
+}
+
 /// The rule of EML-30 that placed a mail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PlacedBy {
@@ -438,6 +449,8 @@ pub enum PlacedBy {
     NewThread,
     /// Its sender began too many conversations; it went to the newest of them (EML-88).
     SenderLimit,
+    /// A number or an equal subject, at an address that allows it (EML-32).
+    Subject,
 }
 
 impl PlacedBy {
@@ -453,6 +466,7 @@ impl PlacedBy {
             Self::Bounce => "bounce",
             Self::NewThread => "new_thread",
             Self::SenderLimit => "sender_limit",
+            Self::Subject => "subject",
         }
     }
 }

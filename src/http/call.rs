@@ -1,9 +1,12 @@
 //! One request as handlers see it: the desk, the caller, path and query. Bodies are [`crate::http::input`]'s.
 
+use crate::channel::imap::OnDemand;
 use crate::channel::messenger::Hub;
+use crate::channel::smtp_out::ProbeRelays;
 use crate::channel::webhook_out::Targets;
 use crate::desk::Desk;
 use crate::desk::Result as DeskResult;
+use crate::desk::file_links::FileLinks;
 use crate::desk::words::WordIndex;
 use crate::domain::agent::Caller;
 use crate::domain::agent::Scope;
@@ -48,6 +51,21 @@ impl Call {
     /// The desk, for operations that write.
     pub(crate) fn desk(&self) -> &Desk {
         &self.api.desk
+    }
+
+    /// Links to files.
+    pub(crate) fn file_links(&self) -> &FileLinks {
+        &self.api.shared.links
+    }
+
+    /// Relays of probe mails.
+    pub(crate) fn probe_relays(&self) -> &ProbeRelays {
+        &self.api.probe_relays
+    }
+
+    /// Where large mails are fetched from.
+    pub(crate) fn large_mail(&self) -> Option<&OnDemand> {
+        self.api.large_mail.as_ref()
     }
 
     /// The index of words.

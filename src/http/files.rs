@@ -10,6 +10,7 @@ use crate::http::Api;
 use crate::http::error::ApiError;
 use crate::http::error::Result;
 use crate::http::frame;
+use crate::http::pictures;
 use axum::Router;
 use axum::extract::RawPathParams;
 use axum::extract::State;
@@ -31,6 +32,7 @@ const UNKNOWN_TYPE: &str = "application/octet-stream";
 pub(crate) fn routes(api: &Api) -> Router<Api> {
     Router::new()
         .route("/{token}", get(download))
+        .route("/remote/{token}", get(pictures::remote))
         .layer(CatchPanicLayer::custom(frame::after_panic))
         .layer(middleware::from_fn_with_state(api.clone(), frame::around_files))
 }

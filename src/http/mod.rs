@@ -18,6 +18,7 @@
 //! | [`widget`] | the messenger's loader and page |
 //! | [`messenger`] | from a page's request to a socket of [`crate::channel::messenger`] |
 //! | `messenger_poll` | the same session by requests, where no socket gets through |
+//! | `pictures` | bodies with their pictures, and remote pictures |
 //! | [`dev_mail`] | captured mail, in development |
 //! | `webhook_bodies` | what notifications hold, from the same forms |
 //! | [`ops`] | health, readiness and metrics, on a listener of their own |
@@ -44,6 +45,7 @@ mod messenger_poll;
 mod multipart;
 pub mod ops;
 mod paging;
+mod pictures;
 mod rate;
 mod serve;
 mod shape;
@@ -54,7 +56,9 @@ pub mod widget;
 pub use rate::RateLimits;
 pub use serve::serve;
 
+use crate::channel::imap::OnDemand;
 use crate::channel::messenger::Hub;
+use crate::channel::smtp_out::ProbeRelays;
 use crate::channel::webhook_out::Targets;
 use crate::desk::Desk;
 use crate::desk::file_links::FileLinks;
@@ -87,6 +91,9 @@ pub struct Api {
     /// Where mails that were handed in are counted.
     intake_counts: Option<Health>,
     messenger: Option<Hub>,
+    /// Where mails are fetched from that were too large to be taken in.
+    large_mail: Option<OnDemand>,
+    probe_relays: ProbeRelays,
 }
 
 #[derive(Debug)]
@@ -123,6 +130,8 @@ impl Api {
             mime_bytes_max: MIME_BYTES_MAX,
             intake_counts: None,
             messenger: None,
+            large_mail: None,
+            probe_relays: ProbeRelays::default(),
         })
     }
 
@@ -131,6 +140,20 @@ impl Api {
     pub fn with_intake(mut self, bytes_max: u64, counts: Health) -> Self {
         self.mime_bytes_max = usize::try_from(bytes_max).unwrap_or(usize::MAX);
         self.intake_counts = Some(counts);
+        self
+    }
+
+    /// Fetches mails that were too large to be taken in from there; without it they stay in their mailboxes.
+    #[must_use]
+    pub fn with_large_mail(mut self, mailboxes: OnDemand) -> Self {
+        self.large_mail = Some(mailboxes);
+        self
+    }
+
+    /// Sends probe mails by these relays; without them none is sent.
+    #[must_use]
+    pub fn with_probe_relays(mut self, relays: ProbeRelays) -> Self {
+        self.probe_relays = relays;
         self
     }
 

@@ -216,7 +216,7 @@ fn outlook_thread(builder: MessageBuilder, mail: &Outgoing) -> Result<MessageBui
 }
 
 /// The subject without the marks of answers and forwards before it.
-fn base_subject(subject: &str) -> String {
+pub(crate) fn base_subject(subject: &str) -> String {
     let clean = clean::subject(subject);
     let mut rest = clean.trim();
     for _ in 0..10 {

@@ -60,6 +60,7 @@ use crate::domain::link::Link;
 use crate::domain::link::LinkKind;
 use crate::domain::mail_lane::MailLane;
 use crate::domain::mail_limits::Limit;
+use crate::domain::mailbox_cursor::ImapFeature;
 use crate::domain::mailbox_cursor::MailboxCursor;
 use crate::domain::note::Note;
 use crate::domain::note::NoteOn;
@@ -545,7 +546,12 @@ pub(crate) fn alarm() -> Alarm {
 }
 
 pub(crate) fn cursor() -> MailboxCursor {
-    MailboxCursor { uid_validity: u32::MAX, done: vec![(1, 3), (7, u32::MAX)], owed: vec![(2, 3)] }
+    MailboxCursor {
+        uid_validity: u32::MAX,
+        done: vec![(1, 3), (7, u32::MAX)],
+        owed: vec![(2, 3)],
+        refused: vec![ImapFeature::Idle, ImapFeature::Move],
+    }
 }
 
 pub(crate) fn answered() -> Answered {

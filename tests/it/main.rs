@@ -15,6 +15,7 @@
     reason = "tests may fail loudly, and share this crate alone"
 )]
 
+mod agreement;
 mod api_description;
 mod bad_input;
 mod broadcast_kill;
@@ -34,6 +35,7 @@ mod intake_promises;
 mod io_errors;
 mod layers;
 mod mailbox_alarms;
+mod mailbox_daemon;
 mod messenger;
 mod outbound_smtp;
 mod relays;

@@ -32,7 +32,8 @@ pub(super) async fn begin<D: MailDoor>(
         None if is_new => everything(client, folder).await?,
         None => Vec::new(),
     };
-    let mut cursor = MailboxCursor { uid_validity: folder.uid_validity, ..MailboxCursor::default() };
+    let refused = stored.refused;
+    let mut cursor = MailboxCursor { uid_validity: folder.uid_validity, refused, ..MailboxCursor::default() };
     mark(&mut cursor, &skipped);
     if !is_new {
         tracing::warn!(

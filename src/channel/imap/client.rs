@@ -101,8 +101,13 @@ impl Client {
     /// The UIDs of `set` that exist. A search key that every server since RFC 2060 knows; no RETURN, which some
     /// advertise and then refuse. An answer in another form (ESEARCH) counts as not understood.
     pub(super) async fn search(&mut self, set: &str) -> Result<BTreeSet<u32>, ImapError> {
+        self.search_key(&format!("UID {set}")).await
+    }
+
+    /// The UIDs that this search key finds.
+    pub(super) async fn search_key(&mut self, key: &str) -> Result<BTreeSet<u32>, ImapError> {
         self.begin("search", Wanted::Search);
-        let answer = self.session.uid_search(format!("UID {set}")).await;
+        let answer = self.session.uid_search(key).await;
         let found = self.concluded(answer)?;
         if self.session.get_ref().heard().skipped_search {
             return Err(ImapError::Bad { step: "search", text: "its answer cannot be read".to_owned() });

@@ -3,7 +3,9 @@
 //! **Invariant:** nothing here is needed for safety: a process that starts with an empty memory asks and tries again.
 
 use crate::channel::imap::ranges::Range;
+use crate::domain::mailbox_cursor::ImapFeature;
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -19,12 +21,8 @@ const TROUBLES_MAX: usize = 10_000;
 #[derive(Debug, Default)]
 pub(super) struct Memory {
     uid_validity: u32,
-    /// The server offered IDLE and refused it (EML-4).
-    pub(super) idle_refused: bool,
-    /// The server refused UID SEARCH.
-    pub(super) search_refused: bool,
-    /// The server offered MOVE and refused it.
-    pub(super) move_refused: bool,
+    /// What the server refused (EML-4); the stored cursor knows it as well.
+    refused_features: BTreeSet<ImapFeature>,
     /// UIDs that the last look did not list though they were given out: gone if the next look agrees.
     pub(super) absent: Vec<Range>,
     /// When folder and journal are compared next; at once in a new process.
@@ -54,6 +52,22 @@ impl Memory {
             self.troubles.clear();
             self.refused.clear();
         }
+    }
+
+    /// The server refused this feature.
+    pub(super) fn refuses(&mut self, feature: ImapFeature) {
+        self.refused_features.insert(feature);
+    }
+
+    /// Whether the server may be asked for this feature.
+    pub(super) fn may_use(&self, feature: ImapFeature) -> bool {
+        !self.refused_features.contains(&feature)
+    }
+
+    /// What the server refused, for the stored cursor, with what that one knows.
+    pub(super) fn refused_with(&mut self, known: &[ImapFeature]) -> Vec<ImapFeature> {
+        self.refused_features.extend(known);
+        self.refused_features.iter().copied().collect()
     }
 
     /// A message could not be had. It comes last at the next look, and after a second failure only after a while.

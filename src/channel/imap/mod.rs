@@ -31,6 +31,7 @@ mod folder_name;
 mod greeted;
 mod guard;
 mod memory;
+mod on_demand;
 mod options;
 mod probe;
 mod proof;
@@ -51,6 +52,8 @@ mod fake;
 #[cfg(test)]
 mod tests;
 
+pub use on_demand::NotFetched;
+pub use on_demand::OnDemand;
 pub use options::After;
 pub use options::Credentials;
 pub use options::MailboxOptions;

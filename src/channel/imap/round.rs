@@ -19,6 +19,7 @@ use crate::channel::imap::state::Publisher;
 use crate::desk::arrival::MailDoor;
 use crate::desk::arrival::MailboxCursor;
 use crate::desk::arrival::NotAccepted;
+use crate::domain::mailbox_cursor::ImapFeature;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::future::Future;
@@ -65,6 +66,7 @@ impl<D: MailDoor> Reader<'_, D> {
     /// Looks once and takes what waits, at most [`TAKEN_AT_ONCE_MAX`] messages.
     pub(super) async fn look(&mut self) -> Result<Looked, Stop> {
         self.pay_what_is_owed().await?;
+        self.keep_refusals().await?;
         self.client.forget_news();
         let open = open_ranges(&self.cursor);
         let listed = self.list(&open).await?;
@@ -86,17 +88,27 @@ impl<D: MailDoor> Reader<'_, D> {
         Ok(Looked { taken, more: more || again || incomplete || self.client.has_news() })
     }
 
+    /// Stores what the server refused, so that a new process does not ask for it again (EML-4).
+    async fn keep_refusals(&mut self) -> Result<(), Stop> {
+        let refused = self.memory.refused_with(&self.cursor.refused);
+        if refused != self.cursor.refused {
+            self.cursor.refused = refused;
+            at_the_door(self.options, self.door.set_mailbox_cursor(&self.options.name, self.cursor.clone())).await?;
+        }
+        Ok(())
+    }
+
     /// UIDs of messages in the open ranges.
     pub(super) async fn list(&mut self, open: &[Range]) -> Result<BTreeSet<u32>, Stop> {
         if open.is_empty() {
             return Ok(BTreeSet::new());
         }
         let set = set_text(open);
-        if !self.memory.search_refused {
+        if self.memory.may_use(ImapFeature::Search) {
             match self.client.search(&set).await {
                 Err(error @ ImapError::Bad { .. }) => {
                     tracing::warn!(mailbox = self.options.name, %error, "listing by FETCH from now on");
-                    self.memory.search_refused = true;
+                    self.memory.refuses(ImapFeature::Search);
                 }
                 found => return Ok(found?),
             }

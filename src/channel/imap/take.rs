@@ -14,12 +14,14 @@ use crate::desk::arrival::Arrival;
 use crate::desk::arrival::ArrivalSource;
 use crate::desk::arrival::MailDoor;
 use crate::desk::arrival::NotAccepted;
+use crate::domain::mailbox_cursor::ImapFeature;
 
 /// What the server gave for a message.
 #[derive(Debug)]
 enum Had {
     Whole(Vec<u8>),
-    StandIn(Vec<u8>),
+    /// What stands in for a message of so many bytes.
+    StandIn(Vec<u8>, u64),
     /// Listed, and not to be had this time.
     Nothing,
     /// No longer there.
@@ -29,9 +31,9 @@ enum Had {
 impl<D: MailDoor> Reader<'_, D> {
     /// Takes one message in; `false` if it stays for another look.
     pub(super) async fn take(&mut self, uid: u32, size_bytes: Option<u64>) -> Result<bool, Stop> {
-        let (raw, is_whole) = match self.have(uid, size_bytes).await? {
-            Had::Whole(raw) => (raw, true),
-            Had::StandIn(raw) => (raw, false),
+        let (raw, stands_for_bytes) = match self.have(uid, size_bytes).await? {
+            Had::Whole(raw) => (raw, None),
+            Had::StandIn(raw, bytes) => (raw, Some(bytes)),
             Had::Nothing => {
                 tracing::warn!(mailbox = self.options.name, uid, "the server lists a message and does not give it");
                 self.publisher.note(&format!("message with UID {uid} is listed and cannot be fetched"));
@@ -43,9 +45,9 @@ impl<D: MailDoor> Reader<'_, D> {
                 return Ok(true);
             }
         };
-        let removes_the_only_copy = !is_whole && self.options.after == After::Delete;
+        let removes_the_only_copy = stands_for_bytes.is_some() && self.options.after == After::Delete;
         let follow_up = self.options.changes_folder() && !removes_the_only_copy;
-        match at_the_door(self.options, self.door.accept(self.arrival(uid, raw, follow_up))).await {
+        match at_the_door(self.options, self.door.accept(self.arrival(uid, raw, follow_up, stands_for_bytes))).await {
             Ok(accepted) => {
                 tracing::debug!(mailbox = self.options.name, uid, ?accepted, "taken in");
             }
@@ -67,13 +69,14 @@ impl<D: MailDoor> Reader<'_, D> {
         Ok(true)
     }
 
-    fn arrival(&self, uid: u32, raw: Vec<u8>, follow_up: bool) -> Arrival {
+    fn arrival(&self, uid: u32, raw: Vec<u8>, follow_up: bool, stands_for_bytes: Option<u64>) -> Arrival {
         let source = ArrivalSource::Imap {
             mailbox: self.options.name.clone(),
             uid_validity: self.cursor.uid_validity,
             uid,
             default_address: self.options.default_address.clone(),
             follow_up,
+            stands_for_bytes,
         };
         Arrival { source, reverse_path: None, recipients: Vec::new(), raw }
     }
@@ -85,7 +88,7 @@ impl<D: MailDoor> Reader<'_, D> {
             let bytes = size_bytes.unwrap_or(bytes_max).max(bytes_max.saturating_add(1));
             let header = self.unless_refused(uid, fetched)?;
             return match header.filter(|header| !header.is_empty()) {
-                Some(header) => Ok(Had::StandIn(stand_in(&header, bytes, bytes_max))),
+                Some(header) => Ok(Had::StandIn(stand_in(&header, bytes, bytes_max), bytes)),
                 None => self.gone_or_nothing(uid).await,
             };
         }
@@ -116,7 +119,7 @@ impl<D: MailDoor> Reader<'_, D> {
     }
 
     async fn gone_or_nothing(&mut self, uid: u32) -> Result<Had, Stop> {
-        if self.memory.search_refused {
+        if !self.memory.may_use(ImapFeature::Search) {
             return Ok(Had::Nothing);
         }
         let still_there = self.client.search(&uid.to_string()).await?.contains(&uid);
@@ -178,9 +181,9 @@ async fn follow_up(client: &mut Client, memory: &mut Memory, after: &After, uid:
         After::Move(folder) => {
             let folder =
                 quoted_folder(folder).ok_or(ImapError::Unsafe("the folder's name holds control characters"))?;
-            if client.can("MOVE") && !memory.move_refused {
+            if client.can("MOVE") && memory.may_use(ImapFeature::Move) {
                 match into_folder(client, "MOVE", uid, &folder).await {
-                    Err(ImapError::Bad { .. }) => memory.move_refused = true,
+                    Err(ImapError::Bad { .. }) => memory.refuses(ImapFeature::Move),
                     done => return done,
                 }
             }

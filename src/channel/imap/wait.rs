@@ -4,6 +4,7 @@ use crate::channel::imap::client::Client;
 use crate::channel::imap::error::ImapError;
 use crate::channel::imap::memory::Memory;
 use crate::channel::imap::options::MailboxOptions;
+use crate::domain::mailbox_cursor::ImapFeature;
 use std::time::Duration;
 use tokio::time::Instant;
 use tokio::time::sleep;
@@ -17,7 +18,7 @@ pub(super) async fn wait_for_news(
     drain: &CancellationToken,
 ) -> Result<(), ImapError> {
     let until_due = memory.next_due_at().map_or(Duration::MAX, |at| at.saturating_duration_since(Instant::now()));
-    if client.can("IDLE") && !memory.idle_refused {
+    if client.can("IDLE") && memory.may_use(ImapFeature::Idle) {
         match client.idle_begin().await {
             Ok(()) => {
                 client.idle_wait(options.idle_renew().min(until_due)).await?;
@@ -25,7 +26,7 @@ pub(super) async fn wait_for_news(
             }
             Err(error) if error.is_refusal() => {
                 tracing::warn!(mailbox = options.name, %error, "polling from now on");
-                memory.idle_refused = true;
+                memory.refuses(ImapFeature::Idle);
             }
             Err(error) => return Err(error),
         }

@@ -26,6 +26,7 @@ mod options;
 mod outbox;
 mod pace;
 mod probe;
+mod probes;
 mod reply;
 mod single;
 mod text;
@@ -40,6 +41,7 @@ pub use crate::channel::smtp_out::health::RelayHealth;
 pub use crate::channel::smtp_out::options::RelayOptions;
 pub use crate::channel::smtp_out::options::RelayTls;
 pub use crate::channel::smtp_out::probe::probe;
+pub use crate::channel::smtp_out::probes::ProbeRelays;
 pub use crate::channel::smtp_out::single::send_single;
 pub use lettre::transport::smtp::authentication::Credentials;
 

@@ -1,5 +1,6 @@
 //! Acting on requests.
 
+use crate::channel::imap::NotFetched;
 use crate::daemon::control::Control;
 use crate::daemon::control::answer::Answer;
 use crate::daemon::control::answer::AttemptRow;
@@ -25,6 +26,7 @@ use crate::domain::agent::AgentRole;
 use crate::domain::agent::Scope;
 use crate::domain::id::DeliveryId;
 use crate::domain::id::IntakeId;
+use crate::domain::id::PartId;
 use crate::domain::id::TokenId;
 use crate::http::ops::health::phase_word;
 use crate::http::ops::health::relay_words;
@@ -107,6 +109,13 @@ pub(crate) async fn act(
         Request::RetryQuarantined { id } => {
             Ok(Answer::Quarantine(vec![desk.retry_quarantined(IntakeId(id)).await?.into()]))
         }
+        Request::Addresses => addresses(control),
+        Request::ProbeAddress { address: to } => {
+            let mail = desk.forwarding_probe(None, &address(&to)?).await?;
+            control.probe_relays.send(&mail).await.map_err(|why| Failure::new(Exit::Failed, why))?;
+            addresses(control)
+        }
+        Request::FetchPart { id } => fetch_part(control, PartId(id)).await,
         Request::Backup => blocking(control, move |control| back_up(control, &out)).await,
         Request::Verify => blocking(control, |control| Ok(Answer::Faults(control.desk.verify()?))).await,
         Request::Compact => blocking(control, compact).await,
@@ -139,6 +148,23 @@ async fn take_in(control: &Control, origin: String, support: &str, raw: Vec<u8>)
         }
     };
     Ok(Answer::TakenIn(TakenIn { result: result_word(&outcome).to_owned(), why }))
+}
+
+fn addresses(control: &Control) -> Result<Answer, Failure> {
+    Ok(Answer::Addresses(control.desk.forwarding(None)?.into_iter().map(Into::into).collect()))
+}
+
+/// Fetches a mail that was too large to be taken in with the others (EML-9).
+async fn fetch_part(control: &Control, id: PartId) -> Result<Answer, Failure> {
+    let left = control.desk.left_out(None, id)?;
+    let fetched = control.large_mail.fetch(&left.origin, &left.message_id).await;
+    let raw = fetched.map_err(|why| {
+        let exit = if why == NotFetched::Busy { Exit::TryAgain } else { Exit::Failed };
+        Failure::new(exit, why.to_string())
+    })?;
+    let bytes = raw.len() as u64;
+    control.desk.complete(None, id, raw).await?;
+    Ok(Answer::Fetched { bytes })
 }
 
 fn delivery(control: &Control, id: DeliveryId) -> Result<Answer, Failure> {

@@ -1,5 +1,6 @@
 //! Answers to commands: rows as they are shown, not as they are stored.
 
+use crate::desk::forwarding::Forwarding;
 use crate::domain::agent::Agent;
 use crate::domain::agent::Token;
 use crate::domain::delivery::Delivery;
@@ -24,6 +25,11 @@ pub(crate) enum Answer {
     Delivery(Box<DeliveryView>),
     Quarantine(Vec<QuarantineRow>),
     Quarantined(Box<QuarantineView>),
+    Addresses(Vec<AddressRow>),
+    /// A mail was fetched whole.
+    Fetched {
+        bytes: u64,
+    },
     Amount {
         store_bytes: u64,
         blobs: u64,
@@ -56,6 +62,23 @@ impl From<Agent> for AgentRow {
             name: agent.name,
             role: agent.role.as_str().to_owned(),
             disabled: agent.disabled,
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct AddressRow {
+    pub(crate) address: String,
+    pub(crate) probed_at: Option<u64>,
+    pub(crate) proven_at: Option<u64>,
+}
+
+impl From<Forwarding> for AddressRow {
+    fn from(known: Forwarding) -> Self {
+        Self {
+            address: known.address.to_string(),
+            probed_at: known.probed_at.map(|at| at.seconds()),
+            proven_at: known.proven_at.map(|at| at.seconds()),
         }
     }
 }

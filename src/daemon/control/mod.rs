@@ -13,6 +13,8 @@ pub(crate) mod request;
 pub(crate) mod server;
 pub(crate) mod wire;
 
+use crate::channel::imap::OnDemand;
+use crate::channel::smtp_out::ProbeRelays;
 use crate::daemon::counted_door::CountedDoor;
 use crate::daemon::open::House;
 use crate::desk::Desk;
@@ -31,17 +33,21 @@ pub(crate) struct Control {
     pub(crate) door: CountedDoor,
     /// Of the daemon; `None` in a command that opened the store itself.
     pub(crate) health: Option<Health>,
+    /// Where mails are fetched from that were too large to be taken in.
+    pub(crate) large_mail: OnDemand,
+    pub(crate) probe_relays: ProbeRelays,
 }
 
 impl Control {
     /// In the daemon.
-    pub(crate) fn of_daemon(house: &House, health: Health) -> Self {
+    pub(crate) fn of_daemon(house: &House, health: Health, outside: (OnDemand, ProbeRelays)) -> Self {
         let door = CountedDoor { desk: house.desk.clone(), health: health.clone() };
-        Self { health: Some(health), door, ..Self::local(house) }
+        Self { health: Some(health), door, ..Self::local(house, outside) }
     }
 
     /// In a command.
-    pub(crate) fn local(house: &House) -> Self {
+    pub(crate) fn local(house: &House, outside: (OnDemand, ProbeRelays)) -> Self {
+        let (large_mail, probe_relays) = outside;
         Self {
             desk: house.desk.clone(),
             store: house.store.clone(),
@@ -49,6 +55,8 @@ impl Control {
             data_dir: house.data_dir.path().to_owned(),
             door: CountedDoor { desk: house.desk.clone(), health: Health::new() },
             health: None,
+            large_mail,
+            probe_relays,
         }
     }
 }

@@ -60,6 +60,14 @@ pub(crate) enum Request {
     RetryQuarantined {
         id: u64,
     },
+    Addresses,
+    ProbeAddress {
+        address: String,
+    },
+    /// A part whose mail was too large to be taken in.
+    FetchPart {
+        id: u64,
+    },
     /// The answer is preceded by the octets of the file.
     Backup,
     Verify,

@@ -10,10 +10,13 @@
 //! **Invariant:** everything that arrives ends as a part, as a journal row that says why not, or in quarantine; nothing is
 //! acknowledged before that is committed (EML-1, P3).
 
+pub(crate) mod addresses;
 mod as_ticket;
 mod by_agent;
+mod by_subject;
+mod joining;
 mod place;
-mod reading;
+pub(crate) mod reading;
 mod write;
 
 use crate::desk::Desk;
@@ -30,6 +33,7 @@ use crate::domain::address::Address;
 use crate::domain::attachment::BlobHash;
 use crate::domain::authentication::Authentication;
 use crate::domain::id::IntakeId;
+use crate::domain::intake::ImapOrigin;
 use crate::domain::intake::IntakeRow;
 use crate::domain::mailbox_cursor::MailboxCursor;
 use crate::store;
@@ -158,6 +162,8 @@ pub(crate) struct Facts {
     pub(crate) is_import: bool,
     /// What the listener found out about the sender.
     pub(crate) checked: Option<Authentication>,
+    /// It stands in for a message of so many bytes (EML-9).
+    pub(crate) left_out_bytes: Option<u64>,
 }
 
 /// A message's place in a mailbox, and whether something is to be done with it there (EML-5).
@@ -172,7 +178,7 @@ pub(crate) struct ImapUid {
 impl Facts {
     fn split(arrival: Arrival) -> (Self, Vec<u8>) {
         let is_import = matches!(arrival.source, ArrivalSource::Import { .. });
-        let mut checked = None;
+        let (mut checked, mut left_out_bytes) = (None, None);
         let (source, imap, default_address) = match arrival.source {
             ArrivalSource::Smtp { peer, checked: found } => {
                 checked = found.map(|found| *found);
@@ -180,17 +186,20 @@ impl Facts {
             }
             ArrivalSource::Lmtp { peer } => (format!("lmtp {peer}"), None, None),
             ArrivalSource::Http { caller } => (format!("http {caller}"), None, None),
-            ArrivalSource::Imap { mailbox, uid_validity, uid, default_address, follow_up } => {
-                let source = format!("imap {mailbox} uidvalidity {uid_validity} uid {uid}");
+            ArrivalSource::Imap { mailbox, uid_validity, uid, default_address, follow_up, stands_for_bytes: left } => {
+                left_out_bytes = left;
+                let source = ImapOrigin { mailbox: mailbox.clone(), uid_validity, uid }.to_string();
                 (source, Some(ImapUid { mailbox, uid_validity, uid, follow_up }), default_address)
             }
             ArrivalSource::Import { origin, support } => (format!("import {origin}"), None, Some(support)),
         };
         let (reverse_path, recipients) = (arrival.reverse_path, arrival.recipients);
-        (Self { reverse_path, recipients, source, imap, default_address, is_import, checked }, arrival.raw)
+        let facts =
+            Self { reverse_path, recipients, source, imap, default_address, is_import, checked, left_out_bytes };
+        (facts, arrival.raw)
     }
 
-    fn of_row(row: &IntakeRow) -> Self {
+    pub(crate) fn of_row(row: &IntakeRow) -> Self {
         Self {
             reverse_path: row.reverse_path.clone(),
             recipients: row.recipients.iter().filter_map(|address| Address::parse(address)).collect(),
@@ -199,6 +208,7 @@ impl Facts {
             default_address: row.support_address.clone(),
             is_import: row.source.starts_with("import "),
             checked: None,
+            left_out_bytes: None,
         }
     }
 }

@@ -4,6 +4,7 @@ use crate::desk::Inner;
 use crate::desk::draft::At;
 use crate::desk::draft::Draft;
 use crate::desk::intake::Facts;
+use crate::desk::intake::by_agent::agent_of;
 use crate::desk::intake::reading::Reading;
 use crate::desk::intake::write::writer;
 use crate::domain::address::Address;
@@ -15,6 +16,7 @@ use crate::domain::id::Millis;
 use crate::domain::id::ThreadId;
 use crate::domain::part::PlacedBy;
 use crate::domain::thread::HINTS_MAX;
+use crate::domain::thread::Thread;
 use crate::domain::thread::ThreadHint;
 use crate::mail::message::msg_id::MsgId;
 use crate::mail::message_id::StopClaims;
@@ -110,64 +112,114 @@ fn recipients<'a>(reading: &'a Reading, facts: &'a Facts) -> impl Iterator<Item 
     facts.recipients.iter().chain(&reading.message.envelope_to).chain(headers)
 }
 
-/// The place of a mail; the first rule that hits wins.
-pub(crate) fn place(tx: &dyn ReadTx, reading: &Reading, bounced: Option<&Delivery>) -> store::Result<Place> {
-    if let Some(delivery) = bounced {
-        return Ok(Place::at(delivery.thread, PlacedBy::Bounce));
-    }
-    let candidates = &reading.candidates;
-    let signed = candidates.tokens.iter().map(|claims| (claims.thread, PlacedBy::ReplyToken));
-    let ours = candidates.ours.iter().map(|claims| (claims.thread, PlacedBy::OurMessageId));
-    for (thread, by) in signed.chain(ours) {
-        if store::threads::get(tx, thread)?.is_some() {
+impl Inner {
+    /// The place of a mail; the first rule that hits wins.
+    pub(super) fn place(&self, tx: &dyn ReadTx, reading: &Reading, bounced: Option<&Delivery>) -> store::Result<Place> {
+        if let Some(delivery) = bounced {
+            return Ok(Place::at(delivery.thread, PlacedBy::Bounce));
+        }
+        let mut search =
+            Search { inner: self, tx, reading, by_team: keeps_teams_apart(tx, reading)?, hints: Vec::new() };
+        if let Some((thread, by)) = search.by_reference()? {
             return Ok(Place::at(thread, by));
         }
-    }
-    let mut hints = Vec::new();
-    let own = std::iter::once(&candidates.own_id).chain(&candidates.other_ids);
-    let steps: [(PlacedBy, Vec<&MsgId>); 3] = [
-        (PlacedBy::InReplyTo, candidates.in_reply_to.iter().collect()),
-        (PlacedBy::References, candidates.references.iter().collect()),
-        (PlacedBy::NamedEarlier, own.collect()),
-    ];
-    for (by, ids) in steps {
-        for id in ids {
-            match thread_of(tx, id, reading, &mut hints)? {
-                Some(thread) => return Ok(Place::at(thread, by)),
-                None => continue,
-            }
+        let hints = search.hints;
+        match self.by_subject(tx, reading)? {
+            Some(thread) => Ok(Place { hints, ..Place::at(thread, PlacedBy::Subject) }),
+            None => Ok(Place { thread: None, by: PlacedBy::NewThread, hints, apart: false }),
         }
     }
-    Ok(Place { thread: None, by: PlacedBy::NewThread, hints, apart: false })
 }
 
-/// The one thread an id stands for; of several, the one at the receiving address, else none and a hint (EML-35).
-fn thread_of(
-    tx: &dyn ReadTx,
-    id: &MsgId,
-    reading: &Reading,
-    hints: &mut Vec<ThreadHint>,
-) -> store::Result<Option<ThreadId>> {
-    let mut found = Vec::new();
-    for thread in store::message_ids::threads_of(tx, id.as_str())? {
-        found.extend(store::threads::get(tx, thread)?);
+/// Only people's mail is kept out of other teams' conversations: what machines write belongs to what it is about.
+fn keeps_teams_apart(tx: &dyn ReadTx, reading: &Reading) -> store::Result<bool> {
+    Ok(reading.class == DeliveryClass::Human && agent_of(tx, reading)?.is_none())
+}
+
+/// A search for the conversation that a mail's ids belong to.
+struct Search<'a> {
+    inner: &'a Inner,
+    tx: &'a dyn ReadTx,
+    reading: &'a Reading,
+    /// Whether a conversation at another team's address counts as none (EML-36).
+    by_team: bool,
+    hints: Vec<ThreadHint>,
+}
+
+impl Search<'_> {
+    fn by_reference(&mut self) -> store::Result<Option<(ThreadId, PlacedBy)>> {
+        let candidates = &self.reading.candidates;
+        let signed = candidates.tokens.iter().map(|claims| (claims.thread, PlacedBy::ReplyToken));
+        let ours = candidates.ours.iter().map(|claims| (claims.thread, PlacedBy::OurMessageId));
+        for (thread, by) in signed.chain(ours) {
+            let found = store::threads::get(self.tx, thread)?;
+            if let Some(thread) = self.here(found.into_iter().collect())?.first() {
+                return Ok(Some((thread.id, by)));
+            }
+        }
+        let own = std::iter::once(&candidates.own_id).chain(&candidates.other_ids);
+        let steps: [(PlacedBy, Vec<&MsgId>); 3] = [
+            (PlacedBy::InReplyTo, candidates.in_reply_to.iter().collect()),
+            (PlacedBy::References, candidates.references.iter().collect()),
+            (PlacedBy::NamedEarlier, own.collect()),
+        ];
+        for (by, ids) in steps {
+            for id in ids {
+                if let Some(thread) = self.thread_of(id)? {
+                    return Ok(Some((thread, by)));
+                }
+            }
+        }
+        Ok(None)
     }
-    if let [only] = found.as_slice() {
-        return Ok(Some(only.id));
+
+    /// Those of `found` that mail to the receiving address may go into; the others become hints (EML-36).
+    fn here(&mut self, found: Vec<Thread>) -> store::Result<Vec<Thread>> {
+        if !self.by_team {
+            return Ok(found);
+        }
+        let mut here = Vec::new();
+        for thread in found {
+            if self.inner.answers(self.tx, &thread, &self.reading.support)? {
+                here.push(thread);
+            } else {
+                self.hint(
+                    thread.id,
+                    "the same mail, or one it answers, is in this conversation of another team".to_owned(),
+                );
+            }
+        }
+        Ok(here)
     }
-    let here: Vec<ThreadId> = found
-        .iter()
-        .filter(|thread| thread.support_address.as_ref() == Some(&reading.support))
-        .map(|thread| thread.id)
-        .collect();
-    if let [only] = here.as_slice() {
-        return Ok(Some(*only));
+
+    /// The one thread an id stands for; of several, the one at the receiving address, else none and a hint (EML-35).
+    fn thread_of(&mut self, id: &MsgId) -> store::Result<Option<ThreadId>> {
+        let mut found = Vec::new();
+        for thread in store::message_ids::threads_of(self.tx, id.as_str())? {
+            found.extend(store::threads::get(self.tx, thread)?);
+        }
+        let found = self.here(found)?;
+        if let [only] = found.as_slice() {
+            return Ok(Some(only.id));
+        }
+        let support = &self.reading.support;
+        let at_it: Vec<&Thread> =
+            found.iter().filter(|thread| thread.support_address.as_ref() == Some(support)).collect();
+        if let [only] = at_it.as_slice() {
+            return Ok(Some(only.id));
+        }
+        for thread in &found {
+            self.hint(thread.id, format!("a mail it answers ({id}) is known in several conversations"));
+        }
+        Ok(None)
     }
-    for thread in found.iter().take(HINTS_MAX.saturating_sub(hints.len())) {
-        let reason = format!("a mail it answers ({id}) is known in several conversations");
-        hints.push(ThreadHint { thread: thread.id, reason });
+
+    fn hint(&mut self, thread: ThreadId, reason: String) {
+        let is_known = self.hints.iter().any(|hint| hint.thread == thread);
+        if !is_known && self.hints.len() < HINTS_MAX {
+            self.hints.push(ThreadHint { thread, reason });
+        }
     }
-    Ok(None)
 }
 
 impl Place {

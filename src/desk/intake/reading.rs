@@ -2,6 +2,7 @@
 
 use crate::desk::Inner;
 use crate::desk::intake::Facts;
+use crate::desk::intake::addresses::OurAddresses;
 use crate::domain::address::Address;
 use crate::domain::agent::Agent;
 use crate::domain::attachment::Attachment;
@@ -10,6 +11,7 @@ use crate::domain::attachment::BlobHash;
 use crate::domain::authentication::Authentication;
 use crate::domain::delivery_class::DeliveryClass;
 use crate::domain::id::AttachmentId;
+use crate::domain::part::TOO_LARGE;
 use crate::mail::auth_results;
 use crate::mail::classify;
 use crate::mail::classify::Surroundings;
@@ -21,6 +23,7 @@ use crate::mail::message::Message;
 use crate::mail::reply;
 use crate::mail::sanitize;
 use crate::mail::sanitize::Images;
+use crate::mail::sanitize::pictures::FILE_MARK;
 use crate::mail::thread;
 use crate::mail::thread::Candidates;
 use std::collections::BTreeMap;
@@ -35,6 +38,8 @@ pub(crate) struct Reading {
     pub(crate) candidates: Candidates,
     pub(crate) content_hash: [u8; 32],
     pub(crate) support: Address,
+    /// All of ours it was written to or came by.
+    pub(crate) ours: OurAddresses,
     pub(crate) body_html: String,
     pub(crate) body_text: String,
     pub(crate) quoted: String,
@@ -52,7 +57,7 @@ impl Reading {
     ///
     /// # Errors
     /// The fault for which it goes to quarantine (EML-8).
-    pub(crate) fn of(raw: &[u8], hash: BlobHash, facts: &Facts, inner: &Inner) -> Result<Self, Fault> {
+    pub(in crate::desk) fn of(raw: &[u8], hash: BlobHash, facts: &Facts, inner: &Inner) -> Result<Self, Fault> {
         let message = message::read(raw);
         if let Some(fault) = message.faults.iter().find(|fault| fault.quarantines()) {
             return Err(*fault);
@@ -70,7 +75,10 @@ impl Reading {
                 inner.is_ours(address)
             });
         let mut faults: Vec<String> = message.faults.iter().map(ToString::to_string).collect();
+        faults.extend(facts.left_out_bytes.map(|bytes| format!("{TOO_LARGE}{bytes}")));
         let attachments = attachments(&message, hash, inner);
+        let ours = OurAddresses::of(&message, facts, inner);
+        let support = ours.first().or(facts.default_address.as_ref());
         let (body_html, body_text, quoted) = bodies(&message, &attachments, &mut faults);
         Ok(Self {
             class: classed.class,
@@ -78,7 +86,8 @@ impl Reading {
             report: classed.report,
             candidates: thread::candidates(&message, &facts.recipients, &inner.keys),
             content_hash: message::content_hash(&message),
-            support: support_of(&message, facts, inner),
+            support: support.unwrap_or(&inner.settings.main_address.address).clone(),
+            ours,
             may_answer: may_answer.is_ok(),
             authentication: facts.checked.clone().or_else(|| told(&message, inner)),
             forwarded_by: None,
@@ -92,22 +101,47 @@ impl Reading {
     }
 }
 
+impl Reading {
+    /// The same mail as one to another of our addresses, with files of its own.
+    pub(super) fn at(&self, support: Address, inner: &Inner) -> Self {
+        let mut other = self.clone();
+        other.support = support;
+        let mut renamed = BTreeMap::new();
+        for file in &mut other.attachments {
+            let id = AttachmentId(inner.clock.next_id());
+            renamed.insert(file.id.to_string(), id);
+            file.id = id;
+        }
+        other.body_html = renamed_in(&self.body_html, &renamed);
+        other
+    }
+}
+
+/// How stored HTML names a file of its part.
+fn named(file: AttachmentId) -> String {
+    format!("{FILE_MARK}{file}")
+}
+
+/// Stored HTML with other ids of its files, in one pass.
+fn renamed_in(html: &str, ids: &BTreeMap<String, AttachmentId>) -> String {
+    let mut pieces = html.split(FILE_MARK);
+    let mut out = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        let end = piece.find(|c: char| !c.is_ascii_digit()).unwrap_or(piece.len());
+        let (digits, rest) = piece.split_at_checked(end).unwrap_or((piece, ""));
+        out.push_str(FILE_MARK);
+        match ids.get(digits) {
+            Some(id) => out.push_str(&id.to_string()),
+            None => out.push_str(digits),
+        }
+        out.push_str(rest);
+    }
+    out
+}
+
 /// What the server we trust says of the sender.
 fn told(message: &Message, inner: &Inner) -> Option<Authentication> {
     auth_results::read(message, inner.settings.trust.authserv_id.as_deref()?)
-}
-
-/// The support address a message came to: by envelope evidence first, then To, then Cc (EML-10).
-fn support_of(message: &Message, facts: &Facts, inner: &Inner) -> Address {
-    let headers = message.to.iter().chain(&message.cc).map(|named| &named.address);
-    let named = facts.recipients.iter().chain(&message.envelope_to).chain(headers);
-    let ours = named.filter_map(|address| {
-        let base = address.without_tag().0;
-        let exact = inner.is_support_address(address).then(|| address.clone());
-        exact.or_else(|| inner.is_support_address(&base).then_some(base))
-    });
-    let found = ours.into_iter().next().or_else(|| facts.default_address.clone());
-    found.unwrap_or_else(|| inner.settings.main_address.address.clone())
 }
 
 fn attachments(message: &Message, raw: BlobHash, inner: &Inner) -> Vec<Attachment> {
@@ -144,7 +178,7 @@ fn bodies(message: &Message, attachments: &[Attachment], faults: &mut Vec<String
 fn by_content_id(attachments: &[Attachment]) -> BTreeMap<String, String> {
     let named = attachments.iter().filter_map(|attachment| {
         let id = attachment.content_id.clone()?;
-        Some((id, format!("attachment:{}", attachment.id)))
+        Some((id, named(attachment.id)))
     });
     named.collect()
 }

@@ -15,13 +15,13 @@ use crate::desk::draft::conclude;
 use crate::desk::intake::BOUNCED;
 use crate::desk::intake::Facts;
 use crate::desk::intake::ImapUid;
+use crate::desk::intake::addresses::content_key;
 use crate::desk::intake::by_agent::agent_of;
 use crate::desk::intake::by_agent::forwarded;
 use crate::desk::intake::by_agent::not_proven;
 use crate::desk::intake::by_agent::note_of_forward;
 use crate::desk::intake::intake_id;
 use crate::desk::intake::place::Place;
-use crate::desk::intake::place::place;
 use crate::desk::intake::reading::Reading;
 use crate::desk::participants::join;
 use crate::desk::suppressions::heard_from;
@@ -59,7 +59,6 @@ use crate::store::engine::ReadTx;
 use crate::store::engine::WriteTx;
 use crate::store::save::Change;
 use crate::store::save::save;
-use ring::digest;
 
 /// Arrivals of the same octets that are looked through for a repeat.
 const SAME_OCTETS_MAX: usize = 50;
@@ -95,10 +94,32 @@ impl Inner {
                 let aside =
                     known.filter(|row| again.is_none() && matches!(row.result, IntakeResult::Quarantined { .. }));
                 let id = aside.map_or(id, |row| row.id);
-                (self.take_read(tx, taken, reading, id, at)?, id)
+                (self.take_whole(tx, taken, reading, id, at)?, id)
             }
         };
         move_cursor(tx, taken, row)?;
+        Ok(accepted)
+    }
+
+    /// Takes a mail in at every address it is for (EML-17); each has a row of its own. Machines write to one.
+    fn take_whole(
+        &self,
+        tx: &mut dyn WriteTx,
+        taken: &Taken,
+        reading: &Reading,
+        id: IntakeId,
+        at: &At,
+    ) -> store::Result<Accepted> {
+        let is_a_persons = reading.class == DeliveryClass::Human
+            && agent_of(&*tx, reading)?.is_none()
+            && self.asked_to_stop(reading, &taken.facts).is_none();
+        let mut receivers = self.receivers(&*tx, reading)?.into_iter();
+        let first = receivers.next().unwrap_or_else(|| reading.support.clone());
+        let there = (first != reading.support).then(|| reading.at(first, self));
+        let accepted = self.take_read(tx, taken, there.as_ref().unwrap_or(reading), id, at)?;
+        for other in receivers.filter(|_| is_a_persons) {
+            self.take_read(tx, taken, &reading.at(other, self), IntakeId(at.id()), at)?;
+        }
         Ok(accepted)
     }
 
@@ -110,11 +131,12 @@ impl Inner {
         id: IntakeId,
         at: &At,
     ) -> store::Result<Accepted> {
-        let key = content_key(reading);
-        if let Some(first) = store::intake::unique(tx, &key)?.filter(|first| *first != id) {
+        let key = content_key(&reading.support, reading);
+        if let Some(first) = self.same_mail(&*tx, reading)?.filter(|first| *first != id) {
             return duplicate(tx, taken, reading, (id, first), at);
         }
         if reading.class == DeliveryClass::Own {
+            self.probe_came_back(tx, &reading.message, at.now)?;
             let row = row(taken, Some(reading), id, IntakeResult::Own, at);
             keep_row(tx, &row)?;
             return Ok(Accepted::Own);
@@ -127,7 +149,7 @@ impl Inner {
             return Ok(Accepted::Own);
         }
         let bounced = self.bounced(tx, reading, &taken.facts)?;
-        let place = place(tx, reading, bounced.as_ref())?;
+        let place = self.place(tx, reading, bounced.as_ref())?;
         let forwarded = match (agent_of(&*tx, reading)?, place.thread) {
             (Some(agent), Some(thread)) => {
                 if let Some(error) = not_proven(reading, &agent, thread) {
@@ -209,6 +231,9 @@ impl Inner {
         let known_by = if place.apart { 1 } else { usize::MAX };
         for message_id in reading.candidates.all_ids().take(known_by) {
             store::message_ids::put(tx, message_id.as_str(), thread)?;
+        }
+        if !place.apart && reading.report.is_none() {
+            self.join_late(tx, thread, reading, at)?;
         }
         let result = IntakeResult::Part { thread, part: part.id, placed_by: place.by };
         keep_row(tx, &IntakeRow { class: Some(class), ..row(taken, Some(reading), id, result, at) })?;
@@ -352,17 +377,6 @@ fn behind_list(reading: &Reading) -> Option<&NamedAddress> {
     let from = message.from.first().filter(|from| from.name.to_lowercase().contains(" via "))?;
     let other = |named: &&NamedAddress| named.address != from.address;
     message.original_from.iter().chain(&message.reply_to).find(other)
-}
-
-/// Hash of support address, Message-ID and content: the same mail twice (EML-15).
-fn content_key(reading: &Reading) -> Vec<u8> {
-    let mut hashed = digest::Context::new(&digest::SHA256);
-    let support = reading.support.to_string();
-    for field in [support.as_bytes(), reading.candidates.own_id.as_str().as_bytes(), &reading.content_hash] {
-        hashed.update(&(field.len() as u64).to_be_bytes());
-        hashed.update(field);
-    }
-    [b"m".as_slice(), hashed.finish().as_ref()].concat()
 }
 
 fn uid_key(taken: &Taken) -> Option<Vec<u8>> {

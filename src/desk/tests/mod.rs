@@ -1,9 +1,11 @@
 //! Whole operations over the memory engine: each test is a story, and every story ends with a store that verifies.
 
+mod addresses;
 mod agent_notices;
 mod broadcast;
 mod content;
 mod forms;
+mod forwarding;
 mod links;
 mod mail;
 mod merging;
@@ -107,6 +109,7 @@ impl Story {
             signers: Default::default(),
             keep_uncertain: false,
             trust: Default::default(),
+            intake: Default::default(),
             mail_limits: Default::default(),
         };
         set(&mut settings);

@@ -337,6 +337,7 @@ fn item(tx: &dyn ReadTx, event: &Event) -> store::Result<Item> {
         | EventKind::FormSubmitted { part_seq, .. }
         | EventKind::FormWithdrawn { part_seq, .. }
         | EventKind::PartRedacted { part_seq, .. }
+        | EventKind::PartCompleted { part_seq, .. }
         | EventKind::PartTagged { part_seq, .. } => thread_item(tx, event.thread, Some(*part_seq))?,
         EventKind::ConversationCreated
         | EventKind::ConversationUpdated

@@ -87,7 +87,8 @@ fn names(tx: &dyn ReadTx, event: &Event) -> store::Result<Vec<&'static str>> {
         EventKind::CompanySet { .. } => vec!["conversation.company.updated"],
         EventKind::AgentChanged { act, .. } => vec![people::of_agent(*act)],
         // What changed has a part of its own, or no topic.
-        EventKind::ConversationCreated
+        EventKind::PartCompleted { .. }
+        | EventKind::ConversationCreated
         | EventKind::ConversationUpdated
         | EventKind::TicketUpdated
         | EventKind::FormWithdrawn { .. }

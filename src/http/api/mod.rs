@@ -22,6 +22,7 @@ mod part_list;
 mod propagation;
 mod quarantine;
 mod search;
+mod support_addresses;
 mod suppressions;
 mod tags;
 mod teams;
@@ -80,6 +81,7 @@ pub(crate) fn routes(api: &Api) -> Router<Api> {
         .merge(outbound::routes())
         .merge(part_list::routes())
         .merge(quarantine::routes())
+        .merge(support_addresses::routes())
         .merge(suppressions::routes())
         .merge(search::routes())
         .merge(ticket_links::routes())

@@ -1,5 +1,6 @@
 //! Mail that could not be taken in, and the raw message of a part (API-49). For operators.
 
+use crate::channel::imap::NotFetched;
 use crate::domain::agent::Scope;
 use crate::domain::id::IntakeId;
 use crate::domain::id::PartId;
@@ -8,21 +9,27 @@ use crate::http::api::Answer;
 use crate::http::api::wire;
 use crate::http::api::wire::intake::row;
 use crate::http::call::Call;
+use crate::http::error::ApiError;
 use crate::http::error::Result;
 use crate::http::files::download_headers;
 use crate::http::paging::PER_PAGE_MAX;
+use crate::http::pictures;
 use axum::Router;
+use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use axum::response::Json;
 use axum::response::Response;
 use axum::routing::get;
 use axum::routing::post;
+use serde_json::json;
 
 pub(crate) fn routes() -> Router<Api> {
     Router::new()
         .route("/quarantine", get(list))
         .route("/quarantine/{id}/retry", post(retry))
         .route("/parts/{id}/source", get(source))
+        .route("/parts/{id}/body", get(pictures::body))
+        .route("/parts/{id}/fetch", post(fetch))
 }
 
 async fn list(call: Call) -> Answer {
@@ -37,6 +44,24 @@ async fn retry(call: Call) -> Answer {
     let id: IntakeId = call.id("id", "quarantine")?;
     let settled = call.desk().retry_quarantined(id).await?;
     Ok(Json(row(&settled)))
+}
+
+/// Fetches the mail that was too large to be taken in with the others (EML-9).
+async fn fetch(call: Call) -> Answer {
+    let id: PartId = call.id("id", "part")?;
+    let (desk, caller) = (call.desk(), call.caller.clone());
+    let left = desk.left_out(Some(&caller), id)?;
+    let unavailable = |why: String| ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "service_unavailable", why);
+    let mailboxes = call.large_mail().ok_or_else(|| unavailable("no mailbox is read here".to_owned()))?;
+    let raw = mailboxes.fetch(&left.origin, &left.message_id).await.map_err(|why| match why {
+        NotFetched::Gone | NotFetched::NoMailbox(_) => {
+            ApiError::new(StatusCode::NOT_FOUND, "not_found", why.to_string())
+        }
+        NotFetched::Busy | NotFetched::Server(_) => unavailable(why.to_string()),
+    })?;
+    let bytes = raw.len();
+    desk.complete(Some(&caller), id, raw).await?;
+    Ok(Json(json!({"type": "part.fetched", "part_id": id.to_string(), "bytes": bytes})))
 }
 
 /// The mail a part came from, byte for byte, as a download. A part may stand in any thread, so both reading scopes are

@@ -13,6 +13,7 @@ mod idempotency;
 mod operators;
 mod outbound;
 mod people;
+mod pictures;
 mod search;
 mod serve;
 mod shapes;
@@ -139,6 +140,7 @@ fn settings() -> Settings {
         signers: Default::default(),
         keep_uncertain: false,
         trust: Default::default(),
+        intake: Default::default(),
         mail_limits: Default::default(),
         identity: IdentitySettings::default(),
         disk_reserve_bytes: 0,

@@ -8,7 +8,7 @@ use tokio::net::TcpListener;
 
 impl House {
     /// The same house with a router that reaches this machine.
-    async fn reaching_itself(mut self) -> Self {
+    pub(super) async fn reaching_itself(mut self) -> Self {
         let api = Api::open(self.desk.clone(), RateLimits::default()).await.unwrap();
         self.router = router(api.with_webhook_targets(Targets::new(true)));
         self
@@ -26,7 +26,7 @@ impl House {
 }
 
 /// Answers one request with these bytes; its address.
-async fn host(answer: Vec<u8>) -> String {
+pub(super) async fn host(answer: Vec<u8>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {

@@ -6,6 +6,7 @@
 //! quadratic time (FAULTS 0.3), so everything is counted first in one linear pass (`budget`).
 
 mod budget;
+pub mod pictures;
 
 use crate::mail::html_text::escape;
 use crate::mail::html_text::unescape;

@@ -24,6 +24,7 @@ use crate::domain::event::CompanyAct;
 use crate::domain::event::ContactAct;
 use crate::domain::ledger::FailReason;
 use crate::domain::link::LinkKind;
+use crate::domain::mailbox_cursor::ImapFeature;
 use crate::domain::part::AddressField;
 use crate::domain::part::Cause;
 use crate::domain::part::PlacedBy;
@@ -115,6 +116,7 @@ codes! {
         Started = 0, Finished = 1, Scheduled = 2, Paused = 3, Resumed = 4, Cancelled = 5, Extended = 6, Redacted = 7
     }
     LinkKind { BackOffice = 0, Tracker = 1, BackOfficeTracker = 2 }
+    ImapFeature { Idle = 0, Search = 1, Move = 2 }
     AddressField { From = 0, To = 1, Cc = 2, ReplyTo = 3 }
     Cause {
         CustomerReply = 0, LinkedTicket = 1, Broadcast = 2, SnoozeEnded = 3, Merge = 4, Propagation = 5, Deletion = 6,
@@ -122,7 +124,7 @@ codes! {
     }
     PlacedBy {
         ReplyToken = 0, OurMessageId = 1, InReplyTo = 2, References = 3, NamedEarlier = 4, Bounce = 5, NewThread = 6,
-        SenderLimit = 7
+        SenderLimit = 7, Subject = 8
     }
     AuthResult { None = 0, Pass = 1, Fail = 2, SoftFail = 3, Neutral = 4, TempError = 5, PermError = 6 }
     StateCategory { Submitted = 0, InProgress = 1, WaitingOnCustomer = 2, Resolved = 3 }

@@ -1,9 +1,11 @@
 //! Stored form of how far a mailbox was read.
 
+use crate::domain::mailbox_cursor::ImapFeature;
 use crate::domain::mailbox_cursor::MailboxCursor;
 use crate::store::engine::Table;
 use crate::store::record::Record;
 use crate::store::record::Restored;
+use crate::store::record::code::Code;
 use crate::store::tables;
 use serde::Deserialize;
 use serde::Serialize;
@@ -21,6 +23,7 @@ pub(crate) struct StoredCursor {
     uid_validity: u32,
     done: Vec<(u32, u32)>,
     owed: Vec<(u32, u32)>,
+    refused: Vec<u8>,
 }
 
 impl Record for NamedCursor {
@@ -37,11 +40,14 @@ impl Record for NamedCursor {
             uid_validity: self.cursor.uid_validity,
             done: self.cursor.done.clone(),
             owed: self.cursor.owed.clone(),
+            refused: self.cursor.refused.iter().map(|feature| feature.code()).collect(),
         }
     }
 
     fn from_stored(stored: StoredCursor) -> Restored<Self> {
-        let cursor = MailboxCursor { uid_validity: stored.uid_validity, done: stored.done, owed: stored.owed };
-        Ok(Self { mailbox: stored.mailbox, cursor })
+        let StoredCursor { mailbox, uid_validity, done, owed, refused } = stored;
+        let refused = refused.into_iter().map(ImapFeature::of).collect::<Restored<_>>()?;
+        let cursor = MailboxCursor { uid_validity, done, owed, refused };
+        Ok(Self { mailbox, cursor })
     }
 }

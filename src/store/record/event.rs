@@ -82,6 +82,7 @@ enum StoredEventKind {
     CompanyChanged { company: u64, act: u8, contact: Option<u64> },
     CompanySet { company: Option<u64> },
     AgentChanged { agent: u64, act: u8 },
+    PartCompleted { part: u64, part_seq: u64 },
 }
 
 impl From<&EventKind> for StoredEventKind {
@@ -127,6 +128,7 @@ impl From<&EventKind> for StoredEventKind {
                 Self::CompanyChanged { company: company.0, act: act.code(), contact: contact.map(|id| id.0) }
             }
             EventKind::CompanySet { company } => Self::CompanySet { company: company.map(|id| id.0) },
+            EventKind::PartCompleted { part, part_seq } => Self::PartCompleted { part: part.0, part_seq: *part_seq },
             EventKind::AgentChanged { agent, act } => Self::AgentChanged { agent: agent.0, act: act.code() },
         }
     }
@@ -162,6 +164,7 @@ impl StoredEventKind {
             Self::Merged { primary } => EventKind::Merged { primary: ThreadId(primary) },
             Self::Unmerged { primary } => EventKind::Unmerged { primary: ThreadId(primary) },
             Self::Deleted { number } => EventKind::Deleted { number },
+            Self::PartCompleted { part, part_seq } => EventKind::PartCompleted { part: PartId(part), part_seq },
             Self::PartRedacted { part, part_seq } => EventKind::PartRedacted { part: PartId(part), part_seq },
             Self::PartTagged { part, part_seq, tag, added } => {
                 EventKind::PartTagged { part: PartId(part), part_seq, tag: TagId(tag), added }

@@ -270,6 +270,7 @@ pub(crate) fn events() -> Vec<Event> {
         EventKind::CompanyChanged { company: COMPANY, act: CompanyAct::Attached, contact: Some(ANA) },
         EventKind::CompanySet { company: Some(COMPANY) },
         EventKind::AgentChanged { agent: AGENT, act: AgentAct::AwayChanged },
+        EventKind::PartCompleted { part, part_seq },
     ];
     let event = |kind| Event {
         kind,

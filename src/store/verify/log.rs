@@ -49,6 +49,7 @@ impl Check<'_> {
             | EventKind::FormSubmitted { part, part_seq }
             | EventKind::FormWithdrawn { part, part_seq }
             | EventKind::PartRedacted { part, part_seq }
+            | EventKind::PartCompleted { part, part_seq }
             | EventKind::PartTagged { part, part_seq, .. } => {
                 if event.thread.is_some_and(|thread| self.is_deleted(thread).unwrap_or(false)) {
                     return Ok(());

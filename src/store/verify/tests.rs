@@ -275,7 +275,7 @@ fn gaps_and_wrong_rows_are_named() {
             faults_after(write(tables::BROADCAST_STOPS, row, b"x".to_vec()))
         }),
         ("a mailbox's ranges touch", tables::CURSORS, {
-            let touching = MailboxCursor { uid_validity: 1, done: vec![(1, 3), (4, 5)], owed: Vec::new() };
+            let touching = MailboxCursor { uid_validity: 1, done: vec![(1, 3), (4, 5)], ..MailboxCursor::default() };
             faults_after(move |tx| cursors::put(tx, "support", &touching))
         }),
         ("the last part is missing", tables::THREADS, {

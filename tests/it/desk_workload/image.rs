@@ -119,6 +119,7 @@ pub async fn desk(store: Store, dir: &Path, now: Millis) -> Result<Desk> {
         signers: Default::default(),
         keep_uncertain: false,
         trust: Default::default(),
+        intake: Default::default(),
         mail_limits: Default::default(),
         identity: IdentitySettings::default(),
         disk_reserve_bytes: 0,

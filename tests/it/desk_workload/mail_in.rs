@@ -146,7 +146,14 @@ fn arrival(raw: Vec<u8>, uid: Option<u32>) -> Arrival {
     let source = match uid {
         Some(uid) => {
             let mailbox = MAILBOX.to_owned();
-            ArrivalSource::Imap { mailbox, uid_validity: UID_VALIDITY, uid, default_address: None, follow_up: false }
+            ArrivalSource::Imap {
+                mailbox,
+                uid_validity: UID_VALIDITY,
+                uid,
+                default_address: None,
+                follow_up: false,
+                stands_for_bytes: None,
+            }
         }
         None => ArrivalSource::Lmtp { peer: "127.0.0.1:1 test".to_owned() },
     };

@@ -145,6 +145,7 @@ fn settings(enforced: bool) -> Settings {
         signers: Default::default(),
         keep_uncertain: false,
         trust: Default::default(),
+        intake: Default::default(),
         mail_limits: Default::default(),
         identity: IdentitySettings { enforced, secret: Some(SECRET.to_vec()), ..IdentitySettings::default() },
         disk_reserve_bytes: 0,

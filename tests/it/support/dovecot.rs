@@ -114,6 +114,34 @@ impl Dovecot {
         self.doveadm(&["save", "-u", user], message.as_bytes());
     }
 
+    /// Delivers a message as it is.
+    pub(crate) fn deliver_raw(&self, user: &str, message: &[u8]) {
+        self.doveadm(&["save", "-u", user], message);
+    }
+
+    /// Puts messages into the user's folder as a mail server writes them, all at once.
+    pub(crate) fn put_many(&self, user: &str, messages: impl Iterator<Item = Vec<u8>>) {
+        self.doveadm(&["mailbox", "status", "-u", user, "messages", "INBOX"], b"");
+        let folder = self.path("mail").join(user).join("new");
+        fs::create_dir_all(&folder).unwrap();
+        for (at, message) in messages.enumerate() {
+            fs::write(folder.join(format!("{}.M{at}P1.host", 1_700_000_000 + at)), message).unwrap();
+        }
+        if output("id", &["-u"]) == "0" {
+            output("chown", &["-R", "mail:mail", self.path("mail").join(user).to_str().unwrap()]);
+        }
+    }
+
+    /// Lets no folder of any user grow beyond so many bytes, from the next start on.
+    pub(crate) fn limit_storage(&self, bytes: u64) {
+        let conf = self.path("dovecot.conf");
+        let quota = format!(
+            "mail_plugins = quota\nprotocol imap {{\n mail_plugins = quota imap_quota\n}}\n\
+             plugin {{\n quota = count:User\n quota_vsizes = yes\n quota_rule = *:storage={bytes}B\n}}\n"
+        );
+        fs::write(&conf, fs::read_to_string(&conf).unwrap() + &quota).unwrap();
+    }
+
     /// Gives the folder another UIDVALIDITY.
     pub(crate) fn change_uid_validity(&self, user: &str, uid_validity: u32) {
         self.doveadm(&["mailbox", "update", "-u", user, "--uid-validity", &uid_validity.to_string(), "INBOX"], b"");

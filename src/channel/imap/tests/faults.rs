@@ -7,6 +7,7 @@ use crate::channel::imap::MailboxOptions;
 use crate::channel::imap::MailboxPhase;
 use crate::channel::imap::fake::Fake;
 use crate::channel::imap::fake::World;
+use crate::domain::mailbox_cursor::ImapFeature;
 use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -92,6 +93,22 @@ async fn eml_4_tst_72_idle_advertised_and_refused_is_polling_from_then_on() {
         reading.stop().await;
         assert_eq!((fake.heard("IDLE"), fake.world().connects.len()), (1, 1), "{refusal}");
     }
+}
+
+#[tokio::test]
+async fn eml_4_tst_72_what_a_server_refused_is_remembered_by_the_next_process() {
+    let fake = Fake::start(&[(1, "one")]).await;
+    fake.lie("IDLE", "{tag} BAD unknown command{CRLF}");
+    fake.lie("UID SEARCH", "{tag} BAD expected search-key instead of UID{CRLF}");
+    let reading = Reading::of(options(&fake));
+    reading.door.until("stored", |kept| kept.cursor.refused == [ImapFeature::Idle, ImapFeature::Search]).await;
+    let door = reading.stop().await;
+    fake.deliver(2, "two");
+    let reading = Reading::with_door(options(&fake), door);
+    reading.door.until_taken(2).await;
+    fake.until("polling", |world| world.heard.iter().filter(|line| line.ends_with("NOOP")).count() > 2).await;
+    reading.stop().await;
+    assert_eq!((fake.heard("IDLE"), fake.heard("UID SEARCH")), (1, 1), "asked for once in two lives");
 }
 
 #[tokio::test]

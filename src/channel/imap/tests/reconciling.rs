@@ -17,7 +17,7 @@ fn door(rows: &[u32]) -> Arc<Door> {
     let door = Arc::new(Door::default());
     {
         let mut kept = door.kept.lock().unwrap();
-        kept.cursor = MailboxCursor { uid_validity: 7, done: vec![(1, 3)], owed: Vec::new() };
+        kept.cursor = MailboxCursor { uid_validity: 7, done: vec![(1, 3)], ..MailboxCursor::default() };
         kept.rows = rows.iter().map(|uid| (7, *uid)).collect();
     }
     door

@@ -3,6 +3,7 @@
 //! **Invariant:** no internal label, assignee, note, snooze or agent's address has a field here.
 
 use crate::channel::messenger::protocol::forms::FormObject;
+use crate::desk::pictures;
 use crate::desk::stream::ConversationCard;
 use crate::desk::views::TicketView;
 use crate::domain::attribute::Attribute;
@@ -19,6 +20,7 @@ use crate::domain::thread::ThreadState;
 use crate::domain::ticket_type::TicketType;
 use crate::domain::upload::Upload;
 use serde::Serialize;
+use std::borrow::Cow;
 
 /// Largest body of a part in a frame, in bytes; of a longer one the text is cut and marked.
 const BODY_BYTES_MAX: usize = 64 * 1_024;
@@ -201,7 +203,7 @@ pub(crate) struct PartObject<'a> {
     author: AuthorObject<'a>,
     /// Clean HTML; absent when it is too long for a frame.
     #[serde(skip_serializing_if = "Option::is_none")]
-    body: Option<&'a str>,
+    body: Option<Cow<'a, str>>,
     text: &'a str,
     #[serde(skip_serializing_if = "is_false")]
     truncated: bool,
@@ -277,7 +279,10 @@ impl<'a> PartObject<'a> {
             seq: part.seq,
             part_type: part_type(part),
             author: author(&part.author),
-            body: fits.then_some(part.body_html.as_str()),
+            body: fits.then(|| match reader.file_link {
+                Some(link) => pictures::with_files(part, link),
+                None => Cow::Borrowed(part.body_html.as_str()),
+            }),
             text,
             truncated: !fits || text.len() < part.body_text.len(),
             attachments: part.attachments.iter().take(FILES_MAX).map(file).collect(),
@@ -293,7 +298,7 @@ impl<'a> PartObject<'a> {
 
     /// About how much room it takes, in bytes.
     pub(crate) fn weight(&self) -> usize {
-        self.body.map_or(0, str::len) + self.text.len() + 200 * (1 + self.attachments.len())
+        self.body.as_deref().map_or(0, str::len) + self.text.len() + 200 * (1 + self.attachments.len())
     }
 }
 

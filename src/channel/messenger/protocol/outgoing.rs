@@ -157,7 +157,8 @@ fn event_name(kind: &EventKind) -> &'static str {
         EventKind::FormWithdrawn { .. } => "form.withdrawn",
         EventKind::PartRedacted { .. } => "part.redacted",
         // Read marks are a fact of the conversation (MSG-41); the rest never reaches a contact's stream.
-        EventKind::ConversationCreated
+        EventKind::PartCompleted { .. }
+        | EventKind::ConversationCreated
         | EventKind::ConversationUpdated
         | EventKind::Seen { .. }
         | EventKind::Linked { .. }

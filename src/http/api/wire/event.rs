@@ -81,6 +81,9 @@ fn named(kind: &EventKind) -> (&'static str, Value) {
         EventKind::PartRedacted { part, part_seq } => {
             ("part.redacted", json!({"part_id": part.to_string(), "part_seq": part_seq}))
         }
+        EventKind::PartCompleted { part, part_seq } => {
+            ("part.completed", json!({"part_id": part.to_string(), "part_seq": part_seq}))
+        }
         EventKind::PartTagged { part, tag, added, .. } => (
             tagging("part.tagged", "part.untagged", *added),
             json!({"part_id": part.to_string(), "tag_id": tag.to_string()}),

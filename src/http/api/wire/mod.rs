@@ -26,6 +26,7 @@ use crate::domain::agent::Agent;
 use crate::domain::attachment::Attachment;
 use crate::domain::attribute::Value as Kept;
 use crate::domain::id::AgentId;
+use crate::domain::id::AttachmentId;
 use crate::domain::id::Millis;
 use crate::domain::id::PartId;
 use crate::domain::upload::Upload;
@@ -82,13 +83,17 @@ impl Wire {
         self.attachment(NO_PART, &upload.attachment())
     }
 
+    fn file_link(&self, part: PartId, file: AttachmentId) -> String {
+        self.shared.links.link(part, file, self.now)
+    }
+
     /// A file of a part, with a link that is good for an hour (OBJ-44).
     fn attachment(&self, part: PartId, file: &Attachment) -> Value {
         json!({
             "type": "upload",
             "id": file.id.to_string(),
             "name": file.name,
-            "url": self.shared.links.link(part, file.id, self.now),
+            "url": self.file_link(part, file.id),
             "content_type": file.content_type,
             "filesize": file.size,
         })

@@ -1,5 +1,6 @@
 //! Parts of conversations and tickets (SHP-2, OBJ-40 to OBJ-43), with what a mail tells beside its text (INTERFACES §6).
 
+use crate::desk::pictures;
 use crate::domain::attribute::Value as Kept;
 use crate::domain::authentication::Authentication;
 use crate::domain::channel_kind::ChannelKind;
@@ -33,6 +34,7 @@ use serde::Serialize;
 use serde_json::Map;
 use serde_json::Value;
 use serde_json::json;
+use std::borrow::Cow;
 
 /// `app_package_code` of what was written through the API.
 const APP_PACKAGE_CODE: &str = "api";
@@ -42,7 +44,7 @@ const APP_PACKAGE_CODE: &str = "api";
 struct PartForm<'a> {
     id: String,
     part_type: &'static str,
-    body: Option<&'a str>,
+    body: Option<Cow<'a, str>>,
     created_at: u64,
     updated_at: u64,
     assigned_to: Value,
@@ -160,12 +162,16 @@ impl Wire {
 
     /// The body, or null for what has none.
     pub(crate) fn body(&self, part: &Part) -> Option<String> {
-        self.body_of(part).map(str::to_owned)
+        self.body_of(part).map(Cow::into_owned)
     }
 
-    fn body_of<'a>(&self, part: &'a Part) -> Option<&'a str> {
-        let body = if self.plaintext { &part.body_text } else { &part.body_html };
-        (part.kind.is_message() || !body.is_empty()).then_some(body.as_str())
+    fn body_of<'a>(&self, part: &'a Part) -> Option<Cow<'a, str>> {
+        let body = if self.plaintext {
+            Cow::Borrowed(part.body_text.as_str())
+        } else {
+            pictures::with_files(part, |part, file| self.file_link(part, file))
+        };
+        (part.kind.is_message() || !body.is_empty()).then_some(body)
     }
 
     /// The files of a part.

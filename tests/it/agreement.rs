@@ -1,0 +1,260 @@
+//! Sets of real mail with tables of what is to become of it, through the real daemon; how far they agree is printed.
+//!
+//! The sets are those of `tests/fixtures/mail`; `DESKGATE_TEST_MAIL` names a directory with others of the same form.
+
+use crate::support::gateway::Gateway;
+use crate::support::gateway::Plan;
+use crate::support::gateway::SUPPORT;
+use crate::support::raw_mail::Session;
+use crate::support::setting;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::PathBuf;
+
+fn set(name: &str) -> PathBuf {
+    let given = setting::setting("DESKGATE_TEST_MAIL").map(PathBuf::from);
+    given.unwrap_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/mail")).join(name)
+}
+
+/// One where a sender may write as often as a set of mail has it.
+fn gateway() -> Gateway {
+    Plan::default().set("limits.new_conversations_per_sender_hourly", "100000").start()
+}
+
+/// A table's rows without its head.
+fn table(path: PathBuf) -> Vec<Vec<String>> {
+    let text = fs::read_to_string(path).unwrap();
+    text.lines().skip(1).map(|line| line.split('\t').map(str::to_owned).collect()).collect()
+}
+
+/// As a mail server hands it over: with the line ends of the wire, without an mbox's first line.
+fn as_sent(raw: &[u8]) -> Vec<u8> {
+    let mut lines: Vec<&[u8]> = raw.split(|byte| *byte == b'\n').collect();
+    if lines.first().is_some_and(|line| line.starts_with(b"From ")) {
+        lines.remove(0);
+    }
+    let bare = lines.iter().map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+    bare.collect::<Vec<_>>().join(b"\r\n".as_slice())
+}
+
+/// Hands a mail over by LMTP; it must be taken.
+fn take(session: &mut Session, from: &str, raw: &[u8], name: &str) {
+    let reply = session.mail(from, SUPPORT, raw).unwrap_or_else(|error| panic!("{name}: {error}"));
+    assert!(reply.starts_with("250"), "{name}: {reply}");
+}
+
+/// Every conversation with its parts, source first; a merged one under the id of its primary.
+fn conversations(gateway: &mut Gateway) -> Vec<(String, Vec<Value>)> {
+    let rows = gateway.pages("/api/conversations?per_page=150", "conversations");
+    let with_parts = rows.iter().map(|row| {
+        let id = row["id"].as_str().unwrap().to_owned();
+        let path = format!("/api/conversations/{id}?display_as=plaintext");
+        let whole = gateway.api("GET", &path, None).expect(200);
+        let id = whole["deskgate"]["merged_into"].as_str().map_or(id, str::to_owned);
+        let mut parts = vec![whole["source"].clone()];
+        parts.extend(whole["conversation_parts"]["conversation_parts"].as_array().unwrap().iter().cloned());
+        (id, parts.into_iter().filter(|part| part["email_message_metadata"].is_object()).collect())
+    });
+    with_parts.collect()
+}
+
+fn message_id(part: &Value) -> String {
+    let id = part["email_message_metadata"]["message_id"].as_str().unwrap_or_else(|| panic!("no id: {part}"));
+    id.trim_matches(['<', '>']).to_owned()
+}
+
+/// No mail went out, and none will.
+fn nothing_is_owed(gateway: &Gateway) {
+    assert_eq!(gateway.cli_json(&["queue", "list"]), Value::Array(Vec::new()), "nothing is ever answered");
+}
+
+fn percent(right: usize, of: usize) -> f64 {
+    100.0 * f64::from(u32::try_from(right).unwrap()) / f64::from(u32::try_from(of.max(1)).unwrap())
+}
+
+#[test]
+fn eml_50_replies_agree_with_what_people_wrote() {
+    let mut gateway = gateway();
+    let root = set("reply");
+    let mut session = Session::open(gateway.address("lmtp"), "LHLO").unwrap();
+    let mut expected = BTreeMap::new();
+    for (at, entry) in fs::read_dir(root.join("emails")).unwrap().enumerate() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        let read = |folder: &str| fs::read_to_string(root.join(folder).join(&name)).unwrap().replace("\r\n", "\n");
+        let raw = format!(
+            "From: Ana <ana{at}@example.net>\nTo: {SUPPORT}\nSubject: {at}\nMessage-ID: <{at}@example.net>\nMIME-Version: 1.0\n\
+             Content-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: 8bit\n\n{}",
+            read("emails")
+        );
+        take(&mut session, "ana@example.net", &as_sent(raw.as_bytes()), &name);
+        expected.insert(format!("{at}@example.net"), (name.clone(), read("trimmed")));
+    }
+    let mut wrong = Vec::new();
+    for (_, parts) in conversations(&mut gateway) {
+        let (name, wanted) = expected.remove(&message_id(&parts[0])).unwrap();
+        let shown = parts[0]["body"].as_str().unwrap().replace("\r\n", "\n");
+        if shown.trim() != wanted.trim() {
+            wrong.push(format!("{name}:\n{shown}"));
+        }
+    }
+    assert!(expected.is_empty(), "not in any conversation: {expected:?}");
+    let all = fs::read_dir(root.join("emails")).unwrap().count();
+    let right = all - wrong.len();
+    println!("reply text: {right} of {all} exact ({:.1} %)", percent(right, all));
+    assert!(right * 100 >= all * 90, "{}", wrong.join("\n=====\n"));
+    gateway.finish();
+}
+
+/// Agreement on one question.
+#[derive(Default)]
+struct Tally {
+    right: usize,
+    asked: usize,
+}
+
+impl Tally {
+    fn ask(&mut self, is_right: bool) {
+        self.asked += 1;
+        self.right += usize::from(is_right);
+    }
+
+    fn show(&self, what: &str) {
+        println!("bounces, {what}: {} of {} ({:.1} %)", self.right, self.asked, percent(self.right, self.asked));
+    }
+
+    fn is_at_least(&self, percent_min: usize) -> bool {
+        self.right * 100 >= self.asked * percent_min
+    }
+}
+
+#[test]
+fn eml_22_bounces_agree_with_their_table_and_are_never_answered() {
+    let mut gateway = gateway();
+    let root = set("bounce");
+    let mut session = Session::open(gateway.address("lmtp"), "LHLO").unwrap();
+    let mut rows: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for row in table(root.join("expected.tsv")) {
+        rows.entry(row[0].clone()).or_insert(row);
+    }
+    let mut names = BTreeMap::new();
+    for name in rows.keys() {
+        let raw = as_sent(&fs::read(root.join("bsd").join(name)).unwrap());
+        take(&mut session, "", &raw, name);
+        names.insert(as_kept(&raw), name.clone());
+    }
+    let (mut class, mut hard, mut digit, mut recipient) =
+        (Tally::default(), Tally::default(), Tally::default(), Tally::default());
+    let mut wrong = Vec::new();
+    let mut seen = BTreeSet::new();
+    for (_, parts) in conversations(&mut gateway) {
+        for part in parts {
+            let path = format!("/api/parts/{}/source", part["id"].as_str().unwrap());
+            let source = gateway.api("GET", &path, None).body;
+            let name = names.get(&source).unwrap_or_else(|| panic!("of no file: {part}")).clone();
+            let row = &rows[&name];
+            let found = part["deskgate"]["delivery_class"].as_str().unwrap_or_default();
+            let is_class = match row[4].as_str() {
+                "vacation" => found == "auto_reply",
+                "feedback" => found == "complaint",
+                "delivered" => found != "human",
+                _ => found == "dsn_failed" || found == "dsn_delayed",
+            };
+            class.ask(is_class);
+            let bounce = &part["deskgate"]["bounce"];
+            if !matches!(row[4].as_str(), "vacation" | "feedback" | "delivered") {
+                hard.ask(bounce["hard"].as_bool() == Some(row[5] == "1"));
+                recipient.ask(bounce["recipient"].is_string());
+                let status = bounce["status"].as_str().unwrap_or_default();
+                digit.ask(row[2] == "-" || status.get(..1) == row[2].get(..1));
+            }
+            if !is_class || (bounce.is_object() && bounce["hard"].as_bool() != Some(row[5] == "1")) {
+                wrong.push(format!("{row:?}: {found} {bounce}"));
+            }
+            seen.insert(name);
+        }
+    }
+    let unseen: Vec<&String> = rows.keys().filter(|name| !seen.contains(*name)).collect();
+    assert!(unseen.is_empty(), "not in any conversation: {unseen:?}");
+    for (tally, what) in
+        [(&class, "class"), (&hard, "hard or soft"), (&recipient, "recipient named"), (&digit, "status")]
+    {
+        tally.show(what);
+    }
+    println!("{}", wrong.join("\n"));
+    assert!(class.is_at_least(96) && hard.is_at_least(96) && recipient.is_at_least(96), "{}", wrong.join("\n"));
+    nothing_is_owed(&gateway);
+    gateway.finish();
+}
+
+/// What is stored of a mail: its text ends with the end of a line.
+fn as_kept(raw: &[u8]) -> Vec<u8> {
+    let mut kept = raw.to_vec();
+    if !kept.ends_with(b"\r\n") {
+        kept.extend_from_slice(b"\r\n");
+    }
+    kept
+}
+
+/// The conversation of each Message-ID, and how many parts there are.
+fn places(gateway: &mut Gateway) -> (BTreeMap<String, String>, usize) {
+    let mut places = BTreeMap::new();
+    let mut count = 0;
+    for (id, parts) in conversations(gateway) {
+        for part in &parts {
+            places.insert(message_id(part), id.clone());
+            count += 1;
+        }
+    }
+    (places, count)
+}
+
+/// Threads whose messages stand together and with no others.
+fn sound_threads(rows: &[Vec<String>], places: &BTreeMap<String, String>) -> (usize, Vec<String>) {
+    let mut threads: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    let mut conversations: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for row in rows {
+        let place = places.get(&row[1]).unwrap_or_else(|| panic!("not in any conversation: {row:?}"));
+        threads.entry(&row[3]).or_default().insert(place);
+        conversations.entry(place).or_default().insert(&row[3]);
+    }
+    let is_sound =
+        |places: &BTreeSet<&str>| places.len() == 1 && places.iter().all(|place| conversations[place].len() == 1);
+    let wrong = threads.iter().filter(|(_, places)| !is_sound(places));
+    let wrong: Vec<String> = wrong.map(|(thread, places)| format!("thread {thread} is in {places:?}")).collect();
+    (threads.len() - wrong.len(), wrong)
+}
+
+#[test]
+fn tst_79_threads_agree_with_their_table_in_any_order_and_come_once() {
+    let root = set("threads");
+    let mut rows = table(root.join("threads.tsv"));
+    rows.iter_mut().for_each(|row| row[1] = row[1].trim_matches(['<', '>']).to_owned());
+    let threads: BTreeSet<&String> = rows.iter().map(|row| &row[3]).collect();
+    let threads = threads.len();
+    let mut random = setting::seed("tst_79_threads");
+    let mut gateway = gateway();
+    let mut first = None;
+    for round in 1..=2 {
+        let mut order: Vec<&Vec<String>> = rows.iter().collect();
+        for at in (1..order.len()).rev() {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            order.swap(at, usize::try_from(random >> 33).unwrap() % (at + 1));
+        }
+        let mut session = Session::open(gateway.address("lmtp"), "LHLO").unwrap();
+        for row in order {
+            let raw = as_sent(&fs::read(root.join("eml").join(&row[0])).unwrap());
+            take(&mut session, "list@example.net", &raw, &row[0]);
+        }
+        let (places, parts) = places(&mut gateway);
+        let (sound, wrong) = sound_threads(&rows, &places);
+        println!("threads, round {round}: {sound} of {threads} ({:.1} %), {parts} parts", percent(sound, threads));
+        assert_eq!(sound, threads, "{}", wrong.join("\n"));
+        assert_eq!(parts, rows.len(), "each mail is one part");
+        let same = first.get_or_insert_with(|| places.clone());
+        assert_eq!(*same, places, "the same conversations");
+    }
+    nothing_is_owed(&gateway);
+    gateway.finish();
+}
