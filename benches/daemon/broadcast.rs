@@ -40,6 +40,11 @@ struct Run {
     mailed: Duration,
     /// Mails a second of the bare sender.
     bare: f64,
+    /// CPU time of the daemon, from the call to the last mail.
+    cpu: Duration,
+    /// Memory right after the start.
+    fresh_kib: u64,
+    /// Memory with everything linked and found by its words, before the call.
     idle_kib: u64,
     peak_kib: u64,
     /// How long the progress took to ask for.
@@ -54,7 +59,9 @@ pub fn measure(recipients: usize) {
         "mails/s",
         "bare sender, mails/s",
         "bare / ours",
-        "peak above idle, MiB",
+        "CPU, ms per mail",
+        "resident after the start, before the call, MiB",
+        "peak above that, MiB",
         "progress, ms",
     ]);
     for count in [recipients / 100, recipients / 10, recipients] {
@@ -68,6 +75,8 @@ pub fn measure(recipients: usize) {
             format!("{ours:.0}"),
             format!("{:.0}", run.bare),
             format!("{:.1}", run.bare / ours),
+            format!("{:.2}", run.cpu.as_secs_f64() * 1e3 / f64::from(u32::try_from(run.recipients).unwrap())),
+            format!("{}, {}", run.fresh_kib / 1_024, run.idle_kib / 1_024),
             aimed(f64::from(above) / 1_024.0, MEMORY_AIM_MIB, ""),
             format!("{:.1}", median(run.looks)),
         ]);
@@ -87,6 +96,7 @@ fn run(recipients: usize) -> Run {
         sink.address.port()
     );
     let daemon = Program::start_in(dir, &relay);
+    let fresh_kib = daemon.resident_kib();
     let admin = Admin::with_token(&daemon, &stored.token);
     for threads in stored.threads.chunks(LINKS_AT_ONCE) {
         let threads: Vec<String> = threads.iter().map(ToString::to_string).collect();
@@ -102,11 +112,14 @@ fn run(recipients: usize) -> Run {
     let idle_kib = daemon.resident_kib();
     let body = json!({"subject": "It works again", "body": "Dear {{or contact.first_name \"customer\"}}, it works again.",
         "email": "always", "send": true, "confirm_count": recipients});
+    let cpu_before = daemon.cpu_time();
     let begun = instant();
     let made = admin.post(&format!("/api/tickets/{}/broadcasts", stored.tracker), &body);
     let path = format!("/api/broadcasts/{}", made["id"].as_str().unwrap());
     let mut run = watch(&daemon, &admin, &path, recipients, begun);
-    (run.idle_kib, run.first_mail) = (idle_kib, sink.first_at().duration_since(begun));
+    run.cpu = daemon.cpu_time().saturating_sub(cpu_before);
+    (run.fresh_kib, run.idle_kib) = (fresh_kib, idle_kib);
+    run.first_mail = sink.first_at().duration_since(begun);
     assert_eq!(sink.taken(), recipients, "each address has one mail");
     drop(daemon);
     let mails = recipients.min(BARE_MAX);
@@ -124,6 +137,8 @@ fn watch(daemon: &Program, admin: &Admin, path: &str, recipients: usize, begun: 
         posted: Duration::ZERO,
         mailed: Duration::ZERO,
         bare: 0.0,
+        cpu: Duration::ZERO,
+        fresh_kib: 0,
         idle_kib: 0,
         peak_kib: 0,
         looks: Vec::new(),

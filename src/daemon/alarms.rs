@@ -1,4 +1,4 @@
-//! Watches mailboxes for what only people can mend, and tells the admins by mail, once per spell (EML-6).
+//! Watches mailboxes and webhooks for what only people can mend, and tells the admins by mail, once per spell (EML-6).
 
 use crate::channel::imap::MailboxPhase;
 use crate::channel::imap::MailboxState;
@@ -6,6 +6,7 @@ use crate::channel::smtp_out::RelayOptions;
 use crate::channel::smtp_out::send_single;
 use crate::desk;
 use crate::desk::Desk;
+use crate::desk::webhooks::troubles::ALARM_PREFIX;
 use crate::domain::alarm::Alarm;
 use crate::domain::delivery::Verdict;
 use crate::http::ops::health::Health;
@@ -60,6 +61,23 @@ async fn note(watch: &Watch) -> desk::Result<()> {
                 watch.desk.end_alarm(&degraded).await?;
             }
             MailboxPhase::Connecting | MailboxPhase::Disabled => {}
+        }
+    }
+    note_webhooks(watch).await
+}
+
+/// A webhook's spell ends when it is no trouble any more, or gone.
+async fn note_webhooks(watch: &Watch) -> desk::Result<()> {
+    let troubles = watch.desk.webhook_troubles()?;
+    for (name, url) in &troubles {
+        if watch.desk.raise_alarm(name, url).await? {
+            tracing::error!(alarm = name, url, "only people can mend this");
+        }
+    }
+    let lasts = watch.desk.alarms()?.into_iter().map(|alarm| alarm.name);
+    for name in lasts.filter(|name| name.starts_with(ALARM_PREFIX)) {
+        if troubles.iter().all(|(trouble, _)| *trouble != name) {
+            watch.desk.end_alarm(&name).await?;
         }
     }
     Ok(())

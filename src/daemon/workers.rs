@@ -41,11 +41,12 @@ pub(crate) async fn cross_posts(work: Work) {
     in_batches(work, "cross-posts", Duration::ZERO, async |desk: &Desk| desk.cross_post_batch().await).await;
 }
 
-/// Finishes what was begun: copies to redact, deleted threads to empty, states to propagate.
+/// Finishes what was begun: copies to redact, deleted threads to empty, blocked contacts' threads to close, states to
+/// propagate.
 pub(crate) async fn chores(work: Work) {
     in_batches(work, "chores", Duration::ZERO, async |desk: &Desk| {
         let (redacted, purged) = (desk.redaction_batch().await?, desk.purge_batch().await?);
-        Ok(desk.propagation_batch().await? || redacted || purged)
+        Ok(desk.closing_batch().await? | desk.propagation_batch().await? || redacted || purged)
     })
     .await;
 }

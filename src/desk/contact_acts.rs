@@ -1,8 +1,15 @@
 //! What is done with a contact beside changing facts: archive, block, delete (API-26, MSG-62).
+//!
+//! A contact is blocked or gone with the first transaction; their threads are closed in batches behind it.
+//!
+//! | killed after | state in the store | what follows |
+//! |---|---|---|
+//! | the first transaction | blocked or gone, a closing that stands at its beginning | the worker goes on |
+//! | a batch | fewer open threads, the closing behind them | the worker goes on |
+//! | the last batch | no closing | nothing |
 
 use crate::desk::Desk;
 use crate::desk::Result;
-use crate::desk::access::author;
 use crate::desk::access::require;
 use crate::desk::contacts::known;
 use crate::desk::contacts::updated;
@@ -15,19 +22,22 @@ use crate::domain::contact::Contact;
 use crate::domain::event::ContactAct;
 use crate::domain::event::Event;
 use crate::domain::event::EventKind;
+use crate::domain::id::AgentId;
 use crate::domain::id::ContactId;
 use crate::domain::id::ThreadId;
 use crate::domain::part::Author;
 use crate::domain::part::Cause;
-use crate::domain::thread::Thread;
 use crate::domain::thread::ThreadState;
 use crate::store;
+use crate::store::chores::Closing;
 use crate::store::engine::WriteTx;
 use crate::store::save::Change;
 use crate::store::save::save;
 
-/// Threads of one contact that are closed with them.
-const THREADS_CLOSED_MAX: usize = 10_000;
+/// Threads looked at in one transaction.
+const CLOSED_MAX: usize = 20;
+/// Closings that one round of the worker goes on with.
+const CLOSINGS_AT_ONCE: usize = 16;
 
 impl Desk {
     /// Puts a contact out of sight of lists and searches, or takes it back; what is so already changes nothing. A comment
@@ -58,7 +68,7 @@ impl Desk {
     /// `NotFound`.
     pub async fn block_contact(&self, caller: &Caller, id: ContactId, blocked: bool) -> Result<Contact> {
         require(caller, &[Scope::WriteContacts])?;
-        let at = At::of(&self.inner.clock);
+        let (by, at) = (caller.agent, At::of(&self.inner.clock));
         let done = self.inner.store.update(move |tx| {
             let mut contact = known(&*tx, id)?;
             if contact.blocked != blocked {
@@ -66,12 +76,15 @@ impl Desk {
                 let act = if blocked { ContactAct::Blocked } else { ContactAct::Unblocked };
                 save(tx, &done_with(contact.clone(), &[act], &at))?;
             }
+            if blocked {
+                begin_closing(tx, id, by)?;
+            } else {
+                store::chores::end_closing(tx, id)?;
+            }
             Ok(contact)
         });
         let contact = done.await?;
-        if blocked {
-            self.close_threads_of(caller, id).await?;
-        }
+        while self.close_some_of(id).await? {}
         Ok(contact)
     }
 
@@ -82,8 +95,7 @@ impl Desk {
     /// `NotFound`.
     pub async fn delete_contact(&self, caller: &Caller, id: ContactId) -> Result<Contact> {
         require(caller, &[Scope::WriteContacts])?;
-        self.close_threads_of(caller, id).await?;
-        let at = At::of(&self.inner.clock);
+        let (by, at) = (caller.agent, At::of(&self.inner.clock));
         let done = self.inner.store.update(move |tx| {
             let contact = known(&*tx, id)?;
             for note in &contact.notes {
@@ -93,29 +105,60 @@ impl Desk {
             }
             let gone = Contact { deleted_at: Some(at.now), ..contact.tombstone(at.now) };
             save(tx, &done_with(gone, &[ContactAct::Deleted], &at))?;
+            begin_closing(tx, id, by)?;
             Ok(contact)
         });
-        Ok(done.await?)
+        let contact = done.await?;
+        while self.close_some_of(id).await? {}
+        Ok(contact)
     }
 
-    /// Closes the threads a contact is the primary one of, each in a transaction of its own: the act that asks for it can
-    /// be repeated.
-    async fn close_threads_of(&self, caller: &Caller, id: ContactId) -> Result<()> {
-        let by = author(caller);
-        let threads = self.inner.store.view(|tx| {
-            known(tx, id)?;
-            store::threads::of_contact(tx, id, THREADS_CLOSED_MAX)
-        })?;
-        let theirs = |thread: &&Thread| {
-            let open = thread.state != ThreadState::Closed && thread.deleted_at.is_none();
-            open && thread.is_customer_facing() && thread.primary_contact() == Some(id)
-        };
-        for thread in threads.iter().filter(theirs) {
-            let (thread, by, at) = (thread.id, by.clone(), At::of(&self.inner.clock));
-            let closed = self.inner.store.update(move |tx| close(tx, thread, &by, &at));
-            closed.await?;
+    /// One batch of every closing that was begun and not ended: the daemon was stopped in it, or is in it now. For the
+    /// daemon's worker; `false` when there is nothing to do.
+    ///
+    /// # Errors
+    /// When the store cannot be read or written.
+    pub async fn closing_batch(&self) -> Result<bool> {
+        let running = self.inner.store.view(|tx| store::chores::closings(tx, CLOSINGS_AT_ONCE))?;
+        for closing in &running {
+            self.close_some_of(closing.contact).await?;
         }
-        Ok(())
+        Ok(!running.is_empty())
+    }
+
+    /// Closes some of the threads a contact is the primary one of; whether any are left to look at.
+    async fn close_some_of(&self, contact: ContactId) -> Result<bool> {
+        let at = At::of(&self.inner.clock);
+        Ok(self.inner.store.update(move |tx| close_some(tx, contact, &at)).await?)
+    }
+}
+
+/// Their threads are closed from the beginning, in batches from here on.
+fn begin_closing(tx: &mut dyn WriteTx, contact: ContactId, by: AgentId) -> store::Result<()> {
+    store::chores::put_closing(tx, Closing { contact, by, after: ThreadId(0) })
+}
+
+/// One batch, with where the next one begins.
+fn close_some(tx: &mut dyn WriteTx, contact: ContactId, at: &At) -> store::Result<bool> {
+    let Some(closing) = store::chores::closing(&*tx, contact)? else { return Ok(false) };
+    let threads = store::threads::of_contact_after(&*tx, contact, closing.after, CLOSED_MAX)?;
+    let name = store::agents::get(&*tx, closing.by)?.map(|agent| agent.name).unwrap_or_default();
+    let by = Author::Agent { id: closing.by, name };
+    for thread in &threads {
+        let open = thread.state != ThreadState::Closed && thread.deleted_at.is_none();
+        if open && thread.is_customer_facing() && thread.primary_contact() == Some(contact) {
+            close(tx, thread.id, &by, at)?;
+        }
+    }
+    match threads.last().filter(|_| threads.len() == CLOSED_MAX) {
+        Some(last) => {
+            store::chores::put_closing(tx, Closing { after: last.id, ..closing })?;
+            Ok(true)
+        }
+        None => {
+            store::chores::end_closing(tx, contact)?;
+            Ok(false)
+        }
     }
 }
 

@@ -1,6 +1,8 @@
-//! Work that was begun and has more left than one transaction takes: copies to redact, deleted threads to empty, states
-//! to propagate. A row stands until nothing is left; the daemon's worker finds it after any restart.
+//! Work that was begun and has more left than one transaction takes: copies to redact, deleted threads to empty, threads of
+//! blocked contacts to close, states to propagate. A row stands until nothing is left; the daemon's worker finds it after any restart.
 
+use crate::domain::id::AgentId;
+use crate::domain::id::ContactId;
 use crate::domain::id::JobId;
 use crate::domain::id::PartId;
 use crate::domain::id::ThreadId;
@@ -70,6 +72,60 @@ pub fn purges(tx: &dyn ReadTx, limit: usize) -> Result<Vec<ThreadId>> {
 pub fn set_purge(tx: &mut dyn WriteTx, thread: ThreadId, running: bool) -> Result<()> {
     let row = key::one(thread.0);
     if running { tx.put(tables::PURGES, &row, &[]) } else { tx.delete(tables::PURGES, &row) }
+}
+
+/// Threads of a contact that are being closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Closing {
+    /// Whose.
+    pub contact: ContactId,
+    /// Who asked for it.
+    pub by: AgentId,
+    /// The thread looked at last.
+    pub after: ThreadId,
+}
+
+/// The closing of a contact's threads that is under way.
+///
+/// # Errors
+/// `Corrupt`.
+pub fn closing(tx: &dyn ReadTx, contact: ContactId) -> Result<Option<Closing>> {
+    let row = key::one(contact.0);
+    tx.get(tables::CLOSINGS, &row)?.map(|value| read_closing(&row, &value)).transpose()
+}
+
+/// Every closing under way.
+///
+/// # Errors
+/// `Corrupt`.
+pub fn closings(tx: &dyn ReadTx, limit: usize) -> Result<Vec<Closing>> {
+    let rows = tx.scan(tables::CLOSINGS, &[], key::END, limit)?;
+    rows.iter().map(|(row, value)| read_closing(row, value)).collect()
+}
+
+fn read_closing(row: &[u8], value: &[u8]) -> Result<Closing> {
+    match (key::number(row), key::number_at(value, 0), key::number_at(value, 8)) {
+        (Some(contact), Some(by), Some(after)) => {
+            Ok(Closing { contact: ContactId(contact), by: AgentId(by), after: ThreadId(after) })
+        }
+        _ => Err(record::corrupt(tables::CLOSINGS, row, "is no closing")),
+    }
+}
+
+/// Begins a closing, or moves it on.
+///
+/// # Errors
+/// As the engine.
+pub fn put_closing(tx: &mut dyn WriteTx, closing: Closing) -> Result<()> {
+    tx.put(tables::CLOSINGS, &key::one(closing.contact.0), &key::two(closing.by.0, closing.after.0))
+}
+
+/// Nothing is left to close, or nothing is to be closed any more.
+///
+/// # Errors
+/// As the engine.
+pub fn end_closing(tx: &mut dyn WriteTx, contact: ContactId) -> Result<()> {
+    tx.delete(tables::CLOSINGS, &key::one(contact.0))
 }
 
 /// A propagation, running or finished.

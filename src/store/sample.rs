@@ -98,6 +98,7 @@ use crate::store::blob_refs;
 use crate::store::broadcasts;
 use crate::store::captured;
 use crate::store::chores;
+use crate::store::chores::Closing;
 use crate::store::client_ids;
 use crate::store::companies;
 use crate::store::cross_posts;
@@ -615,6 +616,7 @@ pub(crate) fn fill(tx: &mut dyn WriteTx) -> Result<()> {
     links().iter().try_for_each(|link| links::put(tx, link))?;
     chores::set_redaction(tx, PartId(160), PartId(FIRST_PART + 1))?;
     chores::set_purge(tx, DELETED, true)?;
+    chores::put_closing(tx, Closing { contact: BEN, by: AGENT, after: CONVERSATION })?;
     chores::put_propagation(tx, &propagation(71, None))?;
     chores::put_propagation(tx, &propagation(72, Some(at(2))))?;
     message_ids::put(tx, "first@example.com", CONVERSATION)?;

@@ -150,6 +150,8 @@ pub const COPIES: Table = Table("copies");
 pub const REDACTIONS: Table = Table("redactions");
 /// deleted thread of which something is left to be removed → nothing (TCK-15).
 pub const PURGES: Table = Table("purges");
+/// contact whose threads are being closed → agent who asked for it ++ thread looked at last (API-26, MSG-62).
+pub const CLOSINGS: Table = Table("closings");
 /// job → record: states set on the Customer tickets of a Tracker (TRK-5).
 pub const PROPAGATIONS: Table = Table("propagations");
 /// job: index of the [`PROPAGATIONS`] that run.
@@ -286,6 +288,7 @@ pub const ALL: &[Table] = &[
     COPIES,
     REDACTIONS,
     PURGES,
+    CLOSINGS,
     PROPAGATIONS,
     PROPAGATIONS_RUNNING,
     BROADCAST_DUE,

@@ -93,6 +93,16 @@ pub fn of_contact(tx: &dyn ReadTx, contact: ContactId, limit: usize) -> Result<V
     record::load(tx, tables::THREADS_BY_CONTACT, rows)
 }
 
+/// Threads a contact takes or took part in, oldest id first, behind `after`.
+///
+/// # Errors
+/// `Corrupt`.
+pub fn of_contact_after(tx: &dyn ReadTx, contact: ContactId, after: ThreadId, limit: usize) -> Result<Vec<Thread>> {
+    let from = key::after(&key::two(contact.0, after.0));
+    let rows = tx.scan(tables::THREADS_BY_CONTACT, &from, &key::prefix_end(&key::one(contact.0)), limit)?;
+    record::load(tx, tables::THREADS_BY_CONTACT, rows)
+}
+
 /// The thread of a contact that has `others` newer ones.
 ///
 /// # Errors

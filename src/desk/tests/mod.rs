@@ -3,6 +3,7 @@
 mod addresses;
 mod agent_notices;
 mod broadcast;
+mod contact_acts;
 mod content;
 mod forms;
 mod forwarding;

@@ -7,6 +7,7 @@
 //! | `topics` | the topics of an event of the log |
 //! | `feed` | the reader of the log that writes down what is owed |
 //! | `owed` | what may go out now, with its objects; what came of it; lists and replay |
+//! | `troubles` | what admins are told of them |
 //!
 //! | killed | what is in the store | at the next start |
 //! |---|---|---|
@@ -21,6 +22,7 @@ pub mod feed;
 pub mod owed;
 mod people;
 mod topics;
+pub mod troubles;
 
 use crate::desk::Desk;
 use crate::desk::Error;

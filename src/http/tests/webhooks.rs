@@ -514,8 +514,11 @@ async fn whk_3_fifty_failures_in_a_row_pause_and_a_restart_forgets_nothing() {
     assert!((50..=52).contains(&tried), "{tried}: it stops at fifty, with what was under way");
     let path = format!("/api/webhook_subscriptions/{}", id(&made));
     assert_eq!(desk.house.get(&path).await.ok()["paused_until"], json!(START.seconds() + 900));
+    let troubles = desk.house.desk.webhook_troubles().unwrap();
+    assert!(troubles.len() == 1 && troubles[0].0.ends_with("is paused"), "{troubles:?}");
     desk.read_to.clear();
     desk.wait(900);
     desk.drive().await;
     assert_eq!(desk.deliveries(&made, "?state=sent&per_page=150").await.len(), 60);
+    assert_eq!(desk.house.desk.webhook_troubles(), Ok(Vec::new()));
 }

@@ -198,6 +198,10 @@ impl Check<'_> {
             }
             Ok(())
         })?;
+        self.each(tables::CLOSINGS, |check, row, value| {
+            check.names((tables::CLOSINGS, row), tables::CONTACTS, row)?;
+            check.names_id((tables::CLOSINGS, row), tables::AGENTS, key::number_at(value, 0).unwrap_or(0))
+        })?;
         self.records::<Propagation>(|check, key, propagation| {
             let from = (tables::PROPAGATIONS, key);
             check.names_id(from, tables::THREADS, propagation.tracker.0)?;
