@@ -79,22 +79,22 @@ pub(crate) async fn back_up(command: Backup, context: &Context) -> Result<(), Fa
 }
 
 /// A file on its way to its name; removed unless it got there.
-struct Draft(PathBuf);
+pub(crate) struct Draft(PathBuf);
 
 impl Draft {
-    fn beside(to: &Path) -> Result<Self, Failure> {
+    pub(crate) fn beside(to: &Path) -> Result<Self, Failure> {
         let name = to.file_name().ok_or_else(|| Failure::new(Exit::Usage, "the backup needs a file name"))?;
         let mut draft = name.to_owned();
         draft.push(format!(".{}.part", std::process::id()));
         Ok(Self(to.with_file_name(draft)))
     }
 
-    fn create(&self) -> Result<File, Failure> {
+    pub(crate) fn create(&self) -> Result<File, Failure> {
         let opened = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&self.0);
         opened.map_err(|error| Failure::doing(&format!("write {}", self.0.display()), error))
     }
 
-    fn place(&self, to: &Path) -> Result<(), Failure> {
+    pub(crate) fn place(&self, to: &Path) -> Result<(), Failure> {
         // A link instead of a rename: a file that came to be meanwhile is not replaced.
         fs::hard_link(&self.0, to).map_err(|error| Failure::doing(&format!("write {}", to.display()), error))?;
         let dir = to.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));

@@ -10,6 +10,7 @@ mod address;
 mod agent;
 mod backup;
 mod check;
+mod data_rights;
 mod demo;
 mod door;
 mod import;
@@ -108,6 +109,10 @@ enum Command {
     Backup(backup::Backup),
     /// Unpack a backup into an empty data directory
     Restore(backup::Restore),
+    /// Write everything a contact may have of themself into one archive
+    Export(data_rights::Export),
+    /// Take a contact away with everything they left; not undoable
+    Erase(data_rights::Erase),
     /// Check every invariant of the store
     Verify,
     /// Give freed space back
@@ -203,6 +208,8 @@ fn dispatch(command: Command, context: &Context) -> Running<'_> {
         Command::Template(template) => Box::pin(std::future::ready(template::run(template, context))),
         Command::Backup(backup) => Box::pin(backup::back_up(backup, context)),
         Command::Restore(restore) => Box::pin(backup::restore(restore, context)),
+        Command::Export(export) => Box::pin(data_rights::export(export, context)),
+        Command::Erase(erase) => Box::pin(data_rights::erase(erase, context)),
         Command::Verify => Box::pin(upkeep::verify(context)),
         Command::Compact => Box::pin(upkeep::compact(context)),
         Command::Mailbox(mailbox) => Box::pin(mailbox::run(mailbox, context)),

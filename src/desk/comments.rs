@@ -85,6 +85,7 @@ impl Desk {
     /// `NotFound`; `parameter_invalid` for `cross_post` on anything but a Back-office or Tracker ticket (BKO-23).
     pub async fn agent_note(&self, caller: &Caller, thread: ThreadId, message: NewMessage) -> Result<Posted> {
         require(caller, WRITE)?;
+        refuse_envelope(&message)?;
         let ready = self.ready(message).await?;
         let (caller, at) = (caller.clone(), At::of(&self.inner.clock));
         let posted = self.inner.store.update(move |tx| {
@@ -169,7 +170,8 @@ impl Inner {
         ready: &Ready,
     ) -> store::Result<Part> {
         refuse_when_stale(&draft.thread, ready)?;
-        let part = draft.add(worded(tx, ready, ready.kind(), author(caller))?);
+        let mailing = self.addressed(tx, draft, &ready.addressing, &author(caller))?;
+        let part = draft.add(NewPart { mailing, ..worded(tx, ready, ready.kind(), author(caller))? });
         self.answered(tx, draft, caller, &part, ready)?;
         Ok(part)
     }
@@ -192,7 +194,10 @@ impl Inner {
         if ready.skip_notifications {
             return Ok(());
         }
-        self.owe_reply(tx, draft, part.id, Some(caller.agent))
+        match &part.mailing {
+            Some(mailing) => self.owe_addressed(tx, draft, part, mailing, caller.agent),
+            None => self.owe_reply(tx, draft, part.id, Some(caller.agent)),
+        }
     }
 
     fn contact_says(
@@ -299,6 +304,14 @@ pub(crate) fn open_for_comment(tx: &dyn ReadTx, id: ThreadId, at: &At) -> store:
 fn refuse_cross_post(message: &NewMessage) -> std::result::Result<(), Refusal> {
     if message.cross_post {
         return Err(Refusal::invalid("cross_post", "only notes can be cross-posted"));
+    }
+    Ok(())
+}
+
+/// A note leaves the house for nobody (NTF-6).
+fn refuse_envelope(message: &NewMessage) -> std::result::Result<(), Refusal> {
+    if message.addressing.is_chosen() {
+        return Err(Refusal::invalid("to", "a note is mailed to nobody"));
     }
     Ok(())
 }

@@ -4,6 +4,7 @@ use crate::desk::Desk;
 use crate::desk::Inner;
 use crate::desk::Result;
 use crate::desk::SupportAddress;
+use crate::desk::addressing;
 use crate::desk::draft::missing;
 use crate::desk::notify::policy;
 use crate::desk::notify::unreachable_reason;
@@ -28,6 +29,8 @@ use crate::domain::delivery::SkipReason;
 use crate::domain::delivery::Verdict;
 use crate::domain::form::FormState;
 use crate::domain::id::PartId;
+use crate::domain::mailing::Mailing;
+use crate::domain::mailing::RecipientField;
 use crate::domain::part::Author;
 use crate::domain::part::Part;
 use crate::domain::part::PartKind;
@@ -68,6 +71,8 @@ pub(crate) struct Material {
     pub(crate) references: Vec<MsgId>,
     pub(crate) in_reply_to: Option<MsgId>,
     pub(crate) broadcast: Option<Broadcast>,
+    /// To, where the writer chose it; else the recipient alone.
+    pub(crate) to: Vec<NamedAddress>,
     /// Who else gets the same, for them to see (EML-60).
     pub(crate) others: Vec<NamedAddress>,
 }
@@ -157,12 +162,9 @@ impl Inner {
         let outgoing = Outgoing {
             from: from(support, material.agent_name.as_deref()),
             reply_to: reply_to.map(|address| NamedAddress { name: support.name.clone(), address }),
-            to: vec![NamedAddress {
-                name: material.contact.name.clone().unwrap_or_default(),
-                address: recipient.clone(),
-            }],
+            to: if material.to.is_empty() { vec![recipient_of(material, recipient)] } else { material.to.clone() },
             cc: material.others.clone(),
-            subject: rendered.subject,
+            subject: own_subject(material).unwrap_or(rendered.subject),
             message_id,
             in_reply_to: material.in_reply_to.clone(),
             references: material.references.clone(),
@@ -311,6 +313,15 @@ impl Inner {
     }
 }
 
+fn recipient_of(material: &Material, address: &Address) -> NamedAddress {
+    NamedAddress { name: material.contact.name.clone().unwrap_or_default(), address: address.clone() }
+}
+
+/// The subject its writer gave the mail.
+fn own_subject(material: &Material) -> Option<String> {
+    material.parts.iter().find_map(|part| part.mailing.as_ref()?.subject.clone())
+}
+
 /// The files that go with a mail, and those that it links to: what is shown within the text always goes with it, of the
 /// others what fits.
 fn attached(parts: &[Part]) -> (Vec<&Attachment>, Vec<(PartId, &Attachment)>) {
@@ -348,9 +359,15 @@ fn material(tx: &dyn ReadTx, delivery: &Delivery) -> store::Result<std::result::
     if let Some(reason) = unreachable_reason(&contact).filter(|reason| !overridden(reason)) {
         return Ok(Err(reason));
     }
+    let mailing = mailing_of(tx, delivery)?;
+    let field = mailing.as_ref().and_then(|mailing| mailing.field_of(contact.id));
     let participant = thread.participant(contact.id).filter(|known| known.removed_at.is_none());
-    let Some(participant) = participant else { return Ok(Err(SkipReason::Removed)) };
-    let parts = match parts_of(tx, delivery, &thread, participant.seen_seq)? {
+    let seen_seq = match (participant, field) {
+        (_, Some(RecipientField::Bcc)) | (Some(_), Some(RecipientField::To | RecipientField::Cc)) => 0,
+        (Some(participant), None) => participant.seen_seq,
+        (None, _) => return Ok(Err(SkipReason::Removed)),
+    };
+    let parts = match parts_of(tx, delivery, &thread, seen_seq)? {
         Ok(parts) => parts,
         Err(reason) => return Ok(Err(reason)),
     };
@@ -378,8 +395,30 @@ fn material(tx: &dyn ReadTx, delivery: &Delivery) -> store::Result<std::result::
     let (references, in_reply_to) = references(tx, delivery)?;
     let shared = shared_in(tx, thread.id)?;
     let ticket = ticket_view(tx, shared.as_ref().unwrap_or(&thread))?;
-    let others = others(tx, delivery, &thread)?;
-    Ok(Ok(Material { ticket, thread, shared, contact, agent_name, parts, references, in_reply_to, broadcast, others }))
+    let (to, others) = match mailing.filter(|mailing| !mailing.recipients.is_empty()) {
+        Some(mailing) => addressing::shown(tx, &mailing)?,
+        None => (Vec::new(), others(tx, delivery, &thread)?),
+    };
+    Ok(Ok(Material {
+        ticket,
+        thread,
+        shared,
+        contact,
+        agent_name,
+        parts,
+        references,
+        in_reply_to,
+        broadcast,
+        to,
+        others,
+    }))
+}
+
+/// The envelope its writer chose; such a mail carries one part.
+fn mailing_of(tx: &dyn ReadTx, delivery: &Delivery) -> store::Result<Option<Mailing>> {
+    let DeliveryKind::Reply { parts } = &delivery.kind else { return Ok(None) };
+    let [only] = parts.as_slice() else { return Ok(None) };
+    Ok(store::parts::by_id(tx, *only)?.and_then(|part| part.mailing))
 }
 
 /// The other people an agent's answer by mail goes to. Who joined by reference only sees nobody and is shown to nobody

@@ -197,6 +197,21 @@ pub(crate) fn resolve(tx: &dyn ReadTx, by: &ContactRef) -> store::Result<Contact
     }
 }
 
+impl Desk {
+    /// The contact that an operator names by id, address or the caller's key.
+    ///
+    /// # Errors
+    /// `NotFound`; `Conflict` for an address of several.
+    pub fn contact_named(&self, text: &str) -> Result<Contact> {
+        let by = match (text.parse(), Address::parse(text)) {
+            (Ok(id), _) => ContactRef::Id(id),
+            (_, Some(address)) => ContactRef::Email(address),
+            (_, None) => ContactRef::External(text.to_owned()),
+        };
+        Ok(self.inner.store.view(|tx| resolve(tx, &by))?)
+    }
+}
+
 /// The contact a reference names; an address nobody has makes a lead (TCK-14).
 pub(crate) fn resolve_or_lead(tx: &mut dyn WriteTx, by: &ContactRef, at: &At) -> store::Result<Contact> {
     match (resolve(tx, by), by) {

@@ -58,17 +58,8 @@ impl Desk {
         require(caller, &[Scope::DeleteConversations, Scope::WriteTickets])?;
         let (caller, at) = (caller.clone(), At::of(&self.inner.clock));
         let deleted = self.inner.store.update(move |tx| {
-            let mut draft = Draft::open(tx, thread, &at)?;
-            require_deletion(&caller, &draft.thread)?;
-            refuse_while_broadcast(tx, thread)?;
-            release_merged(tx, &mut draft)?;
-            forget_uploads(tx, &draft.thread)?;
-            unlink_from(tx, &mut draft, &Author::Agent { id: caller.agent, name: caller.name.clone() })?;
-            let number = draft.thread.ticket.as_ref().map(|ticket| ticket.number);
-            draft.bury();
-            draft.note(EventKind::Deleted { number }, None);
-            conclude(tx, vec![draft], Change::default())?;
-            store::chores::set_purge(tx, thread, true)
+            require_deletion(&caller, &Draft::open(tx, thread, &at)?.thread)?;
+            bury_thread(tx, thread, &Author::Agent { id: caller.agent, name: caller.name.clone() }, &at)
         });
         Ok(deleted.await?)
     }
@@ -85,6 +76,20 @@ impl Desk {
         }
         Ok(!running.is_empty())
     }
+}
+
+/// Leaves the tombstone of a thread; the rest follows in batches.
+pub(crate) fn bury_thread(tx: &mut dyn WriteTx, thread: ThreadId, by: &Author, at: &At) -> store::Result<()> {
+    let mut draft = Draft::open(tx, thread, at)?;
+    refuse_while_broadcast(tx, thread)?;
+    release_merged(tx, &mut draft)?;
+    forget_uploads(tx, &draft.thread)?;
+    unlink_from(tx, &mut draft, by)?;
+    let number = draft.thread.ticket.as_ref().map(|ticket| ticket.number);
+    draft.bury();
+    draft.note(EventKind::Deleted { number }, None);
+    conclude(tx, vec![draft], Change::default())?;
+    store::chores::set_purge(tx, thread, true)
 }
 
 fn require_deletion(caller: &Caller, thread: &Thread) -> store::Result<()> {

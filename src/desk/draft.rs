@@ -19,6 +19,7 @@ use crate::domain::id::EventSeq;
 use crate::domain::id::Millis;
 use crate::domain::id::PartId;
 use crate::domain::id::ThreadId;
+use crate::domain::mailing::Mailing;
 use crate::domain::part::Author;
 use crate::domain::part::Cause;
 use crate::domain::part::EmailFacts;
@@ -77,6 +78,8 @@ pub(crate) struct NewPart {
     pub(crate) skip_notifications: bool,
     /// When it was written, where that was not now.
     pub(crate) created_at: Option<Millis>,
+    /// The envelope its writer chose (EML-60).
+    pub(crate) mailing: Option<Mailing>,
 }
 
 impl NewPart {
@@ -97,6 +100,7 @@ impl NewPart {
             cross_posted_from: None,
             skip_notifications: false,
             created_at: None,
+            mailing: None,
         }
     }
 }
@@ -228,6 +232,7 @@ impl Draft {
             skip_notifications: new.skip_notifications || self.silent,
             redacted: false,
             tags: Vec::new(),
+            mailing: new.mailing,
         };
         if audience::is_visible_part(&part) {
             self.thread.last_visible_seq = part.seq;

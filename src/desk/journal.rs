@@ -261,6 +261,7 @@ impl Desk {
         self.inner.store.update(move |tx| store::requests::prune(tx, known_since, PRUNED_PER_COMMIT)).await?;
         self.prune_notifications().await?;
         self.sweep_suppressions().await?;
+        self.scour_again().await?;
         let inner = self.inner.clone();
         let swept = tokio::task::spawn_blocking(move || {
             let is_named = |hash: &_| inner.store.view(|tx| store::blob_refs::is_named(tx, *hash));

@@ -3,6 +3,7 @@
 use crate::desk::Desk;
 use crate::desk::Error;
 use crate::desk::Result;
+use crate::desk::addressing::Addressing;
 use crate::desk::draft::At;
 use crate::domain::attachment::Attachment;
 use crate::domain::attachment::AttachmentSource;
@@ -67,6 +68,8 @@ pub struct NewMessage {
     pub created_at: Option<Millis>,
     /// Of an agent's quick reply: the answers to choose from, at most [`QUICK_ANSWERS_MAX`].
     pub answers: Vec<QuickAnswer>,
+    /// Whom an agent's comment is mailed to, where that is not everybody as usual (EML-60).
+    pub addressing: Addressing,
 }
 
 impl NewMessage {
@@ -85,6 +88,7 @@ impl NewMessage {
             title: None,
             created_at: None,
             answers: Vec::new(),
+            addressing: Addressing::default(),
         }
     }
 }
@@ -104,6 +108,7 @@ pub(crate) struct Ready {
     pub(crate) title: Option<String>,
     pub(crate) created_at: Option<Millis>,
     pub(crate) answers: Vec<QuickAnswer>,
+    pub(crate) addressing: Addressing,
 }
 
 impl Ready {
@@ -141,6 +146,7 @@ impl Desk {
             title: message.title,
             created_at: message.created_at,
             answers: message.answers,
+            addressing: message.addressing,
         })
     }
 

@@ -8,6 +8,7 @@
 //! |---|---|
 //! | [`access`] | agents, tokens, who may call what |
 //! | [`agent_notices`] | agents told by mail of what they have not seen |
+//! | [`addressing`] | To, Cc, Bcc and subject of one message |
 //! | [`alarms`] | what only people can mend, told to admins |
 //! | [`contacts`], [`contact_acts`], [`contact_merging`], [`visitors`], [`notes`] | contacts: find, create, change; archive, block, delete; merge; visitors; notes |
 //! | [`comments`], [`conversations`] | comment, note; assign, close, open, snooze, seen |
@@ -17,6 +18,7 @@
 //! | [`tickets`], [`type_change`] | convert, create, change, change state, change type |
 //! | [`uploads`] | files sent ahead of what they belong to |
 //! | [`forwarding`] | whether mail to a support address comes in |
+//! | [`export`], [`erasure`] | a contact's data handed out, and taken away for good |
 //! | [`forms`], [`form_submission`] | a form sent, and what it becomes |
 //! | [`left_out`] | mail too large to be taken in, fetched when somebody asks |
 //! | [`links`] | link and unlink |
@@ -39,6 +41,7 @@
 //! | [`workspace`] | its id and the key of its file links |
 
 pub mod access;
+pub mod addressing;
 pub mod agent_notices;
 pub mod alarms;
 pub mod arrival;
@@ -56,6 +59,8 @@ mod cross_post;
 pub mod deletion;
 mod delivery_failures;
 mod draft;
+pub mod erasure;
+pub mod export;
 pub(crate) mod file_links;
 mod form_links;
 pub mod form_submission;
@@ -273,6 +278,8 @@ struct Inner {
     keys: Keys,
     form_links: form_links::FormLinks,
     file_links: file_links::FileLinks,
+    /// Hashes erased addresses (DAT-3).
+    erasure_key: [u8; 32],
     presence: OnceLock<Arc<dyn Presence>>,
     templates: TemplateSet,
     attempts: Attempts,
@@ -305,6 +312,8 @@ impl Desk {
         let form_links = form_links::FormLinks::new(&form_key);
         let fresh = random_bytes::<32>()?;
         let file_key = store.update(move |tx| kept_key(tx, workspace::FILE_KEY, &fresh)).await?;
+        let fresh = random_bytes::<32>()?;
+        let erasure_key = store.update(move |tx| kept_key(tx, ERASURE_KEY, &fresh)).await?;
         let file_links = file_links::FileLinks::new(&settings.public_url, &file_key);
         clock.ids_after(highest_id);
         let keys = Keys::new(1, &key);
@@ -318,6 +327,7 @@ impl Desk {
             keys,
             form_links,
             file_links,
+            erasure_key,
             presence,
             templates,
             attempts,
@@ -388,6 +398,9 @@ const MAIL_KEY: &str = "mail_key_1";
 
 /// Name of the secret that signs links to hosted forms (FRM-7).
 const FORM_KEY: &str = "form_key_1";
+
+/// Name of the secret that hashes erased addresses (DAT-3).
+const ERASURE_KEY: &str = "erasure_key_1";
 
 /// The key of that name, made when it is asked for first.
 fn kept_key(tx: &mut dyn WriteTx, name: &str, fresh: &[u8; 32]) -> store::Result<[u8; 32]> {

@@ -253,7 +253,7 @@ pub(crate) fn unreachable_reason(contact: &Contact) -> Option<SkipReason> {
 }
 
 /// Everybody a visible part of this thread goes to.
-fn recipients(tx: &dyn ReadTx, thread: &Thread) -> store::Result<Vec<(Participant, Contact)>> {
+pub(crate) fn recipients(tx: &dyn ReadTx, thread: &Thread) -> store::Result<Vec<(Participant, Contact)>> {
     let mut found = Vec::new();
     for participant in thread.current_participants() {
         if let Some(contact) = store::contacts::get(tx, participant.contact)? {

@@ -111,7 +111,7 @@ impl Desk {
 
 impl Inner {
     /// Our own addresses and agents cannot be participants (PAR-7).
-    fn refuse_our_own(&self, tx: &dyn ReadTx, address: &Address) -> store::Result<()> {
+    pub(crate) fn refuse_our_own(&self, tx: &dyn ReadTx, address: &Address) -> store::Result<()> {
         let agent = store::agents::by_email(tx, address)?.is_some();
         if agent || self.is_ours(address) {
             let message = format!("{address} is ours: agents write as agents, and support addresses do not take part");

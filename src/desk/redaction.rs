@@ -137,6 +137,9 @@ fn emptied(mut part: Part, now: Millis) -> Part {
     part.attachments.clear();
     part.redacted = true;
     part.updated_at = now;
+    if let Some(mailing) = part.mailing.as_mut() {
+        mailing.subject = None;
+    }
     if let Some(email) = part.email.as_mut() {
         email.raw = None;
         email.subject = None;
@@ -163,7 +166,7 @@ pub(crate) fn forget_raw(tx: &mut dyn WriteTx, part: &Part) -> store::Result<()>
 }
 
 /// Outgoing mails that were kept instead of sent, and that tell of the part.
-fn forget_kept_mails(tx: &mut dyn WriteTx, part: &Part) -> store::Result<()> {
+pub(crate) fn forget_kept_mails(tx: &mut dyn WriteTx, part: &Part) -> store::Result<()> {
     for delivery in store::outbox::of_thread(tx, part.thread, DELIVERIES_MAX)? {
         let tells = match &delivery.kind {
             DeliveryKind::Reply { parts } => parts.contains(&part.id),

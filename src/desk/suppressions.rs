@@ -117,7 +117,14 @@ impl Inner {
     /// Whether the recipient of a composed mail is suppressed.
     pub(crate) fn is_suppressed(&self, delivery: &Delivery, recipient: &Address) -> store::Result<bool> {
         let now = self.clock.now();
-        Ok(!delivery.despite_suppression && self.store.view(|tx| store::suppressions::holds(tx, recipient, now))?)
+        if delivery.despite_suppression {
+            return Ok(false);
+        }
+        self.store.view(|tx| {
+            let erased = store::erasing::standing_of(tx, &self.erasure_key, recipient)?;
+            let stopped = erased.suppressed || (erased.unsubscribed && delivery.kind.lane().is_some());
+            Ok(stopped || store::suppressions::holds(tx, recipient, now)?)
+        })
     }
 }
 

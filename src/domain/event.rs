@@ -221,6 +221,8 @@ pub enum ContactAct {
     Unarchived,
     /// Deleted; only the id is left.
     Deleted,
+    /// Erased with everything they left (DAT-2).
+    Erased,
     /// May write no more (MSG-62).
     Blocked,
     /// May write again.

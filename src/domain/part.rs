@@ -19,6 +19,7 @@ use crate::domain::id::TeamId;
 use crate::domain::id::ThreadId;
 use crate::domain::id::TicketTypeId;
 use crate::domain::link::LinkKind;
+use crate::domain::mailing::Mailing;
 use crate::domain::propagation::PropagationCounts;
 use crate::domain::state::StateCategory;
 use crate::domain::thread::ThreadState;
@@ -535,4 +536,6 @@ pub struct Part {
     pub redacted: bool,
     /// Put on by agents (OBJ-18).
     pub tags: Vec<TagId>,
+    /// The envelope its writer chose (EML-60).
+    pub mailing: Option<Mailing>,
 }

@@ -31,6 +31,9 @@ use tantivy::TantivyDocument;
 use tantivy::Term;
 use tantivy::collector::TopDocs;
 use tantivy::directory::MmapDirectory;
+use tantivy::index::SegmentId;
+use tantivy::index::SegmentMeta;
+use tantivy::indexer::NoMergePolicy;
 use tantivy::query::BooleanQuery;
 use tantivy::query::PhraseQuery;
 use tantivy::query::Query;
@@ -124,6 +127,11 @@ impl fmt::Debug for TextIndex {
 pub(crate) struct Writing(IndexWriter);
 
 impl Writing {
+    /// Ends what it merges in the background, and closes it.
+    pub(crate) fn end(self) -> Result<(), String> {
+        self.0.wait_merging_threads().map_err(said)
+    }
+
     /// Empties the index, with the next commit.
     pub(crate) fn clear(&mut self) -> Result<(), String> {
         self.0.delete_all_documents().map(drop).map_err(said)
@@ -219,6 +227,23 @@ impl TextIndex {
             }
         }
         Ok(())
+    }
+
+    /// Writes every segment anew that holds something deleted, and removes the files that nothing needs any more: until then
+    /// the words of what was deleted are in them (DAT-2). No other writer may be open.
+    pub(crate) fn scrub(&self) -> Result<(), String> {
+        let mut writer: IndexWriter = self.0.index.writer_with_num_threads(1, WRITER_BYTES).map_err(said)?;
+        writer.set_merge_policy(Box::new(NoMergePolicy));
+        let all = self.0.index.searchable_segment_metas().map_err(said)?;
+        let stale: Vec<SegmentId> =
+            all.iter().filter(|segment| segment.num_deleted_docs() > 0).map(SegmentMeta::id).collect();
+        drop(all);
+        if !stale.is_empty() {
+            drop(writer.merge(&stale).wait().map_err(said)?);
+        }
+        self.0.reader.reload().map_err(said)?;
+        writer.garbage_collect_files().wait().map_err(said)?;
+        writer.wait_merging_threads().map_err(said)
     }
 
     /// All phrases, each as its words in their order; `None` when there is no word at all.

@@ -100,6 +100,7 @@ impl Worker {
             Place::Log => {
                 let (changes, reached) = self.desk.texts_changed(EventSeq(cursor.log), BATCH).map_err(said)?;
                 if reached.0 == cursor.log {
+                    self.scrub_if_asked()?;
                     return Ok(false);
                 }
                 let next = Cursor { log: reached.0, ..cursor };
@@ -114,6 +115,16 @@ impl Worker {
         self.index.commit(&mut writing, &changes, next)?;
         self.writing = Some(writing);
         Ok(true)
+    }
+
+    /// Lets go of what was erased, with the log read to its end (DAT-2).
+    fn scrub_if_asked(&mut self) -> Result<(), String> {
+        if !self.desk.index_is_to_scrub().map_err(said)? {
+            return Ok(());
+        }
+        self.writing.take().map_or(Ok(()), Writing::end)?;
+        self.index.scrub()?;
+        self.desk.index_was_scrubbed().map_err(said)
     }
 
     /// The cursor; an index that is new, or that the log does not lead on from, begins anew.

@@ -55,6 +55,9 @@ pub const BLOBS: Table = Table("blobs");
 /// An existing blob's time is moved forward when it is put again and older than this, so that it counts as young.
 const TOUCH_AFTER: Duration = Duration::from_mins(10);
 
+/// A put moves the time of a known blob within [`TOUCH_AFTER`], and its commit follows within seconds.
+pub const SCOUR_OLDER_THAN: Duration = Duration::from_mins(20);
+
 /// What [`Blobs::sweep`] did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Swept {
@@ -193,6 +196,20 @@ impl Blobs {
     /// # Errors
     /// What `is_named` returned, which ends the sweep, or `Engine` when the file system fails.
     pub fn sweep(&self, is_named: impl Fn(&BlobHash) -> Result<bool>, older_than: Duration) -> Result<Swept> {
+        let keeps = |hash: &BlobHash| Ok(self.recent().has(*hash) || is_named(hash)?);
+        self.remove_but(keeps, older_than)
+    }
+
+    /// [`Blobs::sweep`] that spares only what was put within `older_than`, for what must not be left (DAT-2). `older_than` must
+    /// be longer than any put waits for its commit, and than a put leaves the time of a known blob as it was.
+    ///
+    /// # Errors
+    /// As [`Blobs::sweep`].
+    pub fn scour(&self, is_named: impl Fn(&BlobHash) -> Result<bool>) -> Result<Swept> {
+        self.remove_but(is_named, SCOUR_OLDER_THAN)
+    }
+
+    fn remove_but(&self, is_named: impl Fn(&BlobHash) -> Result<bool>, older_than: Duration) -> Result<Swept> {
         let mut swept = Swept::default();
         let mut taken_out = Vec::new();
         let all = (0..=u8::MAX).try_for_each(|first| {
@@ -214,7 +231,7 @@ impl Blobs {
     ) -> Result<()> {
         for hash in self.0.files.beginning_with(first)? {
             let _shard = self.shard(first)?;
-            if self.recent().has(hash) || !self.0.files.is_older(hash, self.now(), older_than)? || is_named(&hash)? {
+            if !self.0.files.is_older(hash, self.now(), older_than)? || is_named(&hash)? {
                 swept.kept += 1;
             } else {
                 self.0.files.remove(hash)?;
@@ -237,7 +254,7 @@ impl Blobs {
             let _shard = self.shard(first)?;
             let Some(record) = self.0.packs.record(place)? else { continue };
             let is_old = self.now_ms().saturating_sub(record.put_ms()) > older_than_ms;
-            if record.is_live() && (self.recent().has(record.hash()) || !is_old || is_named(&record.hash())?) {
+            if record.is_live() && (!is_old || is_named(&record.hash())?) {
                 swept.kept += 1;
                 continue;
             }

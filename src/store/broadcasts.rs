@@ -13,6 +13,9 @@ use crate::store::key;
 use crate::store::record;
 use crate::store::tables;
 
+/// Stops read at once.
+const STOPS_READ: usize = 500;
+
 /// Most broadcasts with work looked at in one turn.
 pub const RUNNING_MAX: usize = 1_000;
 
@@ -106,6 +109,22 @@ pub fn stopped_at(tx: &dyn ReadTx, tracker: ThreadId, contact: ContactId) -> Res
     let Some(value) = tx.get(tables::BROADCAST_STOPS, &row)? else { return Ok(None) };
     let at = key::number(&value);
     at.map(|at| Some(Millis(at))).ok_or_else(|| record::corrupt(tables::BROADCAST_STOPS, &row, "is no time"))
+}
+
+/// Whether the contact wants no more mail about any issue.
+///
+/// # Errors
+/// As the engine.
+pub fn has_stopped(tx: &dyn ReadTx, contact: ContactId) -> Result<bool> {
+    let mut from = Vec::new();
+    loop {
+        let rows = tx.scan(tables::BROADCAST_STOPS, &from, key::END, STOPS_READ)?;
+        let Some((last, _)) = rows.last() else { return Ok(false) };
+        if rows.iter().any(|(row, _)| key::number_at(row, 8) == Some(contact.0)) {
+            return Ok(true);
+        }
+        from = key::after(last);
+    }
 }
 
 /// Notes that the contact wants no more mail about that issue, or takes it back. Whether that is news.

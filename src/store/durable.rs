@@ -101,6 +101,16 @@ impl Draft {
     }
 }
 
+impl Draft {
+    /// Syncs the file and puts it in the place of what stands there. Durable when this returns.
+    pub(crate) fn replace(self) -> Result<()> {
+        let file = File::open(&self.path).map_err(|error| Error::at(&self.path, &error))?;
+        file.sync_all().map_err(|error| Error::at(&self.path, &error))?;
+        fs::rename(&self.path, &self.to).map_err(|error| Error::at(&self.to, &error))?;
+        sync_dir(&parent(&self.to))
+    }
+}
+
 impl Drop for Draft {
     fn drop(&mut self) {
         // Already gone when it was placed.

@@ -86,6 +86,14 @@ pub trait Engine: Send + Sync + fmt::Debug {
     /// `Engine` when a reader does not end or the disk fails.
     fn compact(&self) -> Result<()>;
 
+    /// Writes everything into a new file in place of the old one, so that no octet of what was removed is left in it
+    /// (DAT-2): freed pages keep what stood in them. Readers and writers wait while it runs, as for [`Engine::compact`], and
+    /// the disk holds both files meanwhile.
+    ///
+    /// # Errors
+    /// `Engine` when a reader does not end or the disk fails, `Full` when space lacks; the old file stays then.
+    fn rewrite(&self) -> Result<()>;
+
     /// Figures for metrics and `status`.
     fn stats(&self) -> EngineStats;
 }

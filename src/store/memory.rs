@@ -125,6 +125,10 @@ impl Engine for Memory {
         Ok(())
     }
 
+    fn rewrite(&self) -> Result<()> {
+        Ok(())
+    }
+
     fn stats(&self) -> EngineStats {
         let state = self.state();
         let pairs = state.tables.values().flatten();

@@ -32,6 +32,7 @@ pub mod cross_posts;
 pub mod cursors;
 pub mod durable;
 pub mod engine;
+pub mod erasing;
 pub mod error;
 pub mod events;
 pub mod facts;
@@ -243,6 +244,14 @@ impl Store {
     /// As [`Engine::compact`].
     pub fn compact(&self) -> Result<()> {
         self.0.engine.compact()
+    }
+
+    /// Leaves nothing in the file that was removed. Blocks everybody meanwhile.
+    ///
+    /// # Errors
+    /// As [`Engine::rewrite`].
+    pub fn rewrite(&self) -> Result<()> {
+        self.0.engine.rewrite()
     }
 
     /// Figures for metrics and `status`.

@@ -162,7 +162,7 @@ impl Redb {
         slot.database = None;
         slot.database = Some(self.source.open()?);
         slot.generation += 1;
-        tracing::warn!(openings = slot.generation, "the store was opened again after an error");
+        tracing::info!(openings = slot.generation, "the store was opened again");
         Ok(())
     }
 
@@ -274,6 +274,19 @@ impl Engine for Redb {
                 Err(error)
             }
         }
+    }
+
+    fn rewrite(&self) -> Result<()> {
+        let turn = self.turn();
+        let mut slot = self.slot.write().unwrap_or_else(PoisonError::into_inner);
+        self.readers.wait_for_none(READERS_END_WITHIN)?;
+        let draft = self.source.rewritten(slot.database.as_ref().ok_or_else(closed)?)?;
+        // From here on the old file is closed: whatever happens, one of the two is opened again below.
+        slot.database = None;
+        let replaced = draft.replace();
+        drop(slot);
+        let reopened = self.reopen(&turn);
+        replaced.and(reopened)
     }
 
     fn stats(&self) -> EngineStats {

@@ -104,6 +104,8 @@ use crate::store::companies;
 use crate::store::cross_posts;
 use crate::store::cursors;
 use crate::store::engine::WriteTx;
+use crate::store::erasing;
+use crate::store::erasing::ErasedStanding;
 use crate::store::error::Result;
 use crate::store::intake;
 use crate::store::lanes;
@@ -646,6 +648,8 @@ pub(crate) fn fill(tx: &mut dyn WriteTx) -> Result<()> {
     webhooks().iter().try_for_each(|webhook| webhooks::put(tx, webhook))?;
     notifications().iter().try_for_each(|notification| webhooks::put_notification(tx, notification))?;
     suppressions::put(tx, &standing())?;
+    let stopped = ErasedStanding { suppressed: true, unsubscribed: false };
+    erasing::remember(tx, b"key", &address("gone@example.com"), stopped)?;
     suppressions::take(tx, &[(Bucket::All, Limit::hourly(10))], at(1))?;
     blob_refs::add(tx, blob(FILE), 999)
 }

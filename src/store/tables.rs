@@ -215,6 +215,8 @@ pub const NOTIFICATIONS_BY_WEBHOOK: Table = Table("notifications_by_webhook");
 pub const SUPPRESSIONS: Table = Table("suppressions");
 /// address: index of the [`SUPPRESSIONS`] that say so.
 pub const SUPPRESSED: Table = Table("suppressed");
+/// keyed hash of an erased address → two flags: no mail, no broadcasts (DAT-3).
+pub const ERASED_ADDRESSES: Table = Table("erased_addresses");
 /// kind of bucket ++ hash16 of what it counts → time until it is spent: limits of automatic mail (EML-86).
 pub const MAIL_BUCKETS: Table = Table("mail_buckets");
 
@@ -316,6 +318,7 @@ pub const ALL: &[Table] = &[
     NOTIFICATIONS_BY_WEBHOOK,
     SUPPRESSIONS,
     SUPPRESSED,
+    ERASED_ADDRESSES,
     MAIL_BUCKETS,
     BLOB_REFS,
 ];

@@ -6,6 +6,7 @@ use crate::daemon::control::answer::Answer;
 use crate::daemon::control::answer::AttemptRow;
 use crate::daemon::control::answer::DeliveryRow;
 use crate::daemon::control::answer::DeliveryView;
+use crate::daemon::control::answer::ErasureView;
 use crate::daemon::control::answer::MailboxRow;
 use crate::daemon::control::answer::NewToken;
 use crate::daemon::control::answer::QuarantineView;
@@ -32,11 +33,14 @@ use crate::http::ops::health::phase_word;
 use crate::http::ops::health::relay_words;
 use crate::store::backup;
 use std::io;
+use std::io::BufWriter;
 use std::io::Write;
 use tokio::sync::mpsc;
 
 /// Rows of a list at most.
 const ROWS_MAX: usize = 10_000;
+/// Octets of an archive that go to the command at once.
+const PIECE_BYTES: usize = 64 << 10;
 /// A note of progress after so many blobs.
 const NOTE_EVERY: u64 = 500;
 
@@ -117,6 +121,10 @@ pub(crate) async fn act(
         }
         Request::FetchPart { id } => fetch_part(control, PartId(id)).await,
         Request::Backup => blocking(control, move |control| back_up(control, &out)).await,
+        Request::Export { contact, internal } => {
+            blocking(control, move |control| export(control, &contact, internal, &out)).await
+        }
+        Request::Erase { contact, yes } => erase(control, &contact, yes).await,
         Request::Verify => blocking(control, |control| Ok(Answer::Faults(control.desk.verify()?))).await,
         Request::Compact => blocking(control, compact).await,
     }
@@ -238,6 +246,31 @@ fn back_up(control: &Control, out: &mpsc::Sender<Out>) -> Result<Answer, Failure
     let amount = backup::write(&control.store, &control.blobs, &control.data_dir, &mut octets, &mut note);
     let amount = amount.map_err(|error| Failure::doing("backup", error))?;
     Ok(Answer::Amount { store_bytes: amount.store_bytes, blobs: amount.blobs })
+}
+
+fn export(control: &Control, contact: &str, internal: bool, out: &mpsc::Sender<Out>) -> Result<Answer, Failure> {
+    let id = control.desk.contact_named(contact)?.id;
+    // The archive is written in small pieces, the way to the command takes larger ones.
+    let mut octets = BufWriter::with_capacity(PIECE_BYTES, Octets(out));
+    let exported = control.desk.export_archive(None, id, internal, &mut octets)?;
+    octets.flush().map_err(|error| Failure::doing("export", error))?;
+    Ok(Answer::Exported { threads: exported.threads, parts: exported.parts, files: exported.files })
+}
+
+async fn erase(control: &Control, contact: &str, yes: bool) -> Result<Answer, Failure> {
+    let id = control.desk.contact_named(contact)?.id;
+    let erasure =
+        if yes { control.desk.erase_contact(None, id).await? } else { control.desk.erasure_preview(None, id)? };
+    Ok(Answer::Erasure(ErasureView {
+        contact_id: id.to_string(),
+        done: yes,
+        threads: erasure.threads,
+        shared_threads: erasure.shared_threads,
+        parts: erasure.parts,
+        files: erasure.files,
+        mails: erasure.mails,
+        notes: erasure.notes,
+    }))
 }
 
 /// Passes octets on to whoever asked, at their pace.

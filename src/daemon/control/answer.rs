@@ -34,6 +34,12 @@ pub(crate) enum Answer {
         store_bytes: u64,
         blobs: u64,
     },
+    Exported {
+        threads: u64,
+        parts: u64,
+        files: u64,
+    },
+    Erasure(ErasureView),
     Faults(Vec<String>),
     /// Whether anything is sent from now on.
     Sending {
@@ -43,6 +49,19 @@ pub(crate) enum Answer {
         before_bytes: u64,
         after_bytes: u64,
     },
+}
+
+/// What erasing a contact takes away, or took away.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ErasureView {
+    pub(crate) contact_id: String,
+    pub(crate) done: bool,
+    pub(crate) threads: u64,
+    pub(crate) shared_threads: u64,
+    pub(crate) parts: u64,
+    pub(crate) files: u64,
+    pub(crate) mails: u64,
+    pub(crate) notes: u64,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -70,6 +70,16 @@ pub(crate) enum Request {
     },
     /// The answer is preceded by the octets of the file.
     Backup,
+    /// The answer is preceded by the octets of the archive.
+    Export {
+        contact: String,
+        internal: bool,
+    },
+    /// Without `yes`, only says what would go.
+    Erase {
+        contact: String,
+        yes: bool,
+    },
     Verify,
     Compact,
 }

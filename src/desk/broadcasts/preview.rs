@@ -192,6 +192,7 @@ impl Shown {
             references: self.references,
             in_reply_to: self.in_reply_to,
             broadcast,
+            to: Vec::new(),
             others: Vec::new(),
         }
     }

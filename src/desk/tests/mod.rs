@@ -1,10 +1,12 @@
 //! Whole operations over the memory engine: each test is a story, and every story ends with a store that verifies.
 
 mod addresses;
+mod addressing;
 mod agent_notices;
 mod broadcast;
 mod contact_acts;
 mod content;
+mod erasure;
 mod forms;
 mod forwarding;
 mod links;
@@ -53,6 +55,7 @@ use crate::domain::ticket_type::Category;
 use crate::store::Store;
 use crate::template::TemplateSet;
 use crate::template::Templates;
+use std::path::Path;
 use std::time::Duration;
 
 pub(super) const NOW: Millis = Millis(1_790_000_000_000);
@@ -62,7 +65,7 @@ pub(super) const SUPPORT: &str = "support@desk.example";
 pub(super) struct Story {
     pub(super) desk: Desk,
     pub(super) agent: Caller,
-    _dir: tempfile::TempDir,
+    pub(super) dir: tempfile::TempDir,
 }
 
 pub(super) fn address(text: &str) -> Address {
@@ -81,7 +84,17 @@ impl Story {
 
     /// The same with other settings.
     pub(super) async fn begin_with(set: impl Fn(&mut Settings)) -> Self {
+        Self::over(|_| Store::in_memory().unwrap(), set).await
+    }
+
+    /// The same over a store in a file.
+    pub(super) async fn on_disk() -> Self {
+        Self::over(|dir| Store::open_or_create(&dir.join("store.redb")).unwrap(), |_| ()).await
+    }
+
+    async fn over(store: impl FnOnce(&Path) -> Store, set: impl Fn(&mut Settings)) -> Self {
         let dir = tempfile::tempdir().unwrap();
+        let store = store(dir.path());
         let clock = Clock::standing_at(NOW);
         let files = Files::open(dir.path(), clock.clone()).unwrap();
         let main_address = SupportAddress {
@@ -115,14 +128,14 @@ impl Story {
         };
         set(&mut settings);
         let templates = TemplateSet::new(Templates::load(None).unwrap());
-        let desk = Desk::open(Store::in_memory().unwrap(), files, clock, templates, settings).await.unwrap();
+        let desk = Desk::open(store, files, clock, templates, settings).await.unwrap();
         let email = address("maria@desk.example");
         let new =
             NewAgent { email: email.clone(), name: "Maria Agent".to_owned(), role: AgentRole::Admin, password: None };
         desk.add_agent(new).await.unwrap();
         let (_, secret) = desk.create_token(&email, "tests", Vec::new()).await.unwrap();
         let agent = desk.authenticate(&secret).unwrap();
-        Self { desk, agent, _dir: dir }
+        Self { desk, agent, dir }
     }
 
     /// Moves the clock on.

@@ -199,3 +199,70 @@ async fn ops_5_nothing_is_sent_while_sending_is_paused_and_nothing_is_lost() {
     assert_eq!(story.send_due().await.len(), 1);
     story.end();
 }
+
+/// What a relay that cannot be reached comes to.
+fn refused(reason: &str) -> Verdict {
+    Verdict::Deferred { reason: reason.to_owned(), retry_after: None }
+}
+
+#[tokio::test]
+async fn tst_91_of_three_recipients_only_the_refused_one_is_tried_again() {
+    let story = Story::begin().await;
+    let thread = asked(&story).await;
+    for other in ["ben@example.com", "cleo@example.com"] {
+        let other = crate::desk::contacts::ContactRef::Email(super::address(other));
+        story.desk.add_participant(&story.agent, thread, other, false).await.unwrap();
+    }
+    story.desk.agent_comment(&story.agent, thread, text("To all three")).await.unwrap();
+    let leased = story.desk.lease_due(10, LEASE).await.unwrap();
+    assert_eq!(leased.len(), 3);
+    let of = |address: &str| leased.iter().find(|one| one.address == Address::parse(address)).unwrap().id;
+    for address in ["ana@example.com", "cleo@example.com"] {
+        story.desk.settle(of(address), Verdict::Delivered { answer: "250 ok".to_owned() }).await.unwrap();
+    }
+    story.desk.settle(of("ben@example.com"), refused("451 try later")).await.unwrap();
+    assert!(story.desk.lease_due(10, LEASE).await.unwrap().is_empty(), "not before a minute");
+    story.wait(Duration::from_secs(90));
+    let again = story.desk.lease_due(10, LEASE).await.unwrap();
+    assert_eq!(again.iter().map(|one| one.id).collect::<Vec<_>>(), [of("ben@example.com")]);
+    assert_eq!(again[0].message_id, leased.iter().find(|one| one.id == again[0].id).unwrap().message_id);
+    story.end();
+}
+
+#[tokio::test]
+async fn tst_92_a_relay_that_is_down_for_two_days_gets_everything_afterwards() {
+    const MAILS: usize = 12;
+    let story = Story::begin().await;
+    let thread = asked(&story).await;
+    let mut owed = Vec::new();
+    for n in 0..MAILS {
+        // Each alone: one that is being sent takes no further reply.
+        story.desk.agent_comment(&story.agent, thread, text(&format!("answer {n}"))).await.unwrap();
+        for delivery in story.desk.lease_due(10, LEASE).await.unwrap() {
+            story.desk.settle(delivery.id, refused("connect: connection refused")).await.unwrap();
+            owed.push(delivery.id);
+        }
+    }
+    assert_eq!(owed.len(), MAILS);
+    let up_again = story.desk.clock().now().plus(Duration::from_secs(2 * 24 * 3_600));
+    while let Some(due) = story.desk.next_due(&MailShare::All).unwrap().filter(|due| *due < up_again) {
+        story.desk.clock().set(due.max(story.desk.clock().now()));
+        for delivery in story.desk.lease_due(50, LEASE).await.unwrap() {
+            story.desk.settle(delivery.id, refused("connect: connection refused")).await.unwrap();
+        }
+    }
+    story.desk.clock().set(up_again);
+    let mut sent = 0;
+    while let Some(due) = story.desk.next_due(&MailShare::All).unwrap() {
+        story.desk.clock().set(due.max(story.desk.clock().now()));
+        sent += story.send_due().await.len();
+    }
+    assert_eq!(sent, MAILS);
+    for id in owed {
+        let delivery = story.desk.delivery(id).unwrap();
+        assert_eq!(delivery.state, DeliveryState::Sent);
+        assert!((15..=25).contains(&delivery.attempt_count), "{} tries in two days", delivery.attempt_count);
+    }
+    assert!(story.desk.clock().now().since(up_again) <= Duration::from_secs(5 * 3_600), "within the longest pause");
+    story.end();
+}

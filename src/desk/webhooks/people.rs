@@ -17,7 +17,7 @@ pub(crate) fn of_contact_act(tx: &dyn ReadTx, id: ContactId, act: ContactAct) ->
     Ok(match act {
         ContactAct::Archived => vec!["contact.archived"],
         ContactAct::Unarchived => vec!["contact.unarchive"],
-        ContactAct::Deleted => vec!["contact.deleted"],
+        ContactAct::Deleted | ContactAct::Erased => vec!["contact.deleted"],
         ContactAct::EmailAdded if is_lead()? => vec!["contact.lead.added_email"],
         ContactAct::EmailAdded | ContactAct::EmailChanged => vec!["contact.email.updated"],
         ContactAct::SignedUp => vec!["contact.lead.signed_up"],

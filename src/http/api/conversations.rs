@@ -14,6 +14,7 @@ use crate::domain::id::TeamId;
 use crate::domain::id::ThreadId;
 use crate::http::Api;
 use crate::http::api::Answer;
+use crate::http::api::addressing::addressing;
 use crate::http::api::message::Writer;
 use crate::http::api::message::contact_ref;
 use crate::http::api::message::message;
@@ -163,11 +164,11 @@ pub(crate) async fn post_reply(call: &Call, thread: ThreadId, fields: &Fields<'_
         }
         (Writer::Agent, "comment") => {
             let caller = writing_agent(call, fields).await?;
-            Ok(call.desk().agent_comment(&caller, thread, message(call, fields, Writer::Agent).await?).await?)
+            Ok(call.desk().agent_comment(&caller, thread, addressed(call, fields).await?).await?)
         }
         (Writer::Agent, "note") => {
             let caller = writing_agent(call, fields).await?;
-            Ok(call.desk().agent_note(&caller, thread, message(call, fields, Writer::Agent).await?).await?)
+            Ok(call.desk().agent_note(&caller, thread, addressed(call, fields).await?).await?)
         }
         (Writer::Agent, "quick_reply") => {
             let caller = writing_agent(call, fields).await?;
@@ -178,6 +179,11 @@ pub(crate) async fn post_reply(call: &Call, thread: ThreadId, fields: &Fields<'_
             Err(ApiError::field("parameter_invalid", "message_type", "agents write 'comment', 'note' or 'quick_reply'"))
         }
     }
+}
+
+/// What an agent writes, with the envelope of its mail (EML-60).
+async fn addressed(call: &Call, fields: &Fields<'_>) -> Result<NewMessage> {
+    Ok(NewMessage { addressing: addressing(fields)?, ..message(call, fields, Writer::Agent).await? })
 }
 
 fn writing_contact(fields: &Fields<'_>) -> Result<ContactRef> {

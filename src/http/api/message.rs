@@ -1,5 +1,6 @@
 //! What comes in a body as a message: text, files, switches (API-17).
 
+use crate::desk::addressing::Addressing;
 use crate::desk::contacts::ContactRef;
 use crate::desk::message::Body;
 use crate::desk::message::FILE_BYTES_MAX;
@@ -107,6 +108,7 @@ fn sent(fields: &Fields<'_>, writer: Writer) -> Result<NewMessage> {
         title: None,
         created_at: fields.moment("created_at")?.value(),
         answers: Vec::new(),
+        addressing: Addressing::default(),
     })
 }
 

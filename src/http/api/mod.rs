@@ -2,12 +2,14 @@
 //!
 //! **Invariant:** what is not listed here answers 404 `not_found` (API-11); a listed path answers other methods with 405.
 
+mod addressing;
 mod admins;
 mod broadcasts;
 mod companies;
 mod contact_notes;
 mod contacts;
 mod conversations;
+mod data_rights;
 mod deliveries;
 mod events;
 mod forms;
@@ -67,6 +69,7 @@ pub(crate) fn routes(api: &Api) -> Router<Api> {
         .merge(companies::routes())
         .merge(contact_notes::routes())
         .merge(contacts::routes())
+        .merge(data_rights::routes())
         .merge(conversations::routes())
         .merge(deliveries::routes())
         .merge(events::routes())

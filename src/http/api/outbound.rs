@@ -1,25 +1,21 @@
 //! `/messages`: what agents begin (API-28).
 
-use crate::desk::contacts::ContactRef;
+use crate::desk::addressing::Addressing;
 use crate::desk::outbound::Outbound;
-use crate::domain::address::Address;
 use crate::domain::channel_kind::ChannelKind;
 use crate::http::Api;
 use crate::http::api::Answer;
+use crate::http::api::addressing::recipients;
 use crate::http::api::message::Writer;
 use crate::http::api::message::message;
 use crate::http::api::wire::people::admin;
 use crate::http::api::wire::with;
 use crate::http::call::Call;
 use crate::http::error::ApiError;
-use crate::http::error::Result;
-use crate::http::fields::Fields;
-use crate::http::fields::Given;
 use crate::http::input::Input;
 use axum::Router;
 use axum::response::Json;
 use axum::routing::post;
-use serde_json::Value;
 use serde_json::json;
 
 pub(crate) fn routes() -> Router<Api> {
@@ -42,9 +38,9 @@ async fn send(call: Call, input: Input) -> Answer {
         return Err(ApiError::missing("subject"));
     }
     fields.word("template", "'plain' or 'personal'", |word| matches!(word, "plain" | "personal").then_some(()))?;
-    if fields.list("bcc").map_or(true, |bcc| bcc.value().is_some_and(|bcc| !bcc.is_empty())) {
-        let message =
-            "everybody who takes part in a conversation is named to the others; send them messages of their own";
+    let bcc = recipients(&fields, "bcc")?;
+    if channel != ChannelKind::Email && !bcc.is_empty() {
+        let message = "only mail goes to somebody whom the others do not see";
         return Err(ApiError::field("parameter_invalid", "bcc", message));
     }
     let mut to = recipients(&fields, "to")?;
@@ -55,7 +51,11 @@ async fn send(call: Call, input: Input) -> Answer {
     let is_conversation = fields.flag("create_conversation_without_contact_reply")?.value().unwrap_or(false);
     let mut message = message(&call, &fields, Writer::Agent).await?;
     message.title.clone_from(&subject);
-    let new = Outbound { to, copies: recipients(&fields, "cc")?, channel, message, is_conversation };
+    let copies = recipients(&fields, "cc")?;
+    if channel == ChannelKind::Email {
+        message.addressing = Addressing { subject: None, to: Some(vec![to.clone()]), cc: copies.clone(), bcc };
+    }
+    let new = Outbound { to, copies, channel, message, is_conversation };
     let body = fields.required_text("body")?.to_owned();
     let posted = call.desk().send_message(&caller, new).await?;
     let (agent, teams) = call.read(move |desk, _| Ok((desk.agent(caller.agent)?, desk.every_team()?))).await?;
@@ -70,27 +70,4 @@ async fn send(call: Call, input: Input) -> Answer {
     });
     let conversation = is_conversation.then(|| posted.thread.to_string());
     Ok(Json(with(sent, json!({"conversation_id": conversation}))))
-}
-
-/// One contact, or a list of them, by id, key or address.
-fn recipients(fields: &Fields<'_>, name: &str) -> Result<Vec<ContactRef>> {
-    match fields.any(name) {
-        Given::Absent | Given::Null => Ok(Vec::new()),
-        Given::Some(Value::Array(all)) => {
-            all.iter().enumerate().map(|(at, one)| recipient(one, &format!("{name}[{at}]"))).collect()
-        }
-        Given::Some(one) => Ok(vec![recipient(one, name)?]),
-    }
-}
-
-fn recipient(one: &Value, path: &str) -> Result<ContactRef> {
-    let fields = Fields::of(one, path)?;
-    if let Given::Some(id) = fields.id("id")? {
-        return Ok(ContactRef::Id(id));
-    }
-    if let Given::Some(key) = fields.owned("user_id")? {
-        return Ok(ContactRef::External(key));
-    }
-    let address = fields.word("email", "an email address", Address::parse)?.value();
-    address.map(ContactRef::Email).ok_or_else(|| ApiError::missing(&fields.named("id")))
 }

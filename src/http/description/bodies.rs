@@ -111,6 +111,15 @@ pub(super) fn conversation_change() -> Value {
     object(&[], &[("title", text()), ("read", json!({"enum": [true, null]})), ("company_id", text())])
 }
 
+/// Contacts by id, key or address, or bare addresses.
+pub(super) fn recipients() -> Value {
+    let one = json!({"oneOf": [
+        {"type": "string", "format": "email"},
+        object(&[], &[("type", text()), ("id", id()), ("user_id", text()), ("email", text())]),
+    ]});
+    json!({"oneOf": [{"type": "array", "maxItems": 50, "items": one.clone()}, one]})
+}
+
 pub(super) fn reply() -> Value {
     object(
         &["message_type", "type"],
@@ -129,6 +138,10 @@ pub(super) fn reply() -> Value {
                 "reply_options",
                 json!({"type": "array", "maxItems": 20, "items": object(&["text", "uuid"], &[("text", json!({"type": "string"})), ("uuid", json!({"type": "string"}))])}),
             ),
+            ("to", recipients()),
+            ("cc", recipients()),
+            ("bcc", recipients()),
+            ("subject", text()),
             ("cross_post", flag()),
             ("skip_notifications", flag()),
             ("skip_unsnooze", flag()),

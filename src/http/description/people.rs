@@ -6,6 +6,7 @@ use crate::http::description::bodies::flag;
 use crate::http::description::bodies::id;
 use crate::http::description::bodies::moment;
 use crate::http::description::bodies::object;
+use crate::http::description::bodies::recipients;
 use crate::http::description::bodies::text;
 use crate::http::description::bodies::ticket;
 use crate::http::description::operations::Body;
@@ -62,6 +63,8 @@ pub(super) const OPERATIONS: &[Operation] = &[
     post("/contacts/merge", "merge a lead into a user", merge, "contact"),
     act("post", "/contacts/{id}/archive", "put a contact out of sight", "object"),
     act("post", "/contacts/{id}/unarchive", "take a contact back into sight", "object"),
+    act("post", "/contacts/{id}/export", "everything a contact may have of themself, as one tar archive", ""),
+    post("/contacts/{id}/erase", "take a contact away with everything they left", erasure, "object"),
     act("post", "/contacts/{id}/block", "let a contact write no more, close their threads", "object"),
     act("post", "/contacts/{id}/unblock", "let a contact write again", "object"),
     get("/contacts/{id}/notes", "notes on a contact", &["page", "per_page"], "list"),
@@ -126,21 +129,24 @@ fn conversion() -> Value {
 }
 
 fn outbound() -> Value {
-    let recipient =
-        || object(&[], &[("type", text()), ("id", contact_id()), ("user_id", contact_id()), ("email", contact_id())]);
     object(
         &["message_type", "from", "to", "body"],
         &[
             ("message_type", json!({"enum": ["in_app", "inapp", "email"]})),
             ("from", object(&["id"], &[("type", text()), ("id", id())])),
-            ("to", recipient()),
-            ("cc", json!({"type": "array", "items": recipient()})),
+            ("to", recipients()),
+            ("cc", recipients()),
+            ("bcc", recipients()),
             ("subject", text()),
             ("body", json!({"type": "string"})),
             ("template", json!({"enum": ["plain", "personal"]})),
             ("create_conversation_without_contact_reply", flag()),
         ],
     )
+}
+
+fn erasure() -> Value {
+    object(&[], &[("confirm", flag())])
 }
 
 fn admin() -> Value {

@@ -5,6 +5,7 @@ mod companies;
 mod contact_files;
 mod contacts;
 mod conversations;
+mod data_rights;
 mod forms;
 mod frame;
 mod history;

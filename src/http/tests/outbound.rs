@@ -72,7 +72,14 @@ async fn api_28_a_message_can_be_a_conversation_at_once_and_is_refused_by_name()
         (house.message(json!({"id": lead}), json!({})), "to", 400),
         (house.message(json!({"email": "x@example.com"}), json!({"subject": " "})), "subject", 400),
         (house.message(json!({"email": "x@example.com"}), json!({"message_type": "fax"})), "message_type", 400),
-        (house.message(json!({"email": "x@example.com"}), json!({"bcc": [{"email": "y@example.com"}]})), "bcc", 400),
+        (
+            house.message(
+                json!({"email": "x@example.com"}),
+                json!({"message_type": "in_app", "bcc": [{"email": "y@example.com"}]}),
+            ),
+            "bcc",
+            400,
+        ),
         (house.message(json!({}), json!({})), "to.id", 400),
     ];
     for (body, field, status) in cases {
@@ -80,6 +87,41 @@ async fn api_28_a_message_can_be_a_conversation_at_once_and_is_refused_by_name()
         assert_eq!((got, named.as_deref()), (status, Some(field)), "{body}");
     }
     assert_eq!(house.get("/api/contacts").await.ok()["total_count"], json!(2), "API-4: nobody was made for a refusal");
+}
+
+#[tokio::test]
+async fn eml_60_a_reply_takes_to_cc_bcc_and_subject_and_says_what_became_of_each() {
+    let house = House::new().await;
+    let ana = house.contact("ana@example.com").await;
+    let sent = house.message(
+        json!({"id": ana}),
+        json!({"create_conversation_without_contact_reply": true, "bcc": ["hidden@example.net"]}),
+    );
+    let sent = house.post("/api/messages", sent).await.ok();
+    let path = format!("/api/conversations/{}", sent["conversation_id"].as_str().unwrap());
+    let conversation = house.get(&path).await.ok();
+    let of = |list: &Value| -> Vec<(String, String)> {
+        let pair = |one: &Value| {
+            (one["type"].as_str().unwrap().to_owned(), one["email"].as_str().unwrap_or_default().to_owned())
+        };
+        list.as_array().unwrap().iter().map(pair).collect()
+    };
+    let pair = |kind: &str, email: &str| (kind.to_owned(), email.to_owned());
+    let first = [pair("to", "ana@example.com"), pair("bcc", "hidden@example.net")];
+    assert_eq!(of(&conversation["source"]["recipients"]), first);
+    assert_eq!(conversation["contacts"]["contacts"].as_array().unwrap().len(), 1);
+    let reply = json!({"message_type": "comment", "type": "admin", "admin_id": house.agent, "body": "More",
+        "to": "ana@example.com", "cc": [{"email": "ben@example.com"}], "subject": "Another word"});
+    let answered = house.post(&format!("{path}/reply"), reply).await.ok();
+    let part = answered["conversation_parts"]["conversation_parts"].as_array().unwrap().last().unwrap().clone();
+    let mailing = &part["deskgate"]["mailing"];
+    assert_eq!(mailing["subject"], json!("Another word"));
+    assert_eq!(of(&mailing["recipients"]), [pair("to", "ana@example.com"), pair("cc", "ben@example.com")]);
+    let wrong =
+        json!({"message_type": "comment", "type": "admin", "admin_id": house.agent, "body": "x", "cc": ["nobody"]});
+    let refused = house.post(&format!("{path}/reply"), wrong).await.error();
+    assert_eq!(refused, (400, "parameter_invalid".to_owned(), Some("cc[0]".to_owned())));
+    assert_eq!(house.desk.verify().unwrap(), Vec::<String>::new());
 }
 
 #[tokio::test]

@@ -25,6 +25,7 @@ use crate::domain::event::ContactAct;
 use crate::domain::ledger::FailReason;
 use crate::domain::link::LinkKind;
 use crate::domain::mailbox_cursor::ImapFeature;
+use crate::domain::mailing::RecipientField;
 use crate::domain::part::AddressField;
 use crate::domain::part::Cause;
 use crate::domain::part::PlacedBy;
@@ -84,7 +85,7 @@ codes! {
     CompanyAct { Created = 0, Updated = 1, Deleted = 2, Attached = 3, Detached = 4 }
     ContactAct {
         Archived = 0, Unarchived = 1, Deleted = 2, Blocked = 3, Unblocked = 4, EmailAdded = 5, EmailChanged = 6,
-        SignedUp = 7, VisitorSignedUp = 8, Subscribed = 9, Unsubscribed = 10
+        SignedUp = 7, VisitorSignedUp = 8, Subscribed = 9, Unsubscribed = 10, Erased = 11
     }
     Scope {
         ReadConversations = 0, WriteConversations = 1, ReadTickets = 2, WriteTickets = 3, ReadContacts = 4,
@@ -117,6 +118,7 @@ codes! {
     }
     LinkKind { BackOffice = 0, Tracker = 1, BackOfficeTracker = 2 }
     ImapFeature { Idle = 0, Search = 1, Move = 2 }
+    RecipientField { To = 0, Cc = 1, Bcc = 2 }
     AddressField { From = 0, To = 1, Cc = 2, ReplyTo = 3 }
     Cause {
         CustomerReply = 0, LinkedTicket = 1, Broadcast = 2, SnoozeEnded = 3, Merge = 4, Propagation = 5, Deletion = 6,

@@ -12,6 +12,8 @@ use crate::domain::id::Millis;
 use crate::domain::id::PartId;
 use crate::domain::id::TagId;
 use crate::domain::id::ThreadId;
+use crate::domain::mailing::Mailing;
+use crate::domain::mailing::RecipientField;
 use crate::domain::part::Author;
 use crate::domain::part::Cause;
 use crate::domain::part::Part;
@@ -54,6 +56,28 @@ pub(crate) struct StoredPart {
     skip_notifications: bool,
     redacted: bool,
     tags: Vec<u64>,
+    mailing: Option<StoredMailing>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredMailing {
+    subject: Option<String>,
+    recipients: Vec<(u8, u64)>,
+}
+
+impl From<&Mailing> for StoredMailing {
+    fn from(mailing: &Mailing) -> Self {
+        let recipients = mailing.recipients.iter().map(|(field, contact)| (field.code(), contact.0));
+        Self { subject: mailing.subject.clone(), recipients: recipients.collect() }
+    }
+}
+
+impl StoredMailing {
+    fn restore(self) -> Restored<Mailing> {
+        let recipients = self.recipients.into_iter();
+        let recipient = |(field, contact)| Ok((RecipientField::of(field)?, ContactId(contact)));
+        Ok(Mailing { subject: self.subject, recipients: recipients.map(recipient).collect::<Restored<_>>()? })
+    }
 }
 
 /// Append only.
@@ -182,6 +206,7 @@ impl Record for Part {
             skip_notifications: self.skip_notifications,
             redacted: self.redacted,
             tags: self.tags.iter().map(|tag| tag.0).collect(),
+            mailing: self.mailing.as_ref().map(StoredMailing::from),
         }
     }
 
@@ -209,6 +234,7 @@ impl Record for Part {
             skip_notifications: stored.skip_notifications,
             redacted: stored.redacted,
             tags: stored.tags.into_iter().map(TagId).collect(),
+            mailing: stored.mailing.map(StoredMailing::restore).transpose()?,
         })
     }
 }

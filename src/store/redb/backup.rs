@@ -55,11 +55,16 @@ pub(crate) fn write_backup(to: &Path, fill: impl FnOnce(&mut Copy) -> Result<()>
         return Err(taken());
     }
     let draft = Draft::beside(to)?;
-    create(draft.path())?;
-    let mut copy = Copy { database: Database::open(draft.path()).map_err(fault)? };
-    fill(&mut copy)?;
-    copy.database.close().map_err(fault)?;
+    self::fill(draft.path(), fill)?;
     if draft.place()? { Ok(()) } else { Err(taken()) }
+}
+
+/// Makes a store at `path` and fills it; complete, but not synced to a name yet.
+pub(super) fn fill(path: &Path, fill: impl FnOnce(&mut Copy) -> Result<()>) -> Result<()> {
+    create(path)?;
+    let mut copy = Copy { database: Database::open(path).map_err(fault)? };
+    fill(&mut copy)?;
+    copy.database.close().map_err(fault)
 }
 
 /// Every table of a snapshot.

@@ -8,10 +8,12 @@ use crate::store::durable::Draft;
 use crate::store::durable::parent;
 use crate::store::error::Error;
 use crate::store::error::Result;
+use crate::store::redb::backup;
 use crate::store::redb::tx::fault;
 use ::redb::Builder;
 use ::redb::Database;
 use ::redb::DatabaseError;
+use ::redb::ReadableDatabase;
 use ::redb::StorageBackend;
 use ::redb::StorageError;
 use std::fs::File;
@@ -22,6 +24,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::panic::AssertUnwindSafe;
 use std::panic::catch_unwind;
 use std::path::Path;
+use std::path::PathBuf;
 
 /// First bytes of a redb file.
 const MAGIC: [u8; 9] = [b'r', b'e', b'd', b'b', 0x1a, 0x0a, 0xa9, 0x0d, 0x0a];
@@ -36,6 +39,8 @@ const NEWER_FORMAT_TEXT: &str = "Expected file format version <=";
 pub(super) struct Source {
     open: Box<dyn Fn() -> Result<Database> + Send + Sync>,
     file_bytes: Box<dyn Fn() -> io::Result<u64> + Send + Sync>,
+    /// Where the file stands; a simulated disk has no place.
+    path: Option<PathBuf>,
 }
 
 impl Source {
@@ -46,6 +51,7 @@ impl Source {
         Self {
             open: Box::new(move || open_file(&opened, cache_bytes)),
             file_bytes: Box::new(move || Ok(std::fs::metadata(&measured)?.len())),
+            path: Some(path.to_owned()),
         }
     }
 
@@ -62,11 +68,20 @@ impl Source {
             let path = Path::new("the simulated disk");
             caught(path, || builder(cache_bytes).create_with_backend(handle))
         };
-        Self { open: Box::new(open), file_bytes: Box::new(move || measured()?.len()) }
+        Self { open: Box::new(open), file_bytes: Box::new(move || measured()?.len()), path: None }
     }
 
     pub(super) fn open(&self) -> Result<Database> {
         (self.open)()
+    }
+
+    /// A complete copy of what the database holds, in a file beside it.
+    pub(super) fn rewritten(&self, database: &Database) -> Result<Draft> {
+        let path = self.path.as_deref().ok_or_else(|| Error::Engine("a store without a file".to_owned()))?;
+        let draft = Draft::beside(path)?;
+        let tx = database.begin_read().map_err(fault)?;
+        backup::fill(draft.path(), |copy| backup::copy_all(&tx, copy))?;
+        Ok(draft)
     }
 
     /// Size now; 0 when it cannot be told.

@@ -25,6 +25,8 @@ use crate::domain::id::TeamId;
 use crate::domain::id::ThreadId;
 use crate::domain::id::TicketTypeId;
 use crate::domain::link::LinkKind;
+use crate::domain::mailing::Mailing;
+use crate::domain::mailing::RecipientField;
 use crate::domain::part::AddressField;
 use crate::domain::part::Author;
 use crate::domain::part::BounceFacts;
@@ -159,6 +161,7 @@ pub(crate) fn part(thread: ThreadId, seq: u64, id: u64, kind: PartKind) -> Part 
         skip_notifications: false,
         redacted: false,
         tags: Vec::new(),
+        mailing: None,
     }
 }
 
@@ -226,6 +229,10 @@ pub(crate) fn parts() -> Vec<Part> {
         reason: Some("userunknown".to_owned()),
         delivery: Some(DeliveryId(FIRST_DELIVERY)),
     };
+    parts[3].mailing = Some(Mailing {
+        subject: Some("hello again".to_owned()),
+        recipients: vec![(RecipientField::To, ANA), (RecipientField::Bcc, BEN)],
+    });
     parts[2].email = Some(email_facts(Some(bounce)));
     parts[3].broadcast = Some(BROADCAST);
     parts.push(part(BACK_OFFICE, 1, 160, PartKind::Note));

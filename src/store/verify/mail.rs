@@ -48,6 +48,12 @@ impl Check<'_> {
             check.names_id((tables::MESSAGE_IDS, row), tables::THREADS, key::number_at(row, 16).unwrap_or(0))
         })?;
         self.records::<AddressStanding>(|_, _, _| Ok(()))?;
+        self.each(tables::ERASED_ADDRESSES, |check, row, value| {
+            if row.len() != 32 || value.len() != 2 || value.iter().any(|flag| *flag > 1) {
+                check.fault(tables::ERASED_ADDRESSES, row, "is no hash with two flags");
+            }
+            Ok(())
+        })?;
         self.each(tables::MAIL_BUCKETS, |check, row, value| {
             if value.len() != 8 {
                 check.fault(tables::MAIL_BUCKETS, row, "its value is no time");

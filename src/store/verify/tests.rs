@@ -154,6 +154,7 @@ fn every_record_that_cannot_be_read_is_named() {
         tables::LEDGER_COUNTS,
         tables::BROADCAST_STOPS,
         tables::MAIL_BUCKETS,
+        tables::ERASED_ADDRESSES,
     ];
     let indexes = index_tables();
     let records = tables::ALL
@@ -266,6 +267,9 @@ fn gaps_and_wrong_rows_are_named() {
         ("a broadcast's mail among one-to-one mail", tables::DUE, {
             let row = key::joined(&[&key::one(1), &key::two(1, sample::WAITING_IN_LANE.0)]);
             faults_after(write(tables::DUE, row, key::one(sample::WAITING_IN_LANE.0)))
+        }),
+        ("an erased address of no flags", tables::ERASED_ADDRESSES, {
+            faults_after(write(tables::ERASED_ADDRESSES, vec![1; 32], b"x".to_vec()))
         }),
         ("a bucket of no time", tables::MAIL_BUCKETS, {
             faults_after(write(tables::MAIL_BUCKETS, b"x".to_vec(), b"x".to_vec()))

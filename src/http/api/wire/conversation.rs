@@ -19,6 +19,7 @@ use crate::http::api::wire::Wire;
 use crate::http::api::wire::beside;
 use crate::http::api::wire::contact::references;
 use crate::http::api::wire::part::ConversationPartForm;
+use crate::http::api::wire::part::chosen_recipients;
 use crate::http::api::wire::part::email_message_metadata;
 use crate::http::api::wire::part::part_additions;
 use crate::http::api::wire::seconds;
@@ -138,6 +139,8 @@ impl Wire {
                 "email_message_metadata": email_message_metadata(email),
             });
             form = with(form, facts);
+        } else if let Some(mailing) = &source.mailing {
+            form = with(form, json!({"recipients": chosen_recipients(source, mailing, &view.deliveries)}));
         }
         form
     }

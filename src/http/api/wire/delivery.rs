@@ -101,7 +101,7 @@ fn short(delivery: &Delivery) -> Value {
 }
 
 /// Whether a delivery tells of this part. The mail that says a ticket was made belongs to the part that made it one.
-fn carries(delivery: &Delivery, part: &Part) -> bool {
+pub(crate) fn carries(delivery: &Delivery, part: &Part) -> bool {
     let makes_ticket = matches!(part.kind, PartKind::ConvertedToTicket { .. })
         || matches!(&part.kind, PartKind::TicketStateUpdated { from, to, .. } if part.seq == 1 && from == to);
     match &delivery.kind {

@@ -112,6 +112,7 @@ fn contact_act(act: ContactAct) -> &'static str {
         ContactAct::Archived => "contact.archived",
         ContactAct::Unarchived => "contact.unarchived",
         ContactAct::Deleted => "contact.deleted",
+        ContactAct::Erased => "contact.erased",
         ContactAct::Blocked => "contact.blocked",
         ContactAct::Unblocked => "contact.unblocked",
         ContactAct::EmailAdded => "contact.email_added",

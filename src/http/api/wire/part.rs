@@ -8,10 +8,13 @@ use crate::domain::delivery::Delivery;
 use crate::domain::form::FormCard;
 use crate::domain::form::FormState;
 use crate::domain::id::AgentId;
+use crate::domain::id::ContactId;
 use crate::domain::id::PartId;
 use crate::domain::id::TagId;
 use crate::domain::id::TeamId;
 use crate::domain::id::ThreadId;
+use crate::domain::mailing::Mailing;
+use crate::domain::mailing::RecipientField;
 use crate::domain::part::Author;
 use crate::domain::part::BounceFacts;
 use crate::domain::part::Cause;
@@ -26,7 +29,9 @@ use crate::domain::ticket_type::Category;
 use crate::domain::ticket_type::TicketType;
 use crate::http::api::wire::Wire;
 use crate::http::api::wire::delivery::bracketed;
+use crate::http::api::wire::delivery::carries;
 use crate::http::api::wire::delivery::of_part;
+use crate::http::api::wire::delivery::reason;
 use crate::http::api::wire::people::AuthorForm;
 use crate::http::api::wire::value;
 use crate::http::api::wire::with;
@@ -88,6 +93,8 @@ struct AdditionsForm<'a> {
     deliveries: Vec<Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
     cross_posted_from: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mailing: Option<Value>,
     #[serde(flatten)]
     email: Option<Value>,
     #[serde(skip_serializing_if = "Value::is_null")]
@@ -209,9 +216,29 @@ fn additions_form<'a>(part: &'a Part, deliveries: &[Delivery]) -> AdditionsForm<
         skip_notifications: part.skip_notifications,
         deliveries: of_part(part, deliveries),
         cross_posted_from: part.cross_posted_from.map(origin),
+        mailing: part.mailing.as_ref().map(|mailing| mailing_form(part, mailing, deliveries)),
         email: part.email.as_ref().map(email_additions),
         details: details(&part.kind),
     }
+}
+
+/// The envelope its writer chose: whom the mail named, and what became of each (OBJ-33, EML-84).
+fn mailing_form(part: &Part, mailing: &Mailing, deliveries: &[Delivery]) -> Value {
+    json!({"subject": mailing.subject, "recipients": chosen_recipients(part, mailing, deliveries)})
+}
+
+/// Recipients of a message by the fields of its mail; addresses are those the mails were owed to.
+pub(crate) fn chosen_recipients(part: &Part, mailing: &Mailing, deliveries: &[Delivery]) -> Vec<Value> {
+    let mail_to = |contact| deliveries.iter().find(|one| one.contact == contact && carries(one, part));
+    let recipient = |(field, contact): &(RecipientField, ContactId)| {
+        let mail = mail_to(*contact);
+        json!({
+            "type": field.as_str(),
+            "email": mail.and_then(|mail| mail.address.as_ref()).map(ToString::to_string),
+            "drop_reason": mail.and_then(|mail| reason(&mail.state)),
+        })
+    };
+    mailing.recipients.iter().map(recipient).collect()
 }
 
 /// Header facts of a mail, in the compatible form.

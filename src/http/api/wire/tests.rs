@@ -126,6 +126,7 @@ fn part(id: u64, seq: u64, kind: PartKind, author: Author) -> Part {
         skip_notifications: false,
         redacted: false,
         tags: Vec::new(),
+        mailing: None,
     }
 }
 
