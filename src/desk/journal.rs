@@ -94,11 +94,11 @@ impl Desk {
             let mut steps = Vec::new();
             let number: Option<u64> = of.parse().ok();
             if let Some(number) = number {
-                trace_arrivals(&mut steps, store::intake::get(tx, IntakeId(number))?.into_iter().collect());
+                trace_arrivals(tx, &mut steps, store::intake::get(tx, IntakeId(number))?.into_iter().collect())?;
                 trace_deliveries(&mut steps, store::outbox::get(tx, DeliveryId(number))?.into_iter().collect());
                 return Ok(steps);
             }
-            trace_arrivals(&mut steps, store::intake::by_message_id(tx, &of, TRACED_MAX)?);
+            trace_arrivals(tx, &mut steps, store::intake::by_message_id(tx, &of, TRACED_MAX)?)?;
             if let Some(id) = store::outbox::by_message_id(tx, &of)? {
                 trace_deliveries(&mut steps, store::outbox::get(tx, id)?.into_iter().collect());
             }
@@ -284,7 +284,7 @@ fn held(under_way: &[Broadcast]) -> BTreeMap<&'static str, u64> {
     held
 }
 
-fn trace_arrivals(steps: &mut Vec<TraceStep>, rows: Vec<IntakeRow>) {
+fn trace_arrivals(tx: &dyn ReadTx, steps: &mut Vec<TraceStep>, rows: Vec<IntakeRow>) -> store::Result<()> {
     for row in rows {
         let class = row.class.map_or("unread", |class| class.as_str());
         let result = match &row.result {
@@ -299,10 +299,19 @@ fn trace_arrivals(steps: &mut Vec<TraceStep>, rows: Vec<IntakeRow>) {
             IntakeResult::Quarantined { error } => format!("quarantined: {error}"),
         };
         let support = row.support_address.map(|address| format!(" for {address}")).unwrap_or_default();
-        let what =
-            format!("arrival {} by {}{support}, <{}>, class {class}: {result}", row.id, row.source, row.message_id);
+        let gone =
+            if is_deleted(tx, &row.result)? { "; the conversation was deleted, and its mail stays away" } else { "" };
+        let (id, source, message_id) = (row.id, row.source, row.message_id);
+        let what = format!("arrival {id} by {source}{support}, <{message_id}>, class {class}: {result}{gone}");
         steps.push(TraceStep { at: row.at, what });
     }
+    Ok(())
+}
+
+/// Whether the conversation that a mail went to is a tombstone (EML-18).
+fn is_deleted(tx: &dyn ReadTx, result: &IntakeResult) -> store::Result<bool> {
+    let (IntakeResult::Part { thread, .. } | IntakeResult::Duplicate { thread, .. }) = result else { return Ok(false) };
+    Ok(store::threads::even_deleted(tx, *thread)?.is_some_and(|thread| thread.deleted_at.is_some()))
 }
 
 fn trace_deliveries(steps: &mut Vec<TraceStep>, deliveries: Vec<Delivery>) {
@@ -340,7 +349,7 @@ fn trace_address(tx: &dyn ReadTx, steps: &mut Vec<TraceStep>, address: &str) -> 
         let from = row.reverse_path.as_ref().is_some_and(|path| path.to_lowercase() == address);
         from || row.recipients.iter().any(|recipient| recipient == address)
     };
-    trace_arrivals(steps, rows.into_iter().filter(names).take(TRACED_MAX).collect());
+    trace_arrivals(tx, steps, rows.into_iter().filter(names).take(TRACED_MAX).collect())?;
     let Some(address) = crate::domain::address::Address::parse(address) else { return Ok(()) };
     for contact in store::contacts::by_email(tx, &address)? {
         for thread in store::threads::of_contact(tx, contact.id, 50)? {

@@ -165,3 +165,25 @@ fn eml_10_a_probe_that_comes_back_proves_the_way_of_an_address() {
     assert_eq!(asked["type"], "probe");
     gateway.finish();
 }
+
+#[test]
+fn tst_70_killed_while_it_reads_a_folder_nothing_is_lost_or_doubled() {
+    let Some(dovecot) = Dovecot::start() else { return };
+    let mails = 400;
+    dovecot.put_many("ana", (0..mails).map(|n| mail(n, "", &format!("Text of mail {n} {}", "x".repeat(20_000)))));
+    let mut gateway = plan(&dovecot, "seen").prepare();
+    for least in [1, 100, 200] {
+        gateway.spawn();
+        gateway.wait_log("mailbox open");
+        eventually("some of it", || (dovecot.count("ana", "INBOX", "SEEN") >= least).then_some(()));
+        gateway.kill();
+    }
+    gateway.up();
+    eventually("all of it", || {
+        let state = mailbox(&gateway);
+        (state["phase"] == "connected" && state["waiting"] == 0).then_some(())
+    });
+    assert_eq!(counts(&mut gateway), (mails, u64::try_from(mails).unwrap()));
+    eventually("each is flagged", || (dovecot.count("ana", "INBOX", "SEEN") == mails).then_some(()));
+    gateway.finish();
+}

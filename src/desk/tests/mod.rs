@@ -13,6 +13,7 @@ mod links;
 mod mail;
 mod merging;
 mod outbox;
+mod promises;
 mod propagation;
 mod races;
 mod suppressions;
