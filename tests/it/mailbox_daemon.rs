@@ -71,7 +71,7 @@ fn until_read(gateway: &Gateway, taken: usize) {
 /// Conversations, and parts that are messages in them.
 fn counts(gateway: &mut Gateway) -> (usize, u64) {
     let rows = gateway.pages("/api/conversations?per_page=150", "conversations");
-    let parts = rows.iter().map(|row| 1 + row["statistics"]["count_conversation_parts"].as_u64().unwrap_or_default());
+    let parts = rows.iter().map(|row| row["statistics"]["count_conversation_parts"].as_u64().unwrap_or_default());
     (rows.len(), parts.sum())
 }
 
@@ -85,8 +85,11 @@ fn tst_71_a_changed_uidvalidity_on_5000_mails_makes_no_new_part() {
     let before = counts(&mut gateway);
     assert_eq!(before.0, mails);
     dovecot.change_uid_validity("ana", 4_242);
-    until_read(&gateway, 2 * mails);
-    assert_eq!(counts(&mut gateway), before, "every mail is known again");
+    // Dovecot tells of the change when something happens in the folder.
+    dovecot.deliver_raw("ana", &mail(mails, "", "A new one"));
+    until_read(&gateway, 2 * mails + 1);
+    let (conversations, parts) = counts(&mut gateway);
+    assert_eq!((conversations, parts), (before.0 + 1, before.1 + 1), "every mail but the new one is known again");
     let told = gateway.cli(&["trace", "7@example.net"]);
     assert!(told.contains("uidvalidity 4242") && told.contains("duplicate"), "{told}");
     gateway.finish();
@@ -113,7 +116,8 @@ fn eml_9_a_mail_too_large_is_fetched_when_somebody_asks() {
         let path = format!("/api/conversations/{conversation}?display_as=plaintext");
         let stub = gateway.api("GET", &path, None).expect(200)["source"].clone();
         assert!(stub["body"].as_str().unwrap().contains("message too large"), "{stub}");
-        assert!(stub["deskgate"]["faults"][0].as_str().unwrap().starts_with("too_large:1"), "{stub}");
+        let faults = stub["deskgate"]["faults"].as_array().unwrap();
+        assert!(faults.iter().any(|fault| fault.as_str().unwrap().starts_with("too_large:131")), "{stub}");
         // It was moved meanwhile, so that its UID means nothing any more.
         if by_command {
             let said = gateway.cli(&["mailbox", "fetch", part]);

@@ -79,6 +79,8 @@ impl Client {
     /// Opens the folder, read-only where nothing in it is to be changed.
     pub(super) async fn open(&mut self, folder: &str, read_only: bool) -> Result<Folder, ImapError> {
         let name = modified_utf7(folder);
+        // Another folder has another one.
+        self.session.get_mut().heard_mut().uid_validity = None;
         self.begin("open folder", Wanted::Folder);
         let answer = if read_only { self.session.examine(&name).await } else { self.session.select(&name).await };
         let mailbox = self.concluded(answer)?;

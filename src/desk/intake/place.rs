@@ -118,8 +118,14 @@ impl Inner {
         if let Some(delivery) = bounced {
             return Ok(Place::at(delivery.thread, PlacedBy::Bounce));
         }
-        let mut search =
-            Search { inner: self, tx, reading, by_team: keeps_teams_apart(tx, reading)?, hints: Vec::new() };
+        let mut search = Search {
+            inner: self,
+            tx,
+            reading,
+            by_team: keeps_teams_apart(tx, reading)?,
+            hints: Vec::new(),
+            at: At::of(&self.clock),
+        };
         if let Some((thread, by)) = search.by_reference()? {
             return Ok(Place::at(thread, by));
         }
@@ -144,6 +150,7 @@ struct Search<'a> {
     /// Whether a conversation at another team's address counts as none (EML-36).
     by_team: bool,
     hints: Vec<ThreadHint>,
+    at: At,
 }
 
 impl Search<'_> {
@@ -194,11 +201,18 @@ impl Search<'_> {
 
     /// The one thread an id stands for; of several, the one at the receiving address, else none and a hint (EML-35).
     fn thread_of(&mut self, id: &MsgId) -> store::Result<Option<ThreadId>> {
-        let mut found = Vec::new();
+        let mut known = Vec::new();
         for thread in store::message_ids::threads_of(self.tx, id.as_str())? {
-            found.extend(store::threads::get(self.tx, thread)?);
+            known.extend(store::threads::get(self.tx, thread)?);
         }
-        let found = self.here(found)?;
+        // Merged threads are one.
+        let mut found: Vec<Thread> = Vec::new();
+        for thread in self.here(known)? {
+            let primary = Draft::open_merged(self.tx, thread.id, &self.at)?.thread;
+            if !found.iter().any(|found| found.id == primary.id) {
+                found.push(primary);
+            }
+        }
         if let [only] = found.as_slice() {
             return Ok(Some(only.id));
         }

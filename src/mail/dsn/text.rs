@@ -20,7 +20,9 @@ pub(super) fn report(message: &Message, reverse_path: Option<&str>) -> Option<Re
     let from_machine = is_from_machine(message);
     let failed = message.field("x-failed-recipients");
     let in_subject = words::says_undelivered(&message.subject, "");
-    let may_be_one = failed.is_some() || from_machine || (is_null && in_subject) || says_in_subject(message);
+    let is_returned = is_null && message.attachments.iter().any(|file| file.content_type == "message/rfc822");
+    let may_be_one =
+        failed.is_some() || from_machine || (is_null && in_subject) || is_returned || says_in_subject(message);
     // Most mail ends here: its words need not be looked at.
     if !may_be_one && !is_one_object(&message.text) {
         return None;
@@ -36,6 +38,7 @@ pub(super) fn report(message: &Message, reverse_path: Option<&str>) -> Option<Re
         (Some(_), _, _) => "x-failed-recipients",
         (None, true, _) if says => "from a mail system, and its words",
         (None, false, true) if in_subject => "null return-path, and its words",
+        (None, false, true) if is_returned && says_in_head(own) => "null return-path, its words, and the mail returned",
         _ if says_at_once(message, own) => "its words",
         _ => return None,
     };
@@ -79,8 +82,13 @@ pub(super) fn is_from_machine(message: &Message) -> bool {
 
 /// No machine's name, but subject and first words are those of a bounce, and it is nobody's answer.
 fn says_at_once(message: &Message, own: &str) -> bool {
+    says_in_subject(message) && says_in_head(own)
+}
+
+/// Whether the first words are those of a bounce.
+fn says_in_head(own: &str) -> bool {
     let head: String = own.chars().take(400).collect();
-    says_in_subject(message) && words::says_undelivered("", &head)
+    words::says_undelivered("", &head)
 }
 
 /// The part of [`says_at_once`] that needs no text.
