@@ -65,9 +65,11 @@ fn message_id(part: &Value) -> String {
     id.trim_matches(['<', '>']).to_owned()
 }
 
-/// No mail went out, and none will.
+/// No mail went out, and none will, but to agents of what people wrote.
 fn nothing_is_owed(gateway: &Gateway) {
-    assert_eq!(gateway.cli_json(&["queue", "list"]), Value::Array(Vec::new()), "nothing is ever answered");
+    let owed = gateway.cli_json(&["queue", "list"]);
+    let outside: Vec<&Value> = owed.as_array().unwrap().iter().filter(|one| one["kind"] != "agent_notice").collect();
+    assert!(outside.is_empty(), "nothing is ever answered: {outside:?}");
 }
 
 fn percent(right: usize, of: usize) -> f64 {

@@ -45,7 +45,8 @@ fn replied(gateway: &mut Gateway, customer: &str) -> u64 {
     let body = json!({ "message_type": "comment", "type": "admin", "body": "<p>.\n. Looked &amp; done</p>" });
     gateway.api("POST", &format!("/api/conversations/{conversation}/reply"), Some(&body)).expect(200);
     let deliveries = gateway.api("GET", "/api/deliveries", None).expect(200);
-    let found = deliveries["data"].as_array().unwrap().iter().find(|it| it["thread_id"] == conversation);
+    let is_reply = |it: &&Value| it["thread_id"] == conversation && it["kind"] == "reply";
+    let found = deliveries["data"].as_array().unwrap().iter().find(is_reply);
     found.unwrap_or_else(|| panic!("no delivery in {deliveries}"))["id"].as_str().unwrap().parse().unwrap()
 }
 
