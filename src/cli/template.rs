@@ -27,6 +27,9 @@ pub(crate) enum Template {
     Preview {
         /// Such as agent_reply, or messenger/part_created
         name: String,
+        /// Language, such as de or pt-BR
+        #[arg(long, value_name = "TAG")]
+        locale: Option<String>,
         /// Write the HTML part there
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
@@ -51,10 +54,10 @@ pub(crate) fn run(command: Template, context: &Context) -> Result<(), Failure> {
             Some(source) => context.screen.line(source.trim_end_matches('\n')),
             None => Err(Failure::new(Exit::Usage, format!("no template {name:?}; see deskgate template list"))),
         },
-        Template::Preview { name, out } => {
+        Template::Preview { name, locale, out } => {
             // A preview needs no data directory, so `--data` names its data here.
             let data = context.data_path().filter(|path| !path.is_dir()).map(read_data).transpose()?;
-            let preview = templates.preview(&name, data.as_ref());
+            let preview = templates.preview(&name, locale.as_deref(), data.as_ref());
             let preview = preview.map_err(|error| Failure::new(Exit::Config, format!("template {error}")))?;
             show(context, &preview, out.as_deref())
         }

@@ -267,10 +267,16 @@ impl Inner {
         self.form_url(card, &material.contact).as_deref().and_then(view::WebUrl::parse)
     }
 
+    /// The contact's language if there are texts in it, else the workspace's: a mail has one (I18-1).
+    fn mail_language(&self, contact: &Contact) -> String {
+        let own = contact.language_override.as_ref().filter(|lang| self.templates.current().speaks(lang));
+        own.unwrap_or(&self.settings.default_locale).clone()
+    }
+
     fn about(&self, material: &Material) -> view::About {
         let ticket = material.subject().ticket.as_ref().zip(material.ticket.as_ref());
         view::About {
-            lang: material.contact.language_override.clone().unwrap_or_else(|| self.settings.default_locale.clone()),
+            lang: self.mail_language(&material.contact),
             time_zone: self.settings.time_zone.clone(),
             workspace: view::Named { name: Some(self.settings.workspace_name.clone()) },
             brand: view::Named { name: Some(self.settings.workspace_name.clone()) },

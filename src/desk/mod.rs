@@ -25,6 +25,7 @@
 //! | [`broadcasts`] | a Tracker's broadcast: written, run batch by batch, accounted for, unsubscribed from |
 //! | [`arrival`], [`intake`] | mail in |
 //! | [`identity`], [`identity_keys`], [`stream`] | who a messenger is, by which keys it proves it, what it has missed |
+//! | [`mail_previews`] | what mails look like |
 //! | [`outbound`] | messages that agents begin |
 //! | [`outbox`] | what is owed: lease, prepare, settle |
 //! | [`journal`] | trace, status, quarantine |
@@ -76,6 +77,7 @@ mod kinds;
 pub mod left_out;
 pub mod linked;
 pub mod links;
+pub mod mail_previews;
 pub mod merging;
 pub mod message;
 pub mod notes;

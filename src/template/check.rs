@@ -10,6 +10,7 @@ use super::error::TemplateError;
 use super::escape::is_web_url;
 use super::field::Scope;
 use super::functions;
+use super::locales;
 use super::scan::DEPTH_MAX;
 use handlebars::Handlebars;
 use handlebars::Path;
@@ -115,7 +116,8 @@ impl<'a> Check<'a> {
             }
             None => {
                 let name = called(call);
-                if !matches!(name, "or" | "date" | "url") || (name == "url" && self.mode == Mode::Broadcast) {
+                let is_ours = matches!(name, "url" | "t");
+                if !(is_ours || matches!(name, "or" | "date")) || (is_ours && self.mode == Mode::Broadcast) {
                     return refuse(unknown_function(name, "does not give a text"));
                 }
                 self.arguments(name, call, scope)?;
@@ -233,6 +235,9 @@ impl<'a> Check<'a> {
 
     /// Checks the call of a function and gives the sample values it gets.
     fn arguments(&self, name: &str, call: &HelperTemplate, scope: &Scope) -> Checked<Vec<Value>> {
+        if name == "t" {
+            return self.sentence(call, scope).map(|text| vec![Value::String(text)]);
+        }
         let (least, most) = match name {
             "or" => (2, 8),
             "and" | "eq" | "ne" => (2, 2),
@@ -252,6 +257,18 @@ impl<'a> Check<'a> {
             ("date", Some(value)) => self.date(value, call, scope).map(|()| values),
             _ => Ok(values),
         }
+    }
+
+    /// A sentence in English: its name is written out, and every value it needs is given.
+    fn sentence(&self, call: &HelperTemplate, scope: &Scope) -> Checked<String> {
+        let [Parameter::Literal(Value::String(key))] = call.params.as_slice() else {
+            return refuse("t takes the name of a text in quotes, and name=value for what stands in it");
+        };
+        let mut values = Vec::with_capacity(call.hash.len());
+        for (name, given) in &call.hash {
+            values.push((name.as_str(), functions::plain(&self.parameter(given, scope)?)));
+        }
+        locales::text("en", key, &values).map_err(TemplateError::of)
     }
 
     fn date(&self, value: &Value, call: &HelperTemplate, scope: &Scope) -> Checked {
@@ -274,11 +291,16 @@ impl<'a> Check<'a> {
             Parameter::Subexpression(inner) => match inner.as_element() {
                 TemplateElement::Expression(call) => {
                     let name = called(call);
-                    if !matches!(name, "or" | "and" | "not" | "eq" | "ne") {
+                    let is_text = name == "t" && self.mode != Mode::Broadcast;
+                    if !(is_text || matches!(name, "or" | "and" | "not" | "eq" | "ne")) {
                         return refuse(unknown_function(name, "cannot stand in parentheses"));
                     }
                     let values = self.arguments(name, call, scope)?;
-                    Ok(if name == "or" { values.into_iter().next().unwrap_or_default() } else { Value::Bool(true) })
+                    Ok(if matches!(name, "or" | "t") {
+                        values.into_iter().next().unwrap_or_default()
+                    } else {
+                        Value::Bool(true)
+                    })
                 }
                 _ => refuse("only a function can stand in parentheses"),
             },

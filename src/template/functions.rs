@@ -1,9 +1,10 @@
-//! The functions a template may call: `or`, `date` and `url`; `if`, `unless`, `each`, `and`, `not`, `eq` and `ne` are
+//! The functions a template may call: `or`, `date`, `url` and `t`; `if`, `unless`, `each`, `and`, `not`, `eq` and `ne` are
 //! Handlebars' own.
 //!
 //! **Invariant:** no function prints by itself; each gives a value that is escaped like any other.
 
 use super::escape::is_web_url;
+use super::locales;
 use handlebars::Context;
 use handlebars::Handlebars;
 use handlebars::Helper;
@@ -38,12 +39,13 @@ pub(super) fn registry(escape: fn(&str) -> String) -> Handlebars<'static> {
     registry.register_helper("or", Box::new(Or));
     registry.register_helper("date", Box::new(Date));
     registry.register_helper("url", Box::new(Url));
+    registry.register_helper("t", Box::new(Text));
     registry
 }
 
 /// The names a template may call, in the order of an error message.
 pub(super) fn known() -> impl Iterator<Item = &'static str> {
-    KEPT.into_iter().chain(["or", "date", "url"])
+    KEPT.into_iter().chain(["or", "date", "url", "t"])
 }
 
 fn refused(message: String) -> RenderError {
@@ -64,6 +66,35 @@ impl HelperDef for Or {
         let filled = call.params().iter().map(handlebars::PathAndJson::value).find(|value| value.is_truthy(true));
         let value = filled.or_else(|| call.params().last().map(handlebars::PathAndJson::value));
         Ok(ScopedJson::Derived(value.cloned().unwrap_or(Value::Null)))
+    }
+}
+
+/// `{{t "greeting" name=contact.first_name}}`: a sentence in the view's language (I18-1).
+struct Text;
+
+impl HelperDef for Text {
+    fn call_inner<'reg: 'rc, 'rc>(
+        &self,
+        call: &Helper<'rc>,
+        _: &'reg Handlebars<'reg>,
+        context: &'rc Context,
+        _: &mut RenderContext<'reg, 'rc>,
+    ) -> Result<ScopedJson<'rc>, RenderError> {
+        let key = call.param(0).and_then(|key| key.value().as_str()).unwrap_or_default();
+        let lang = context.data().get("lang").and_then(Value::as_str).unwrap_or_default();
+        let values: Vec<(&str, String)> =
+            call.hash().iter().map(|(name, given)| (*name, plain(given.value()))).collect();
+        let text = locales::text(lang, key, &values).map_err(refused)?;
+        Ok(ScopedJson::Derived(Value::String(text)))
+    }
+}
+
+/// A value as it stands in a sentence; numbers are names here and get no separators.
+pub(super) fn plain(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Null => String::new(),
+        other => other.to_string(),
     }
 }
 

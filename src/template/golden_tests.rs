@@ -259,17 +259,18 @@ fn i18_1_a_mail_is_in_the_language_of_the_contact() {
         templates.email(&Notice::AgentReply(view)).unwrap().subject
     };
     assert_eq!([subject("de"), subject("de-AT")], ["Antwort", "Antwort"]);
-    assert_eq!([subject("fr"), subject("")], ["We replied to your message", "We replied to your message"]);
+    assert_eq!([subject("sv"), subject("")], ["We replied to your message", "We replied to your message"]);
+    assert_eq!(subject("fr"), "Réponse de notre équipe à votre message");
 }
 
 #[test]
 fn previews_take_data_over_the_sample() {
     let data = json!({"contact": {"first_name": "Cleo"}, "parts": []});
-    let Preview::Email(mail) = embedded().preview("agent_reply", Some(&data)).unwrap() else { panic!("no mail") };
+    let Preview::Email(mail) = embedded().preview("agent_reply", None, Some(&data)).unwrap() else { panic!("no mail") };
     assert!(mail.text.starts_with("Hi Cleo,\n\nAna Example replied"), "{}", mail.text);
-    let line = embedded().preview("messenger/ticket_created", None).unwrap();
+    let line = embedded().preview("messenger/ticket_created", None, None).unwrap();
     assert_eq!(line, Preview::Frame("#1234 Submitted: Wrong address on my invoice".to_owned()));
-    let error = embedded().preview("nothing", None).unwrap_err();
+    let error = embedded().preview("nothing", None, None).unwrap_err();
     assert!(error.message.contains("agent_reply") && error.message.contains("messenger/part_created"), "{error}");
     for (data, expected) in [
         (json!({"contact": 1}), "agent_reply: contact is an object with first_name, name"),
@@ -277,7 +278,7 @@ fn previews_take_data_over_the_sample() {
         (json!({"contct": {}}), "agent_reply: there is no contct; here are agent, brand"),
         (json!([]), "agent_reply: the data is no object"),
     ] {
-        let error = embedded().preview("agent_reply", Some(&data)).unwrap_err().to_string();
+        let error = embedded().preview("agent_reply", None, Some(&data)).unwrap_err().to_string();
         assert!(error.starts_with(expected), "{error}");
     }
 }

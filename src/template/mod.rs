@@ -18,6 +18,7 @@ mod error;
 mod escape;
 mod field;
 mod functions;
+mod locales;
 mod markdown;
 mod markdown_text;
 mod overrides;
@@ -156,12 +157,21 @@ impl Templates {
         }
     }
 
-    /// Renders `name` (`agent_reply`, …, or `messenger/part_created`, …) with sample data, and `data`'s fields in the
+    /// Whether there are texts, or templates of the operator's own, in that language or the one it is a variety of.
+    #[must_use]
+    pub fn speaks(&self, lang: &str) -> bool {
+        let base = lang.split('-').next().unwrap_or_default().to_ascii_lowercase();
+        let own =
+            |path: &String| path.split('/').next().is_some_and(|first| first.split('-').next() == Some(base.as_str()));
+        !base.is_empty() && (locales::best(lang).is_some() || self.sources.keys().any(own))
+    }
+
+    /// Renders `name` (`agent_reply`, …, or `messenger/part_created`, …) in `lang` with sample data, and `data`'s fields in the
     /// sample's places. The bodies in `data` are not cleaned: for the operator's own eyes.
     ///
     /// # Errors
     /// An unknown name, with the known ones; data of a wrong shape.
-    pub fn preview(&self, name: &str, data: Option<&Value>) -> Result<Preview, TemplateError> {
+    pub fn preview(&self, name: &str, lang: Option<&str>, data: Option<&Value>) -> Result<Preview, TemplateError> {
         let frame = name.strip_prefix("messenger/");
         let kind = Kind::ALL.into_iter().find(|kind| match frame {
             Some(frame) => kind.frame_name() == frame,
@@ -170,6 +180,9 @@ impl Templates {
         let kind = kind.ok_or_else(|| TemplateError::new(name, unknown_name()))?;
         let mut sample = engine::to_value(name, &sample::full(kind))?;
         let mut body_bytes = 0;
+        if let (Some(lang), Some(fields)) = (lang, sample.as_object_mut()) {
+            fields.insert("lang".to_owned(), Value::String(lang.to_owned()));
+        }
         if let (Some(given), Some(fields)) = (data, sample.as_object_mut()) {
             body_bytes = given.to_string().len();
             merge(fields, given, "").map_err(|message| TemplateError::new(name, message))?;

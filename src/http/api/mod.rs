@@ -28,6 +28,7 @@ mod support_addresses;
 mod suppressions;
 mod tags;
 mod teams;
+mod templates;
 mod ticket_links;
 mod ticket_list;
 mod ticket_states;
@@ -87,6 +88,7 @@ pub(crate) fn routes(api: &Api) -> Router<Api> {
         .merge(support_addresses::routes())
         .merge(suppressions::routes())
         .merge(search::routes())
+        .merge(templates::routes())
         .merge(ticket_links::routes())
         .merge(ticket_states::routes())
         .merge(ticket_types::routes())

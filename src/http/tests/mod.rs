@@ -19,6 +19,7 @@ mod search;
 mod serve;
 mod shapes;
 mod teams;
+mod templates;
 mod threads;
 mod ticket_types;
 mod tickets;

@@ -1,0 +1,82 @@
+# Texts of mails and of lines for sockets. A name in other languages' files that is not here is refused by a test.
+lang = en
+date-format = %-d %B %Y, %H:%M %Z
+
+greeting = Hi { $name },
+greeting-nobody = Hi there,
+we = We
+somebody = someone
+support = Support
+you = You
+earlier = Earlier
+your-message = Your message
+your-request = your request
+your-request-title = Your request
+
+reply-preheader = { $agent } replied. You can answer this mail.
+reply-preheader-ticket = { $agent } replied about #{ $number }. You can answer this mail.
+reply-intro = { $agent } replied:
+reply-intro-ticket = { $agent } replied about #{ $number }:
+reply-intro-titled = { $agent } replied about #{ $number }, { $title }:
+reply-subject = { $agent } replied to your message
+reply-subject-ticket = { $agent } replied about #{ $number }: { $title }
+answer-this = You can answer this mail.
+answer-or-conversation = You can answer this mail, or go on in the conversation.
+go-on-here = Or go on here:
+open-conversation = Open the conversation
+earlier-in-conversation = Earlier in this conversation
+why-replied = You get this mail because you wrote to us and had not seen the reply yet.
+stop-conversation = Stop mails about this conversation
+
+form-preheader = A few details, and we can begin at once.
+form-preheader-named = A few details for { $form }, and we can begin at once.
+form-intro = { $agent } sent you a form. With what you fill in we can begin at once.
+form-intro-named = { $agent } sent you a form, { $form }. With what you fill in we can begin at once.
+form-fill = Fill in the form
+form-link = The link is yours alone and works for 30 days. You can also simply answer this mail.
+form-messenger = You find it in our messenger. You can also simply answer this mail.
+form-subject = { $agent } asks you for a few details: { $form }
+form-asks = { $agent } asks you to fill in a form
+form-asks-named = { $agent } asks you to fill in a form: { $form }
+a-form = a form
+why-wrote = You get this mail because you wrote to us.
+
+submitted-preheader = We have your request. Answer this mail to add something.
+submitted-preheader-ticket = We have your request: #{ $number }, { $title }. Answer this mail to add something.
+submitted-thanks = thank you, we have your request.
+submitted-thanks-number = thank you, we have your request and gave it the number #{ $number }.
+submitted-subject = We got your request
+submitted-subject-titled = We got your request: { $title }
+submitted = Submitted
+type = Type
+state = State
+you-wrote = You wrote
+add-something = To add something, answer this mail.
+add-something-agent = To add something, answer this mail; it goes to { $agent }.
+see-how = See how it stands
+why-opened = You get this mail because you opened this ticket.
+stop-ticket = Stop mails about this ticket
+
+updated = Updated
+state-done = your request is marked as done.
+state-asks = we need something from you to go on with your request.
+state-news = there is news about your request.
+state-now = { $title } is now { $state }
+not-done = Not done for you? Answer this mail.
+not-done-agent = Not done for you? Answer this mail; it goes to { $agent }.
+answer-us = Answer this mail to write to us.
+answer-agent = Answer this mail to write to { $agent }.
+see-ticket = See the ticket
+why-part = You get this mail because you take part in this ticket.
+
+issue-news = News about the issue you reported
+request-news = News about your request
+files = Files
+answer-own = You can answer this mail; your answer goes into your own conversation.
+open-yours = Open your conversation
+see-yours = Or see your conversation:
+ticket-now = Your ticket is now: { $state }
+ticket-now-number = Your ticket #{ $number } is now: { $state }
+why-reported = You get this mail because you reported this issue.
+stop-issue = Stop updates about this issue
+stop-hint = Your mail program's own Unsubscribe button does the same with one click.
