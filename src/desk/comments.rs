@@ -18,6 +18,7 @@ use crate::desk::draft::conclude;
 use crate::desk::draft::missing;
 use crate::desk::message::NewMessage;
 use crate::desk::message::Ready;
+use crate::desk::quick_reply;
 use crate::desk::uploads;
 use crate::domain::agent::Caller;
 use crate::domain::agent::Scope;
@@ -235,6 +236,8 @@ impl Inner {
             return Err(missing("conversation"));
         }
         let client_id = ready.client_id.clone();
+        let answer = quick_reply::answer(&*tx, &draft.thread, ready)?;
+        let ready = answer.as_ref().unwrap_or(ready);
         let new = NewPart { channel, ..worded(tx, ready, PartKind::Comment, contact_author(contact))? };
         let comment = Comment { contact, skip_notifications: ready.skip_notifications, answerable: true };
         let mut change = Change::default();
@@ -279,6 +282,7 @@ pub(crate) fn worded(tx: &mut dyn WriteTx, ready: &Ready, kind: PartKind, author
         client_id: ready.client_id.clone(),
         skip_notifications: ready.skip_notifications,
         created_at: ready.created_at,
+        quick_reply_uuid: ready.chosen.as_ref().map(|chosen| chosen.uuid.clone()),
         ..NewPart::event(kind, author, None)
     })
 }

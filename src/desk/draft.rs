@@ -80,6 +80,8 @@ pub(crate) struct NewPart {
     pub(crate) created_at: Option<Millis>,
     /// The envelope its writer chose (EML-60).
     pub(crate) mailing: Option<Mailing>,
+    /// The answer of a quick reply that was chosen with it.
+    pub(crate) quick_reply_uuid: Option<String>,
 }
 
 impl NewPart {
@@ -101,6 +103,7 @@ impl NewPart {
             skip_notifications: false,
             created_at: None,
             mailing: None,
+            quick_reply_uuid: None,
         }
     }
 }
@@ -231,6 +234,7 @@ impl Draft {
             cross_posted_from: new.cross_posted_from,
             skip_notifications: new.skip_notifications || self.silent,
             redacted: false,
+            quick_reply_uuid: new.quick_reply_uuid,
             tags: Vec::new(),
             mailing: new.mailing,
         };

@@ -11,6 +11,7 @@ use crate::domain::attribute::STRING_CHARS_MAX;
 use crate::domain::id::AttachmentId;
 use crate::domain::id::Millis;
 use crate::domain::part::ATTACHMENTS_MAX;
+use crate::domain::part::ChosenAnswer;
 use crate::domain::part::PartKind;
 use crate::domain::part::QUICK_ANSWERS_MAX;
 use crate::domain::part::QuickAnswer;
@@ -70,6 +71,8 @@ pub struct NewMessage {
     pub answers: Vec<QuickAnswer>,
     /// Whom an agent's comment is mailed to, where that is not everybody as usual (EML-60).
     pub addressing: Addressing,
+    /// Of a contact: the answer they chose, whose text the message then is (SHP-4).
+    pub chosen: Option<ChosenAnswer>,
 }
 
 impl NewMessage {
@@ -89,6 +92,7 @@ impl NewMessage {
             created_at: None,
             answers: Vec::new(),
             addressing: Addressing::default(),
+            chosen: None,
         }
     }
 }
@@ -109,6 +113,7 @@ pub(crate) struct Ready {
     pub(crate) created_at: Option<Millis>,
     pub(crate) answers: Vec<QuickAnswer>,
     pub(crate) addressing: Addressing,
+    pub(crate) chosen: Option<ChosenAnswer>,
 }
 
 impl Ready {
@@ -126,7 +131,8 @@ impl Desk {
         refuse_future(message.created_at, self.inner.clock.now())?;
         check_answers(&message.answers)?;
         let (html, text) = cleaned(&message.body)?;
-        if text.trim().is_empty() && message.attachments.is_empty() && message.uploads.is_empty() {
+        let says = !text.trim().is_empty() || message.chosen.is_some();
+        if !says && message.attachments.is_empty() && message.uploads.is_empty() {
             return Err(Error::Refused(Refusal::invalid("body", "a message needs a text or a file")));
         }
         let mut attachments = Vec::with_capacity(message.attachments.len());
@@ -147,6 +153,7 @@ impl Desk {
             created_at: message.created_at,
             answers: message.answers,
             addressing: message.addressing,
+            chosen: message.chosen,
         })
     }
 

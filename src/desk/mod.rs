@@ -87,6 +87,7 @@ pub mod outbox;
 pub mod participants;
 pub mod pictures;
 pub mod propagation;
+mod quick_reply;
 pub mod redaction;
 pub mod requests;
 pub mod search;

@@ -315,6 +315,15 @@ impl PartKind {
 /// Most answers of one quick reply.
 pub const QUICK_ANSWERS_MAX: usize = 20;
 
+/// The answer a contact chose.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChosenAnswer {
+    /// The quick reply it is one of.
+    pub part: PartId,
+    /// [`QuickAnswer::uuid`].
+    pub uuid: String,
+}
+
 /// An answer to choose.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QuickAnswer {
@@ -538,4 +547,6 @@ pub struct Part {
     pub tags: Vec<TagId>,
     /// The envelope its writer chose (EML-60).
     pub mailing: Option<Mailing>,
+    /// The answer of a quick reply that the contact chose with it (SHP-4).
+    pub quick_reply_uuid: Option<String>,
 }

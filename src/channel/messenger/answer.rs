@@ -94,7 +94,7 @@ where
     }
 
     async fn post_new(&mut self, post: Post) -> Result<(), End> {
-        let Post { client_id, thread, body, attachments, uploads } = post;
+        let Post { client_id, thread, body, attachments, uploads, chosen } = post;
         let paced =
             self.hub.may_post(self.contact, thread.is_none()).and_then(|()| self.may_be_heard(thread.is_none()));
         if let Err(wait_ms) = paced {
@@ -106,6 +106,7 @@ where
             attachments,
             uploads,
             client_id: Some(client_id.clone()),
+            chosen,
             ..NewMessage::new(Body::Text(body))
         };
         let desk = self.hub.desk();

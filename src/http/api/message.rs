@@ -109,6 +109,7 @@ fn sent(fields: &Fields<'_>, writer: Writer) -> Result<NewMessage> {
         created_at: fields.moment("created_at")?.value(),
         answers: Vec::new(),
         addressing: Addressing::default(),
+        chosen: None,
     })
 }
 

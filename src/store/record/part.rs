@@ -57,6 +57,7 @@ pub(crate) struct StoredPart {
     redacted: bool,
     tags: Vec<u64>,
     mailing: Option<StoredMailing>,
+    quick_reply_uuid: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -207,6 +208,7 @@ impl Record for Part {
             redacted: self.redacted,
             tags: self.tags.iter().map(|tag| tag.0).collect(),
             mailing: self.mailing.as_ref().map(StoredMailing::from),
+            quick_reply_uuid: self.quick_reply_uuid.clone(),
         }
     }
 
@@ -235,6 +237,7 @@ impl Record for Part {
             redacted: stored.redacted,
             tags: stored.tags.into_iter().map(TagId).collect(),
             mailing: stored.mailing.map(StoredMailing::restore).transpose()?,
+            quick_reply_uuid: stored.quick_reply_uuid,
         })
     }
 }

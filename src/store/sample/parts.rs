@@ -162,6 +162,7 @@ pub(crate) fn part(thread: ThreadId, seq: u64, id: u64, kind: PartKind) -> Part 
         redacted: false,
         tags: Vec::new(),
         mailing: None,
+        quick_reply_uuid: None,
     }
 }
 

@@ -23,6 +23,29 @@ export async function msg_42_a_message_goes_and_an_answer_comes(suite) {
   await visit.shot('thread');
 }
 
+export async function msg_22_an_offered_answer_is_chosen_by_a_click(suite) {
+  const visit = await suite.visit();
+  await visit.begin('Which size do I need?');
+  const conversation = await suite.agent.find('Which size');
+  const options = [{ text: 'Small', uuid: 'size-s' }, { text: 'Large & wide', uuid: 'size-l' }];
+  await suite.agent.call('POST', `/conversations/${conversation.id}/reply`, { message_type: 'quick_reply', type: 'admin', admin_id: suite.agent.me.id, reply_options: options });
+  const offered = visit.frame.locator('.answers button');
+  await offered.first().waitFor();
+  assert.deepEqual(await offered.allTextContents(), ['Small', 'Large & wide']);
+  await visit.shot('quick-reply');
+  await offered.last().click();
+  await visit.sent('Large & wide');
+  assert.equal(await offered.count(), 0, 'what was answered is not asked again');
+  const { conversation_parts: { conversation_parts: parts } } = await suite.agent.call('GET', `/conversations/${conversation.id}`);
+  assert.equal(parts.at(-1).metadata.quick_reply_uuid, 'size-l');
+  await visit.page.reload();
+  await visit.open();
+  await visit.frame.getByRole('button', { name: 'Messages' }).click();
+  await visit.frame.locator('.row', { hasText: 'Large & wide' }).click();
+  await visit.sent('Large & wide');
+  assert.equal(await offered.count(), 0);
+}
+
 export async function msg_23_what_is_unread_shows_on_the_launcher_and_in_the_title(suite) {
   const visit = await suite.visit();
   await visit.begin('A question about badges');

@@ -8,6 +8,7 @@ mod handshake;
 mod identity;
 mod limits;
 mod poll;
+mod quick_replies;
 mod receipts;
 mod resume;
 mod sessions;

@@ -13,6 +13,7 @@ use crate::domain::id::EventSeq;
 use crate::domain::id::PartId;
 use crate::domain::id::ThreadId;
 use crate::domain::part::ATTACHMENTS_MAX;
+use crate::domain::part::ChosenAnswer;
 use data_encoding::BASE64;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -85,6 +86,8 @@ pub struct Send {
     pub attachments: Vec<NewAttachment>,
     /// Files that were sent ahead (MSG-60).
     pub uploads: Vec<AttachmentId>,
+    /// The answer of a quick reply that it is (SHP-4).
+    pub chosen: Option<ChosenAnswer>,
 }
 
 /// Which parts to read.
@@ -186,6 +189,14 @@ struct SendFrame {
     attachments: Vec<FileFrame>,
     #[serde(default)]
     upload_ids: Vec<Id>,
+    quick_reply: Option<ChosenFrame>,
+}
+
+/// `quick_reply` of a `send`.
+#[derive(Deserialize)]
+struct ChosenFrame {
+    part_id: Id,
+    uuid: String,
 }
 
 #[derive(Deserialize)]
@@ -301,7 +312,9 @@ fn send(frame: SendFrame) -> Result<Incoming, String> {
     }
     let attachments = frame.attachments.into_iter().map(file).collect::<Result<Vec<_>, _>>()?;
     let uploads = frame.upload_ids.into_iter().take(ATTACHMENTS_MAX + 1).map(Id::id).collect::<Result<_, _>>()?;
-    Ok(Incoming::Send(Send { client_id, thread, body: frame.body, attachments, uploads }))
+    let chosen = |chosen: ChosenFrame| Ok::<_, String>(ChosenAnswer { part: chosen.part_id.id()?, uuid: chosen.uuid });
+    let chosen = frame.quick_reply.map(chosen).transpose()?;
+    Ok(Incoming::Send(Send { client_id, thread, body: frame.body, attachments, uploads, chosen }))
 }
 
 pub(crate) fn file(frame: FileFrame) -> Result<NewAttachment, String> {
@@ -361,6 +374,16 @@ mod tests {
     }
 
     #[test]
+    fn shp_4_a_send_may_choose_an_answer() {
+        let text =
+            r#"{"type":"send","client_id":"c","conversation_id":"1","quick_reply":{"part_id":"7","uuid":"yes"}}"#;
+        let Ok(Incoming::Send(send)) = read(text) else { panic!("{text}") };
+        assert_eq!(send.chosen, Some(ChosenAnswer { part: PartId(7), uuid: "yes".to_owned() }));
+        let without_uuid = r#"{"type":"send","client_id":"c","conversation_id":"1","quick_reply":{"part_id":"7"}}"#;
+        assert_eq!(message_of(without_uuid).split(" at").next(), Some("missing field `uuid`"));
+    }
+
+    #[test]
     fn a_send_carries_text_and_files() {
         let text = r#"{"type":"send","client_id":"c-1","conversation_id":"12","body":"hi",
             "attachments":[{"name":"a.txt","content_type":"text/plain","data":"aGk="}],"later":{"field":[1]}}"#;
@@ -372,6 +395,7 @@ mod tests {
             body: "hi".to_owned(),
             attachments: vec![attachment],
             uploads: vec![],
+            chosen: None,
         };
         assert_eq!(read(text), Ok(Incoming::Send(expected)));
         let Ok(Incoming::Send(to_ticket)) = read(r#"{"type":"send","client_id":"c","ticket_id":9,"body":"x"}"#) else {

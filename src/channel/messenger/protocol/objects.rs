@@ -217,6 +217,9 @@ pub(crate) struct PartObject<'a> {
     shared_ticket: Option<SharedTicketObject<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     form: Option<FormObject<'a>>,
+    /// Answers to choose from; the body lists them too (MSG-22).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    quick_replies: Vec<AnswerObject<'a>>,
     /// Of one's own posts, to find the one that waits for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     client_id: Option<&'a str>,
@@ -247,6 +250,12 @@ struct FileObject<'a> {
     size: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     url: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct AnswerObject<'a> {
+    text: &'a str,
+    uuid: &'a str,
 }
 
 #[derive(Debug, Serialize)]
@@ -290,6 +299,7 @@ impl<'a> PartObject<'a> {
             state: state(part),
             shared_ticket: shared_ticket(part),
             form: form(part, reader.forms),
+            quick_replies: quick_replies(part),
             client_id: part.client_id.as_deref().filter(|_| own),
             redacted: part.redacted,
             silent: part.skip_notifications,
@@ -299,6 +309,15 @@ impl<'a> PartObject<'a> {
     /// About how much room it takes, in bytes.
     pub(crate) fn weight(&self) -> usize {
         self.body.as_deref().map_or(0, str::len) + self.text.len() + 200 * (1 + self.attachments.len())
+    }
+}
+
+fn quick_replies(part: &Part) -> Vec<AnswerObject<'_>> {
+    match &part.kind {
+        PartKind::QuickReply(answers) if !part.redacted => {
+            answers.iter().map(|one| AnswerObject { text: &one.text, uuid: &one.uuid }).collect()
+        }
+        _ => Vec::new(),
     }
 }
 

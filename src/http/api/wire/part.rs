@@ -119,7 +119,7 @@ impl Wire {
             notified_at: part.created_at.seconds(),
             state: part.thread_state.as_str(),
             tags,
-            metadata: quick_reply(&part.kind),
+            metadata: quick_reply(part),
             event_details: (),
             email_message_metadata: part.email.as_ref().map(email_message_metadata),
             app_package_code: app_package_code(part),
@@ -187,9 +187,12 @@ impl Wire {
     }
 }
 
-/// The answers of a quick reply (OBJ-42).
-fn quick_reply(kind: &PartKind) -> Option<Value> {
-    let PartKind::QuickReply(answers) = kind else { return None };
+/// The answers of a quick reply, or the one that was chosen (OBJ-42, SHP-4).
+fn quick_reply(part: &Part) -> Option<Value> {
+    if let Some(uuid) = &part.quick_reply_uuid {
+        return Some(json!({"quick_reply_uuid": uuid}));
+    }
+    let PartKind::QuickReply(answers) = &part.kind else { return None };
     let option = |one: &QuickAnswer| json!({"text": one.text, "uuid": one.uuid});
     Some(json!({"quick_reply_options": answers.iter().map(option).collect::<Vec<_>>()}))
 }

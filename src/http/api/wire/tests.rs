@@ -127,6 +127,7 @@ fn part(id: u64, seq: u64, kind: PartKind, author: Author) -> Part {
         redacted: false,
         tags: Vec::new(),
         mailing: None,
+        quick_reply_uuid: None,
     }
 }
 

@@ -107,8 +107,7 @@ export class ThreadView {
     const rows = this.rows(parts);
     keyed(this.list, rows, (row) => row.key, (row) => row.version, (row) => {
       if (row.day) return h('li', { class: 'day' }, h('span', {}, row.day));
-      const item = partItem(this.app, this, row.part, row.follows);
-      return item;
+      return partItem(this.app, this, row.part, row);
     });
     const waiting = this.app.outbox.items.filter((item) => item.frame.type === 'send' && this.isHere(item));
     keyed(this.pending, waiting, (item) => item.id, (item) => `${item.state}${item.error?.code ?? ''}`, (item) => pendingItem(this.app, item));
@@ -130,15 +129,24 @@ export class ThreadView {
 
   rows(parts) {
     const rows = [];
+    const asking = this.asking(parts);
     let before = null;
     for (const part of parts) {
       const day = dayName(part.created_at);
       if (!before || dayName(before.created_at) !== day) rows.push({ key: `day-${part.id}`, version: day, day });
       const follows = Boolean(before && before.author.id === part.author.id && before.author.type === part.author.type && !before.form && !before.state && part.created_at - before.created_at < TOGETHER_S && dayName(before.created_at) === day);
-      rows.push({ key: part.id, version: JSON.stringify([part.seq, follows, part.redacted, part.text?.length, part.form, part.state, part.attachments?.length, part.shared_ticket]), part, follows });
+      const asks = part === asking;
+      rows.push({ key: part.id, version: JSON.stringify([part.seq, follows, asks, part.redacted, part.text?.length, part.form, part.state, part.attachments?.length, part.shared_ticket]), part, follows, asks });
       before = part;
     }
     return rows;
+  }
+
+  /** The quick reply that waits for a choice: the last one, until the contact says anything. */
+  asking(parts) {
+    const last = parts.findLast((part) => part.quick_replies || this.app.model.isOwn(part));
+    const answered = this.app.outbox.items.some((item) => item.frame.type === 'send' && this.isHere(item));
+    return last?.quick_replies && !answered ? last : null;
   }
 
   isHere(item) {
@@ -175,6 +183,13 @@ export class ThreadView {
     this.stick = true;
     this.app.outbox.post(frame, about);
     return true;
+  }
+
+  choose(part, uuid, text) {
+    const frame = { type: 'send', client_id: crypto.randomUUID(), conversation_id: this.route.id, body: text, quick_reply: { part_id: part.id, uuid } };
+    this.stick = true;
+    this.app.outbox.post(frame, {});
+    this.focus()?.focus();
   }
 
   begun() {
