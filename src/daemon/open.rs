@@ -27,6 +27,7 @@ use crate::store::attempts::Attempts;
 use crate::store::backup::STORE_FILE;
 use crate::store::blobs::Blobs;
 use crate::store::migrate;
+use crate::store::sealing::Sealer;
 use crate::template::TemplateSet;
 use crate::template::Templates;
 
@@ -53,7 +54,7 @@ pub(crate) async fn open(config: &Config) -> Result<House, Failure> {
         let store = Store::open_or_create(&path.join(STORE_FILE))?;
         migrate::run(&store)?;
         let blobs = Blobs::open(&path, clock_of_files)?;
-        Ok((store, Files { blobs, attempts: Attempts::open(&path)? }))
+        Ok((store, Files { blobs, attempts: Attempts::open(&path)?, sealer: Sealer::open(&path)? }))
     });
     let opened = opened.await.map_err(|error| Failure::doing("open the store", error))?;
     let (store, files) = opened.map_err(|error| Failure::opening(&error))?;

@@ -7,6 +7,7 @@ use crate::desk::contacts::check_custom;
 use crate::desk::contacts::known;
 use crate::desk::contacts::set_custom;
 use crate::desk::contacts::updated;
+use crate::desk::data_attributes;
 use crate::desk::draft::At;
 use crate::desk::draft::Draft;
 use crate::desk::draft::missing;
@@ -19,6 +20,7 @@ use crate::domain::company::COMPANIES_PER_CONTACT_MAX;
 use crate::domain::company::Company;
 use crate::domain::contact::Contact;
 use crate::domain::contact::NAME_CHARS_MAX;
+use crate::domain::data_attribute::DataModel;
 use crate::domain::event::CompanyAct;
 use crate::domain::event::Event;
 use crate::domain::event::EventKind;
@@ -150,6 +152,8 @@ impl Desk {
                 company.key = Some(own.clone());
             }
             apply(&mut company, &facts);
+            let custom = data_attributes::accepted(&*tx, DataModel::Company, &facts.custom_attributes)?;
+            set_custom(&mut company.custom_attributes, &custom);
             company.updated_at = at.now;
             store::companies::put(tx, &company)?;
             save(tx, &said(company.id, act, None, &at))?;
@@ -309,7 +313,6 @@ fn apply(company: &mut Company, facts: &CompanyFacts) {
     company.size = facts.size.unwrap_or(company.size);
     company.monthly_spend = facts.monthly_spend.unwrap_or(company.monthly_spend);
     company.remote_created_at = facts.remote_created_at.unwrap_or(company.remote_created_at);
-    set_custom(&mut company.custom_attributes, &facts.custom_attributes);
 }
 
 fn check(facts: &CompanyFacts) -> std::result::Result<(), Refusal> {

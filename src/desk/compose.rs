@@ -54,7 +54,7 @@ use crate::template::view::Notice;
 
 /// Parts looked at for the thread's Message-IDs.
 const PARTS_FOR_REFERENCES: usize = 60;
-/// Files that go with a mail itself, together; of a broadcast's files, the others are linked (BRC-1).
+/// Files that go with a mail itself, together; the others are linked (BRC-1).
 const FILES_BYTES_MAX: u64 = 10 * 1_024 * 1_024;
 
 /// Everything a mail is made of, read in one snapshot.
@@ -220,7 +220,7 @@ impl Inner {
             DeliveryKind::Reply { .. } => Notice::AgentReply(view::AgentReply {
                 about,
                 email_thread,
-                parts: material.parts.iter().map(shown).collect(),
+                parts: material.parts.iter().map(|part| self.shown_with_links(part, material)).collect(),
                 earlier: Vec::new(),
                 signature: view::Body::default(),
             }),
@@ -256,6 +256,17 @@ impl Inner {
                 })
             }
         }
+    }
+
+    /// A part with links to those of its files that do not go with the mail: none is left out without a word.
+    fn shown_with_links(&self, part: &Part, material: &Material) -> view::Part {
+        let linked = attached(&material.parts).1.into_iter().filter(|(of, _)| *of == part.id);
+        let links = linked.filter_map(|(of, file)| self.linked_file(of, file));
+        links.fold(shown(part), |shown, file| view::Part {
+            body_html: shown.body_html.with_link(&file),
+            body_text: shown.body_text.with_link(&file),
+            ..shown
+        })
     }
 
     fn linked_file(&self, part: PartId, file: &Attachment) -> Option<view::File> {

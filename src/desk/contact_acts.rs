@@ -103,6 +103,7 @@ impl Desk {
                     store::notes::delete(tx, &note)?;
                 }
             }
+            store::data_events::leave(tx, id, None)?;
             let gone = Contact { deleted_at: Some(at.now), ..contact.tombstone(at.now) };
             save(tx, &done_with(gone, &[ContactAct::Deleted], &at))?;
             begin_closing(tx, id, by)?;

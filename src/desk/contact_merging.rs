@@ -17,6 +17,7 @@ use crate::domain::agent::Scope;
 use crate::domain::company::COMPANIES_PER_CONTACT_MAX;
 use crate::domain::contact::Contact;
 use crate::domain::contact::ContactRole;
+use crate::domain::contact::Location;
 use crate::domain::contact::OTHER_EMAILS_MAX;
 use crate::domain::delivery::DeliveryKind;
 use crate::domain::delivery::DeliveryState;
@@ -102,6 +103,7 @@ pub(crate) fn merge_in(tx: &mut dyn WriteTx, from: &Contact, into: Contact, at: 
         drafts.push(draft);
     }
     store::client_ids::move_all(tx, from.id, into.id)?;
+    store::data_events::leave(tx, from.id, Some(into.id))?;
     for note in &notes {
         store::notes::put(tx, note)?;
     }
@@ -139,6 +141,9 @@ fn joined(from: &Contact, into: Contact, notes: impl Iterator<Item = NoteId>) ->
     all.owner = all.owner.or(from.owner);
     all.signed_up_at = all.signed_up_at.or(from.signed_up_at);
     all.language_override = all.language_override.or_else(|| from.language_override.clone());
+    if all.location == Location::default() {
+        all.location = from.location.clone();
+    }
     for (name, value) in &from.custom_attributes {
         all.custom_attributes.entry(name.clone()).or_insert_with(|| value.clone());
     }

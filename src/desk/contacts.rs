@@ -5,6 +5,7 @@ use crate::desk::Result;
 use crate::desk::access::require;
 use crate::desk::companies::prune;
 use crate::desk::contact_acts::done_with;
+use crate::desk::data_attributes;
 use crate::desk::draft::At;
 use crate::desk::draft::missing;
 use crate::desk::views::Page;
@@ -17,6 +18,7 @@ use crate::domain::contact::Contact;
 use crate::domain::contact::ContactRole;
 use crate::domain::contact::NAME_CHARS_MAX;
 use crate::domain::contact::OTHER_EMAILS_MAX;
+use crate::domain::data_attribute::DataModel;
 use crate::domain::event::ContactAct;
 use crate::domain::event::Event;
 use crate::domain::event::EventKind;
@@ -73,6 +75,8 @@ pub struct ContactFacts {
     pub signed_up_at: Option<Option<Millis>>,
     /// When the caller saw them last.
     pub last_seen_at: Option<Option<Millis>>,
+    /// Where they are: country, region, city.
+    pub location: [Option<Option<String>>; 3],
 }
 
 /// Pages looked through for one page of contacts.
@@ -271,6 +275,10 @@ pub(crate) fn apply(tx: &dyn ReadTx, contact: &mut Contact, facts: &ContactFacts
     set(&mut contact.phone, facts.phone.as_ref());
     set(&mut contact.avatar, facts.avatar.as_ref());
     set(&mut contact.language_override, facts.language_override.as_ref());
+    let [country, region, city] = &facts.location;
+    set(&mut contact.location.country, country.as_ref());
+    set(&mut contact.location.region, region.as_ref());
+    set(&mut contact.location.city, city.as_ref());
     if let Some(email) = &facts.email {
         if contact.email != *email {
             contact.email_verified = false;
@@ -297,7 +305,8 @@ pub(crate) fn apply(tx: &dyn ReadTx, contact: &mut Contact, facts: &ContactFacts
     if let Some(unsubscribed) = facts.unsubscribed_from_emails {
         contact.unsubscribed_from_emails = unsubscribed;
     }
-    set_custom(&mut contact.custom_attributes, &facts.custom_attributes);
+    let custom = data_attributes::accepted(tx, DataModel::Contact, &facts.custom_attributes)?;
+    set_custom(&mut contact.custom_attributes, &custom);
     contact.updated_at = at.now;
     Ok(())
 }
@@ -348,11 +357,15 @@ const CUSTOM_ATTRIBUTES_MAX: usize = 250;
 const CUSTOM_TEXT_CHARS_MAX: usize = 255;
 
 fn check_lengths(facts: &ContactFacts) -> std::result::Result<(), Refusal> {
+    let [country, region, city] = &facts.location;
     let texts = [
         ("external_id", &facts.external_id),
         ("name", &facts.name),
         ("phone", &facts.phone),
         ("language_override", &facts.language_override),
+        ("location.country", country),
+        ("location.region", region),
+        ("location.city", city),
     ];
     for (field, value) in texts {
         let Some(Some(text)) = value else { continue };

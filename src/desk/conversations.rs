@@ -9,6 +9,7 @@ use crate::desk::comments::refuse_when_stale;
 use crate::desk::comments::takes_part;
 use crate::desk::comments::worded;
 use crate::desk::companies::set_of_thread;
+use crate::desk::data_attributes;
 use crate::desk::draft::At;
 use crate::desk::draft::Draft;
 use crate::desk::draft::NewPart;
@@ -18,6 +19,7 @@ use crate::desk::handing_out::choose;
 use crate::desk::message::NewMessage;
 use crate::desk::message::Ready;
 use crate::desk::message::check_title;
+use crate::desk::tickets::Values;
 use crate::domain::agent::Caller;
 use crate::domain::agent::Scope;
 use crate::domain::audience;
@@ -69,6 +71,8 @@ pub struct ThreadChange {
     pub read: bool,
     /// The company it is about; `Some(None)` is none (OBJ-16).
     pub company: Option<Option<CompanyId>>,
+    /// Values of declared attributes; `None` clears one (OBJ-36).
+    pub attributes: Values,
 }
 
 const WRITE: &[Scope] = &[Scope::WriteConversations, Scope::WriteTickets];
@@ -90,6 +94,9 @@ impl Desk {
         let (inner, caller, at) = (self.inner.clone(), caller.clone(), At::of(&self.inner.clock));
         let done = self.inner.store.update(move |tx| {
             let mut draft = Draft::open_unmerged(tx, thread, &at)?;
+            if act == ThreadAct::Close && draft.thread.state != ThreadState::Closed {
+                data_attributes::refuse_unfilled(&*tx, &draft.thread)?;
+            }
             if let Some(ready) = &ready {
                 inner.say(tx, &mut draft, &caller, ready)?;
             }
@@ -132,7 +139,7 @@ impl Desk {
     pub async fn change_thread(&self, caller: &Caller, thread: ThreadId, change: ThreadChange) -> Result<()> {
         require(caller, WRITE)?;
         check_title(change.title.as_ref().and_then(Option::as_deref))?;
-        let at = At::of(&self.inner.clock);
+        let (caller, at) = (caller.clone(), At::of(&self.inner.clock));
         let done = self.inner.store.update(move |tx| {
             let mut draft = Draft::open_merged(tx, thread, &at)?;
             if let Some(title) = &change.title {
@@ -143,6 +150,7 @@ impl Desk {
             if let Some(company) = change.company {
                 set_of_thread(&*tx, &mut draft, company)?;
             }
+            data_attributes::set_of_thread(&*tx, &mut draft, &change.attributes, &caller)?;
             if let Some(primary) = draft.thread.primary_contact().filter(|_| change.read) {
                 let up_to = draft.thread.last_visible_seq;
                 see(&mut draft, primary, up_to);

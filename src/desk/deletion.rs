@@ -64,6 +64,16 @@ impl Desk {
         Ok(deleted.await?)
     }
 
+    /// Deleted threads as their tombstones tell, the latest first or the earliest, up to `limit`. Scope
+    /// `read_conversations`.
+    ///
+    /// # Errors
+    /// `Forbidden`.
+    pub fn deleted_threads(&self, caller: &Caller, latest_first: bool, limit: usize) -> Result<Vec<Thread>> {
+        require(caller, &[Scope::ReadConversations])?;
+        Ok(self.inner.store.view(|tx| store::threads::deleted(tx, latest_first, limit))?)
+    }
+
     /// One batch of what is left of every deleted thread. For the daemon's worker; `false` when there is nothing to do.
     ///
     /// # Errors

@@ -15,6 +15,7 @@ use crate::domain::attachment::AttachmentSource;
 use crate::domain::attribute::Value;
 use crate::domain::audience;
 use crate::domain::contact::Contact;
+use crate::domain::data_event::EVENTS_KEPT_MAX;
 use crate::domain::id::ContactId;
 use crate::domain::part::Author;
 use crate::domain::part::Part;
@@ -235,6 +236,8 @@ fn profile(tx: &dyn ReadTx, contact: &Contact, internal: bool) -> store::Result<
         "language": contact.language_override,
         "custom_attributes": attributes,
         "companies": companies,
+        "location": [contact.location.country, contact.location.region, contact.location.city],
+        "events": events(tx, contact)?,
         "unsubscribed_from_emails": contact.unsubscribed_from_emails,
         "marked_email_as_spam": contact.marked_email_as_spam,
         "has_hard_bounced": contact.has_hard_bounced,
@@ -256,6 +259,18 @@ fn profile(tx: &dyn ReadTx, contact: &Contact, internal: bool) -> store::Result<
         fields.insert("blocked".to_owned(), json!(contact.blocked));
     }
     Ok(form)
+}
+
+/// What they did in the customer's product: how often, and the newest singly.
+fn events(tx: &dyn ReadTx, contact: &Contact) -> store::Result<Json> {
+    let counts = store::data_events::summaries(tx, contact.id)?.into_iter().map(
+        |one| json!({"name": one.name, "count": one.count, "first_at_ms": one.first_at.0, "last_at_ms": one.last_at.0}),
+    );
+    let newest = store::data_events::newest(tx, contact.id, None, EVENTS_KEPT_MAX)?.into_iter().map(|one| {
+        let metadata: Json = serde_json::from_str(&one.metadata).unwrap_or_default();
+        json!({"name": one.name, "at_ms": one.at.0, "metadata": metadata})
+    });
+    Ok(json!({"counts": counts.collect::<Vec<_>>(), "newest": newest.collect::<Vec<_>>()}))
 }
 
 fn plain(value: &Value) -> Json {

@@ -7,6 +7,7 @@ use crate::desk::arrival::NotAccepted;
 use crate::desk::draft::missing;
 use crate::desk::requests::KNOWN_FOR;
 use crate::desk::webhooks::owed::Figures;
+use crate::domain::address::Address;
 use crate::domain::attachment::Attachment;
 use crate::domain::attachment::AttachmentSource;
 use crate::domain::broadcast::Broadcast;
@@ -83,6 +84,37 @@ pub struct Status {
     pub sending_paused: bool,
 }
 
+/// Most arrivals looked at for one answer.
+const ARRIVALS_LOOKED_AT_MAX: usize = 10_000;
+
+/// Which arrivals are asked for; what is `None` asks for nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ArrivalFilter {
+    /// Message-ID without brackets.
+    pub message_id: Option<String>,
+    /// Sender or recipient of the envelope, or the support address.
+    pub address: Option<Address>,
+    /// UID in its mailbox.
+    pub uid: Option<u64>,
+    /// Not before.
+    pub since: Option<Millis>,
+    /// Not after.
+    pub until: Option<Millis>,
+}
+
+impl ArrivalFilter {
+    fn lets_through(&self, row: &IntakeRow) -> bool {
+        let is = |text: &String| self.address.as_ref() == Address::parse(text).as_ref();
+        let names = row.support_address == self.address || row.reverse_path.iter().chain(&row.recipients).any(is);
+        let of_uid = |uid: u64| row.source.ends_with(&format!(" uid {uid}"));
+        self.message_id.as_ref().is_none_or(|id| row.message_id == *id)
+            && (self.address.is_none() || names)
+            && self.uid.is_none_or(of_uid)
+            && self.since.is_none_or(|since| row.at >= since)
+            && self.until.is_none_or(|until| row.at <= until)
+    }
+}
+
 impl Desk {
     /// Everything the desk did with a Message-ID, a delivery, a journal row or an address, in order of time (EML-90).
     ///
@@ -138,6 +170,31 @@ impl Desk {
                 sending_paused: store::meta::sending_is_paused(tx)?,
             })
         })?)
+    }
+
+    /// Arrivals that a filter lets through, newest first, behind `before`, and whether there may be more (API-49). At most
+    /// 10,000 are looked at for one answer.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn arrivals(
+        &self,
+        filter: &ArrivalFilter,
+        before: Option<IntakeId>,
+        limit: usize,
+    ) -> Result<(Vec<IntakeRow>, bool)> {
+        let mut found = self.inner.store.view(|tx| {
+            let mut found = match &filter.message_id {
+                Some(id) => store::intake::by_message_id(tx, id, ARRIVALS_LOOKED_AT_MAX)?,
+                None => store::intake::newest(tx, before, ARRIVALS_LOOKED_AT_MAX)?,
+            };
+            found.sort_by_key(|row| std::cmp::Reverse(row.id));
+            Ok(found)
+        })?;
+        found.retain(|row| before.is_none_or(|before| row.id < before) && filter.lets_through(row));
+        let has_more = found.len() > limit;
+        found.truncate(limit);
+        Ok((found, has_more))
     }
 
     /// Messages that could not be taken in, newest first.
@@ -350,7 +407,7 @@ fn trace_address(tx: &dyn ReadTx, steps: &mut Vec<TraceStep>, address: &str) -> 
         from || row.recipients.iter().any(|recipient| recipient == address)
     };
     trace_arrivals(tx, steps, rows.into_iter().filter(names).take(TRACED_MAX).collect())?;
-    let Some(address) = crate::domain::address::Address::parse(address) else { return Ok(()) };
+    let Some(address) = Address::parse(address) else { return Ok(()) };
     for contact in store::contacts::by_email(tx, &address)? {
         for thread in store::threads::of_contact(tx, contact.id, 50)? {
             let deliveries = store::outbox::of_thread(tx, thread.id, 100)?;

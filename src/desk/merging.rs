@@ -41,6 +41,7 @@ use crate::store::engine::ReadTx;
 use crate::store::engine::WriteTx;
 use crate::store::save::Change;
 use std::collections::BTreeSet;
+use std::collections::VecDeque;
 use std::time::Duration;
 
 /// A merge can be undone for so long (MRG-4).
@@ -108,6 +109,19 @@ impl Desk {
         });
         Ok(unmerged.await?)
     }
+}
+
+/// Threads that were merged into this one, directly or by way of others, at most [`MERGED_MAX`] (MRG-2).
+pub(crate) fn merged_into(tx: &dyn ReadTx, primary: ThreadId) -> store::Result<Vec<Thread>> {
+    let mut merged: Vec<Thread> = Vec::new();
+    let mut into = VecDeque::from([primary]);
+    while let Some(primary) = into.pop_front() {
+        let room = MERGED_MAX.saturating_sub(merged.len());
+        let found = store::threads::merged_into(tx, primary, room)?;
+        into.extend(found.iter().map(|thread| thread.id));
+        merged.extend(found);
+    }
+    Ok(merged)
 }
 
 impl Inner {

@@ -26,8 +26,10 @@
 //! | [`arrival`], [`intake`] | mail in |
 //! | [`identity`], [`identity_keys`], [`stream`] | who a messenger is, by which keys it proves it, what it has missed |
 //! | [`mail_previews`] | what mails look like |
+//! | [`macros`] | saved replies |
 //! | [`outbound`] | messages that agents begin |
 //! | [`outbox`] | what is owed: lease, prepare, settle |
+//! | [`data_attributes`], [`data_events`] | declared facts; what contacts did in the customer's product |
 //! | [`journal`] | trace, status, quarantine |
 //! | [`pictures`] | pictures of mails, in place or blocked |
 //! | [`requests`] | requests that come twice |
@@ -47,6 +49,7 @@ pub mod agent_notices;
 pub mod alarms;
 pub mod arrival;
 pub mod attributes;
+mod authors;
 pub mod broadcasts;
 pub mod comments;
 pub mod companies;
@@ -57,6 +60,8 @@ pub mod contact_merging;
 pub mod contacts;
 pub mod conversations;
 mod cross_post;
+pub mod data_attributes;
+pub mod data_events;
 pub mod deletion;
 mod delivery_failures;
 mod draft;
@@ -77,6 +82,7 @@ mod kinds;
 pub mod left_out;
 pub mod linked;
 pub mod links;
+pub mod macros;
 pub mod mail_previews;
 pub mod merging;
 pub mod message;
@@ -134,6 +140,7 @@ use crate::store::Store;
 use crate::store::attempts::Attempts;
 use crate::store::blobs::Blobs;
 use crate::store::engine::WriteTx;
+use crate::store::sealing::Sealer;
 use crate::template::TemplateSet;
 use ring::rand::SecureRandom;
 use ring::rand::SystemRandom;
@@ -255,6 +262,8 @@ pub struct Files {
     pub blobs: Blobs,
     /// Marks of messages being read.
     pub attempts: Attempts,
+    /// Seals secrets of others.
+    pub sealer: Sealer,
 }
 
 impl Files {
@@ -263,7 +272,8 @@ impl Files {
     /// # Errors
     /// When the file system fails.
     pub fn open(data_dir: &Path, clock: Clock) -> Result<Self> {
-        Ok(Self { blobs: Blobs::open(data_dir, clock)?, attempts: Attempts::open(data_dir)? })
+        let (blobs, attempts) = (Blobs::open(data_dir, clock)?, Attempts::open(data_dir)?);
+        Ok(Self { blobs, attempts, sealer: Sealer::open(data_dir)? })
     }
 }
 
@@ -286,6 +296,7 @@ struct Inner {
     presence: OnceLock<Arc<dyn Presence>>,
     templates: TemplateSet,
     attempts: Attempts,
+    sealer: Sealer,
     /// Automatic mails over a limit since the start (EML-87).
     rate_limited: AtomicU64,
     /// How far the log was read for agents, which may be further than the store says.
@@ -320,7 +331,7 @@ impl Desk {
         let file_links = file_links::FileLinks::new(&settings.public_url, &file_key);
         clock.ids_after(highest_id);
         let keys = Keys::new(1, &key);
-        let Files { blobs, attempts } = files;
+        let Files { blobs, attempts, sealer } = files;
         let rate_limited = AtomicU64::default();
         let presence = OnceLock::new();
         let inner = Inner {
@@ -334,6 +345,7 @@ impl Desk {
             presence,
             templates,
             attempts,
+            sealer,
             rate_limited,
             notices_read_to: AtomicU64::default(),
             settings,

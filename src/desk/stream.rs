@@ -6,9 +6,10 @@
 use crate::desk::Desk;
 use crate::desk::Result;
 use crate::desk::access::require;
+use crate::desk::authors;
 use crate::desk::draft::REDIRECTS_MAX;
 use crate::desk::draft::missing;
-use crate::desk::merging::MERGED_MAX;
+use crate::desk::merging::merged_into;
 use crate::desk::sharing::shared_in;
 use crate::desk::views::TicketView;
 use crate::desk::views::ticket_view;
@@ -28,7 +29,6 @@ use crate::domain::thread::Thread;
 use crate::domain::ticket_type::TicketType;
 use crate::store;
 use crate::store::engine::ReadTx;
-use std::collections::VecDeque;
 
 /// Conversations of a snapshot.
 const SNAPSHOT_CONVERSATIONS_MAX: usize = 50;
@@ -154,6 +154,7 @@ impl Desk {
             }
             found.truncate(limit);
             found.reverse();
+            authors::as_now(tx, &mut found)?;
             Ok(found)
         })?)
     }
@@ -265,23 +266,16 @@ fn shows_elsewhere(tx: &dyn ReadTx, thread: &Thread, contact: ContactId) -> stor
 
 /// Threads that are folded into this one, directly or by way of others, and that the contact takes part in.
 fn folded(tx: &dyn ReadTx, thread: &Thread, contact: ContactId) -> store::Result<Vec<ThreadId>> {
-    let mut folded = Vec::new();
-    let mut into = VecDeque::from([thread.id]);
-    while let Some(primary) = into.pop_front() {
-        let room = MERGED_MAX.saturating_sub(folded.len());
-        for merged in store::threads::merged_into(tx, primary, room)? {
-            into.push_back(merged.id);
-            if reads(&merged, contact) {
-                folded.push(merged.id);
-            }
-        }
-    }
+    let merged = merged_into(tx, thread.id)?;
+    let mut folded: Vec<ThreadId> =
+        merged.iter().filter(|merged| reads(merged, contact)).map(|merged| merged.id).collect();
     folded.sort_unstable();
     Ok(folded)
 }
 
 fn card(tx: &dyn ReadTx, thread: Thread, contact: ContactId) -> store::Result<ConversationCard> {
-    let newest = store::parts::newest(tx, thread.id, 100)?;
+    let mut newest = store::parts::newest(tx, thread.id, 100)?;
+    authors::as_now(tx, &mut newest)?;
     let visible = |part: &&Part| audience::may_read(&thread, part, contact);
     let seen = thread.participant(contact).map_or(0, |known| known.seen_seq);
     // What was done silently makes no badge (NTF-12).
@@ -304,10 +298,11 @@ fn seen_by(tx: &dyn ReadTx, entry: LogEntry, contact: ContactId) -> store::Resul
         Some(thread) => store::threads::get(tx, thread)?,
         None => None,
     };
-    let part = match entry.event.kind.part() {
+    let mut part = match entry.event.kind.part() {
         Some((part, _)) => store::parts::by_id(tx, part)?,
         None => None,
     };
+    authors::as_now(tx, &mut part)?;
     if !audience::stream_of(&entry.event, thread.as_ref(), part.as_ref()).contains(&contact) {
         return Ok(None);
     }

@@ -4,6 +4,10 @@ use crate::desk::Desk;
 use crate::desk::Result;
 use crate::desk::access::author;
 use crate::desk::access::require;
+use crate::desk::companies;
+use crate::desk::companies::CompanyRef;
+use crate::desk::contacts;
+use crate::desk::contacts::ContactRef;
 use crate::desk::contacts::known;
 use crate::desk::conversations::finish_silently;
 use crate::desk::draft::At;
@@ -12,6 +16,8 @@ use crate::desk::draft::NewPart;
 use crate::desk::draft::missing;
 use crate::domain::agent::Caller;
 use crate::domain::agent::Scope;
+use crate::domain::contact::Contact;
+use crate::domain::event::CompanyAct;
 use crate::domain::event::Event;
 use crate::domain::event::EventKind;
 use crate::domain::id::ContactId;
@@ -25,10 +31,22 @@ use crate::domain::tag::Tag;
 use crate::domain::tag::clean_name;
 use crate::store;
 use crate::store::engine::ReadTx;
+use crate::store::engine::WriteTx;
 use crate::store::save::Change;
 use crate::store::save::save;
 
 const TAG: &[Scope] = &[Scope::WriteTags];
+/// Most companies and contacts that are tagged in one act.
+pub const TAGGED_AT_ONCE_MAX: usize = 50;
+
+/// What is tagged together with others.
+#[derive(Clone, Debug)]
+pub enum Tagged {
+    /// A company.
+    Company(CompanyRef),
+    /// A contact.
+    Contact(ContactRef),
+}
 
 impl Desk {
     /// Every tag, oldest first. Any scope that reads will do.
@@ -65,6 +83,41 @@ impl Desk {
             Ok(tag)
         });
         Ok(put.await?)
+    }
+
+    /// Makes the tag of that name, unless it is there, and puts it on companies and contacts or takes it off (`false`), all
+    /// or none; what is so already changes nothing. Scope `write_tags`. Events `CompanyChanged`, `ContactTagged`.
+    ///
+    /// # Errors
+    /// `NotFound` for one of them; `Conflict` for an address several contacts have; `parameter_invalid` for the name, for
+    /// more than 50 at once, or over 100 tags on one.
+    pub async fn tag_many(&self, caller: &Caller, name: &str, all: Vec<(Tagged, bool)>) -> Result<Tag> {
+        require(caller, TAG)?;
+        if all.len() > TAGGED_AT_ONCE_MAX {
+            let message = format!("at most {TAGGED_AT_ONCE_MAX} are tagged at once");
+            return Err(Refusal::with_code("parameter_invalid", message).into());
+        }
+        let (name, at) = (clean_name(name)?, At::of(&self.inner.clock));
+        let tagged = self.inner.store.update(move |tx| {
+            let tag = match store::tags::by_name(tx, &name)? {
+                Some(known) => known,
+                None => Tag { id: TagId(at.id()), name: name.clone(), created_at: at.now },
+            };
+            store::tags::put(tx, &tag)?;
+            for (what, on) in &all {
+                match what {
+                    Tagged::Company(by) => tag_company(tx, by, tag.id, *on, &at)?,
+                    Tagged::Contact(by) => {
+                        let contact = contacts::resolve(&*tx, by)?;
+                        if contact.tags.contains(&tag.id) != *on {
+                            set_on_contact(tx, contact, tag.id, *on, &at)?;
+                        }
+                    }
+                }
+            }
+            Ok(tag)
+        });
+        Ok(tagged.await?)
     }
 
     /// Takes a tag away that nothing carries. Scope `write_tags`.
@@ -140,14 +193,8 @@ impl Desk {
         let at = At::of(&self.inner.clock);
         let tagged = self.inner.store.update(move |tx| {
             let tag = store::tags::get(tx, tag)?.ok_or_else(|| missing("tag"))?;
-            let mut contact = known(&*tx, contact)?;
-            if change(&mut contact.tags, tag.id, on)? {
-                contact.updated_at = at.now;
-                let kind = EventKind::ContactTagged { contact: contact.id, tag: tag.id, added: on };
-                let event =
-                    Event { kind, thread: None, at: at.now, thread_state: None, ticket_state: None, cause: None };
-                save(tx, &Change { contacts: vec![contact], events: vec![event], ..Change::default() })?;
-            }
+            let contact = known(&*tx, contact)?;
+            set_on_contact(tx, contact, tag.id, on, &at)?;
             Ok(tag)
         });
         Ok(tagged.await?)
@@ -164,6 +211,26 @@ impl Desk {
             named(tx, &contact.tags)
         })?)
     }
+}
+
+fn set_on_contact(tx: &mut dyn WriteTx, mut contact: Contact, tag: TagId, on: bool, at: &At) -> store::Result<()> {
+    if change(&mut contact.tags, tag, on)? {
+        contact.updated_at = at.now;
+        let kind = EventKind::ContactTagged { contact: contact.id, tag, added: on };
+        let event = Event { kind, thread: None, at: at.now, thread_state: None, ticket_state: None, cause: None };
+        save(tx, &Change { contacts: vec![contact], events: vec![event], ..Change::default() })?;
+    }
+    Ok(())
+}
+
+fn tag_company(tx: &mut dyn WriteTx, by: &CompanyRef, tag: TagId, on: bool, at: &At) -> store::Result<()> {
+    let mut company = companies::resolve(&*tx, by)?;
+    if company.tags.contains(&tag) != on && change(&mut company.tags, tag, on)? {
+        company.updated_at = at.now;
+        store::companies::put(tx, &company)?;
+        save(tx, &companies::said(company.id, CompanyAct::Updated, None, at))?;
+    }
+    Ok(())
 }
 
 /// Tags by their ids.

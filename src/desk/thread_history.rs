@@ -3,12 +3,15 @@
 use crate::desk::Desk;
 use crate::desk::Result;
 use crate::desk::access::require;
+use crate::desk::authors;
 use crate::desk::draft::missing;
+use crate::desk::merging::merged_into;
 use crate::desk::views::ThreadView;
 use crate::desk::views::may_read;
 use crate::desk::views::view;
 use crate::domain::agent::Caller;
 use crate::domain::agent::Scope;
+use crate::domain::id::PartId;
 use crate::domain::id::ThreadId;
 use crate::domain::part::Part;
 use crate::domain::statistics::Tally;
@@ -32,6 +35,17 @@ pub struct PartsAsked {
     pub limit: usize,
 }
 
+/// Parts of a thread and of those merged into it, in the order of their ids, which is that of time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FoldedPartsAsked {
+    /// Behind this part in the order asked for.
+    pub after: Option<PartId>,
+    /// Newest first.
+    pub descending: bool,
+    /// At most so many.
+    pub limit: usize,
+}
+
 impl Desk {
     /// Parts of any thread, with the thread they are of. Scope as for reading it (API-10).
     ///
@@ -48,9 +62,71 @@ impl Desk {
                 let from = asked.after_seq.unwrap_or(0).saturating_add(1);
                 store::parts::of_thread(tx, id, from, u64::MAX, asked.limit)?
             };
+            let mut parts = parts;
+            authors::as_now(tx, &mut parts)?;
             Ok((view(tx, thread, false)?, parts))
         })?)
     }
+
+    /// Parts of a thread together with those of every thread merged into it that the caller may read (MRG-2), and how many
+    /// there are in all. Scope as for reading it.
+    ///
+    /// # Errors
+    /// `NotFound`, `Forbidden`.
+    pub fn folded_parts_of(
+        &self,
+        caller: &Caller,
+        id: ThreadId,
+        asked: FoldedPartsAsked,
+    ) -> Result<(ThreadView, Vec<Part>, u64)> {
+        require(caller, &[Scope::ReadConversations, Scope::ReadTickets])?;
+        Ok(self.inner.store.view(|tx| {
+            let thread = store::threads::get(tx, id)?.filter(|thread| may_read(caller, thread));
+            let thread = thread.ok_or_else(|| missing("conversation"))?;
+            let mut all = merged_into(tx, id)?;
+            all.retain(|merged| may_read(caller, merged));
+            all.push(thread.clone());
+            let total = all.iter().map(|one| one.last_seq).sum();
+            let mut parts = Vec::new();
+            for one in &all {
+                parts.extend(page_of(tx, one, asked)?);
+            }
+            parts.sort_by_key(|part| part.id);
+            if asked.descending {
+                parts.reverse();
+            }
+            parts.truncate(asked.limit);
+            authors::as_now(tx, &mut parts)?;
+            Ok((view(tx, thread, false)?, parts, total))
+        })?)
+    }
+}
+
+/// What one thread may bring to a page.
+fn page_of(tx: &dyn ReadTx, thread: &Thread, asked: FoldedPartsAsked) -> store::Result<Vec<Part>> {
+    if asked.descending {
+        let before = match asked.after {
+            None => u64::MAX,
+            Some(part) => first_from(tx, thread, part)?,
+        };
+        return store::parts::before(tx, thread.id, before, asked.limit);
+    }
+    let from = match asked.after {
+        None => 1,
+        Some(part) => first_from(tx, thread, PartId(part.0.saturating_add(1)))?,
+    };
+    store::parts::of_thread(tx, thread.id, from, u64::MAX, asked.limit)
+}
+
+/// Place of the thread's first part with that id or a higher one; ids ascend with places.
+fn first_from(tx: &dyn ReadTx, thread: &Thread, id: PartId) -> store::Result<u64> {
+    let (mut low, mut high) = (1, thread.last_seq.saturating_add(1));
+    while low < high {
+        let middle = low.midpoint(high);
+        let lower = store::parts::get(tx, thread.id, middle)?.is_some_and(|part| part.id < id);
+        if lower { low = middle.saturating_add(1) } else { high = middle }
+    }
+    Ok(low)
 }
 
 /// A thread's parts, counted; `newest` are those that were read anyway.

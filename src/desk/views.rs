@@ -3,7 +3,9 @@
 use crate::desk::Desk;
 use crate::desk::Result;
 use crate::desk::access::require;
+use crate::desk::authors;
 use crate::desk::draft::missing;
+use crate::desk::merging::merged_into;
 use crate::desk::tags::named;
 use crate::desk::thread_history;
 use crate::desk::uploads;
@@ -95,6 +97,8 @@ pub struct ThreadView {
     pub deliveries: Vec<Delivery>,
     /// The tags of the thread and of its parts.
     pub tags: Vec<Tag>,
+    /// Threads that were merged into it, directly or by way of others (MRG-2).
+    pub merged: Vec<ThreadId>,
     /// Its parts, counted; read with them.
     pub tally: Option<Tally>,
 }
@@ -181,7 +185,9 @@ pub(crate) fn view(tx: &dyn ReadTx, thread: Thread, with_parts: bool) -> store::
     for participant in thread.current_participants() {
         contacts.extend(store::contacts::get(tx, participant.contact)?);
     }
-    let parts = if with_parts { store::parts::newest(tx, thread.id, PARTS_MAX)? } else { Vec::new() };
+    let mut parts = if with_parts { store::parts::newest(tx, thread.id, PARTS_MAX)? } else { Vec::new() };
+    let mut source = store::parts::get(tx, thread.id, 1)?;
+    authors::as_now(tx, parts.iter_mut().chain(&mut source))?;
     let deliveries = if with_parts { store::outbox::of_thread(tx, thread.id, DELIVERIES_MAX)? } else { Vec::new() };
     let tally = if with_parts { Some(thread_history::tally(tx, &thread, &parts)?) } else { None };
     let linked = linked(tx, &thread)?;
@@ -194,7 +200,8 @@ pub(crate) fn view(tx: &dyn ReadTx, thread: Thread, with_parts: bool) -> store::
     let tags = named(tx, &tag_ids.into_iter().collect::<Vec<_>>())?;
     Ok(ThreadView {
         tags,
-        source: store::parts::get(tx, thread.id, 1)?,
+        source,
+        merged: merged_into(tx, thread.id)?.iter().map(|merged| merged.id).collect(),
         ticket: ticket_view(tx, &thread)?,
         contacts,
         parts,

@@ -297,7 +297,8 @@ fn touched(entry: &LogEntry) -> Touched {
         | EventKind::ContactTagged { .. }
         | EventKind::CompanyChanged { .. }
         | EventKind::CompanySet { .. }
-        | EventKind::AgentChanged { .. } => Touched::Nothing,
+        | EventKind::AgentChanged { .. }
+        | EventKind::DataEventNoted { .. } => Touched::Nothing,
     }
 }
 

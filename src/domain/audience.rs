@@ -31,6 +31,7 @@ pub fn is_customer_visible(kind: &PartKind) -> bool {
         | PartKind::Assignment { .. }
         | PartKind::ParticipantAdded(_)
         | PartKind::TicketAttributeUpdated { visible: false, .. }
+        | PartKind::ConversationAttributeUpdated { .. }
         | PartKind::TicketTypeChanged { .. }
         | PartKind::TicketFormWithdrawn { .. }
         | PartKind::TicketShared
@@ -115,7 +116,8 @@ pub fn stream_of(event: &Event, thread: Option<&Thread>, part: Option<&Part>) ->
         | EventKind::ContactsMerged { .. }
         | EventKind::CompanyChanged { .. }
         | EventKind::CompanySet { .. }
-        | EventKind::AgentChanged { .. } => false,
+        | EventKind::AgentChanged { .. }
+        | EventKind::DataEventNoted { .. } => false,
     };
     if shown { vec![primary] } else { Vec::new() }
 }

@@ -93,6 +93,19 @@ pub struct Contact {
     pub merged_into: Option<ContactId>,
     /// Deleted since then: only the id is left, for what still names it.
     pub deleted_at: Option<Millis>,
+    /// Where they are, as the caller says; there is no database of addresses here.
+    pub location: Location,
+}
+
+/// Where a contact is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Location {
+    /// Country, in the caller's words.
+    pub country: Option<String>,
+    /// Region or state.
+    pub region: Option<String>,
+    /// City.
+    pub city: Option<String>,
 }
 
 /// Longest name kept, in characters.
@@ -133,6 +146,7 @@ impl Contact {
             archived_at: None,
             merged_into: None,
             deleted_at: None,
+            location: Location::default(),
         }
     }
 

@@ -7,6 +7,7 @@ use crate::domain::id::AgentId;
 use crate::domain::id::BroadcastId;
 use crate::domain::id::CompanyId;
 use crate::domain::id::ContactId;
+use crate::domain::id::DataEventId;
 use crate::domain::id::DeliveryId;
 use crate::domain::id::EventSeq;
 use crate::domain::id::IntakeId;
@@ -210,6 +211,13 @@ pub enum EventKind {
         /// What.
         act: AgentAct,
     },
+    /// A contact did something in the customer's product (API-27).
+    DataEventNoted {
+        /// Who.
+        contact: ContactId,
+        /// What.
+        event: DataEventId,
+    },
 }
 
 /// What was done with a contact.
@@ -299,7 +307,8 @@ impl EventKind {
             | Self::ContactsMerged { .. }
             | Self::CompanyChanged { .. }
             | Self::CompanySet { .. }
-            | Self::AgentChanged { .. } => None,
+            | Self::AgentChanged { .. }
+            | Self::DataEventNoted { .. } => None,
         }
     }
 }

@@ -82,6 +82,12 @@ decimal_id! {
     TagId
     /// A note on a contact or a company (OBJ-18).
     NoteId
+    /// A saved reply (DSK-9).
+    MacroId
+    /// A declared attribute of contacts, companies or conversations (API-27).
+    DataAttributeId
+    /// Something a contact did in the customer's product (API-27).
+    DataEventId
     /// Why an agent is away (AWY-1).
     AwayReasonId
     /// A job that runs behind an answer.

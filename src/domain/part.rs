@@ -137,6 +137,13 @@ pub enum PartKind {
         /// Its new value; `None` when it was cleared.
         value: Option<Value>,
     },
+    /// A declared attribute of the conversation changed (OBJ-36).
+    ConversationAttributeUpdated {
+        /// Its name.
+        name: String,
+        /// Its new value; `None` when it was cleared.
+        value: Option<Value>,
+    },
     /// The ticket got another type (TYP-1).
     TicketTypeChanged {
         /// Before: id, and name at that time.
@@ -284,6 +291,10 @@ impl PartKind {
             Self::TicketAttributeUpdated { .. } => match author {
                 Author::Agent { .. } | Author::Bot => "ticket_attribute_updated_by_admin",
                 Author::Contact { .. } => "ticket_attribute_updated_by_user",
+            },
+            Self::ConversationAttributeUpdated { .. } => match author {
+                Author::Agent { .. } | Author::Bot => "conversation_attribute_updated_by_admin",
+                Author::Contact { .. } => "conversation_attribute_updated_by_user",
             },
             Self::TicketTypeChanged { .. } => "ticket_type_changed",
             Self::TicketFormSent(_) => "ticket_form_sent",

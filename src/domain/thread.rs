@@ -1,6 +1,7 @@
 //! A conversation, with the ticket it may carry (OBJ-30 ff.).
 
 use crate::domain::address::Address;
+use crate::domain::attribute::Value;
 use crate::domain::channel_kind::ChannelKind;
 use crate::domain::id::AgentId;
 use crate::domain::id::CompanyId;
@@ -11,6 +12,7 @@ use crate::domain::id::TeamId;
 use crate::domain::id::ThreadId;
 use crate::domain::ticket::Ticket;
 use crate::domain::ticket_type::Category;
+use std::collections::BTreeMap;
 
 /// Most participants of a thread (PAR-1).
 pub const PARTICIPANTS_MAX: usize = 50;
@@ -181,6 +183,8 @@ pub struct Thread {
     pub company: Option<CompanyId>,
     /// An agent's message that is no conversation until the contact replies (API-28); agents' readers leave it out.
     pub awaits_contact: bool,
+    /// Values of declared attributes, by name (OBJ-36).
+    pub custom_attributes: BTreeMap<String, Value>,
 }
 
 impl Thread {
@@ -217,6 +221,7 @@ impl Thread {
             deleted_at: None,
             company: None,
             awaits_contact: false,
+            custom_attributes: BTreeMap::new(),
         }
     }
 

@@ -60,6 +60,10 @@ impl fmt::Debug for SigningSecret {
     }
 }
 
+/// A signing secret as it is kept: it opens with a key that is not in the store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SealedSecret(pub String);
+
 /// How failures are repeated (WHK-3).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum RetryPolicy {
@@ -121,9 +125,9 @@ pub struct Webhook {
     /// What it is told of.
     pub topics: Vec<Topic>,
     /// Signs every notification (WHK-2).
-    pub secret: SigningSecret,
+    pub secret: SealedSecret,
     /// Signs too, while the secret is being changed (WHK-2).
-    pub previous_secret: Option<SigningSecret>,
+    pub previous_secret: Option<SealedSecret>,
     /// Bodies as HTML instead of text (WHK-1).
     pub html: bool,
     /// What follows a failure.
@@ -253,6 +257,7 @@ impl Notification {
             EventKind::ContactUpdated(contact)
             | EventKind::ContactTagged { contact, .. }
             | EventKind::ContactChanged { contact, .. }
+            | EventKind::DataEventNoted { contact, .. }
             | EventKind::ContactsMerged { from: contact, .. } => Some(contact.0),
             EventKind::CompanyChanged { company, .. } => Some(company.0),
             EventKind::AgentChanged { agent, .. } => Some(agent.0),
@@ -354,7 +359,7 @@ mod tests {
             id: WebhookId(1),
             url: "https://example.com/in".to_owned(),
             topics: vec![Topic::PING],
-            secret: SigningSecret("0123456789abcdef".to_owned()),
+            secret: SealedSecret("0123456789abcdef".to_owned()),
             previous_secret: None,
             html: false,
             retry,

@@ -164,18 +164,20 @@ pub(crate) fn read_id<T: FromStr>(value: &Value, named: &str) -> Result<T> {
 }
 
 fn read_moment(value: &Value) -> Option<Millis> {
-    let seconds = match value {
-        Value::Number(number) => number.as_u64()?,
-        Value::String(text) => match text.parse() {
-            Ok(seconds) => seconds,
-            Err(_) => {
-                let at: jiff::Timestamp = text.parse().ok()?;
-                return u64::try_from(at.as_millisecond()).ok().map(Millis);
-            }
-        },
-        _ => return None,
-    };
-    seconds.checked_mul(1_000).map(Millis)
+    match value {
+        Value::Number(number) => number.as_u64()?.checked_mul(1_000).map(Millis),
+        Value::String(text) => read_moment_text(text),
+        _ => None,
+    }
+}
+
+/// A moment of a query, in the same forms.
+pub(crate) fn read_moment_text(text: &str) -> Option<Millis> {
+    if let Ok(seconds) = text.parse::<u64>() {
+        return seconds.checked_mul(1_000).map(Millis);
+    }
+    let at: jiff::Timestamp = text.parse().ok()?;
+    u64::try_from(at.as_millisecond()).ok().map(Millis)
 }
 
 fn kept(value: &Value, named: &str) -> Result<Option<Kept>> {

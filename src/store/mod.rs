@@ -30,6 +30,7 @@ pub mod companies;
 pub mod contacts;
 pub mod cross_posts;
 pub mod cursors;
+pub mod data_events;
 pub mod durable;
 pub mod engine;
 pub mod erasing;
@@ -55,6 +56,8 @@ pub mod requests;
 #[cfg(test)]
 mod sample;
 pub mod save;
+pub mod sealing;
+pub mod settings;
 pub mod suppressions;
 pub mod tables;
 pub mod tags;

@@ -2,6 +2,7 @@
 
 mod broadcast_rows;
 mod parts;
+mod settings_rows;
 mod webhook_rows;
 
 use crate::domain::address::Address;
@@ -27,6 +28,7 @@ use crate::domain::channel_kind::ChannelKind;
 use crate::domain::company::Company;
 use crate::domain::contact::Contact;
 use crate::domain::contact::ContactRole;
+use crate::domain::contact::Location;
 use crate::domain::delivery::Attempt;
 use crate::domain::delivery::Delivery;
 use crate::domain::delivery::DeliveryKind;
@@ -103,6 +105,7 @@ use crate::store::client_ids;
 use crate::store::companies;
 use crate::store::cross_posts;
 use crate::store::cursors;
+use crate::store::data_events;
 use crate::store::engine::WriteTx;
 use crate::store::erasing;
 use crate::store::erasing::ErasedStanding;
@@ -122,6 +125,7 @@ use crate::store::requests::Answered;
 use crate::store::requests::KeptAnswer;
 use crate::store::save::Change;
 use crate::store::save::save;
+use crate::store::settings;
 use crate::store::suppressions;
 use crate::store::suppressions::Bucket;
 use crate::store::tags;
@@ -131,6 +135,7 @@ use crate::store::ticket_types;
 use crate::store::uploads;
 use crate::store::visitors;
 use crate::store::webhooks;
+use std::collections::BTreeMap;
 
 pub(crate) use crate::store::sample::broadcast_rows::broadcast;
 pub(crate) use crate::store::sample::broadcast_rows::ledger;
@@ -138,6 +143,10 @@ pub(crate) use crate::store::sample::parts::events;
 pub(crate) use crate::store::sample::parts::kinds;
 pub(crate) use crate::store::sample::parts::part;
 pub(crate) use crate::store::sample::parts::parts;
+pub(crate) use crate::store::sample::settings_rows::data_attribute;
+pub(crate) use crate::store::sample::settings_rows::data_event;
+pub(crate) use crate::store::sample::settings_rows::event_summary;
+pub(crate) use crate::store::sample::settings_rows::saved_reply;
 pub(crate) use crate::store::sample::webhook_rows::notifications;
 pub(crate) use crate::store::sample::webhook_rows::webhooks;
 
@@ -205,6 +214,7 @@ pub(crate) fn contacts() -> Vec<Contact> {
         companies: vec![COMPANY],
         notes: vec![NoteId(64)],
         archived_at: Some(at(5)),
+        location: Location { country: Some("Portugal".to_owned()), region: None, city: Some("Porto".to_owned()) },
         ..Contact::new(ANA, ContactRole::User, at(0))
     };
     let ben = Contact {
@@ -393,6 +403,7 @@ pub(crate) fn all_threads() -> Vec<Thread> {
         tags: vec![TAG],
         company: Some(COMPANY),
         awaits_contact: true,
+        custom_attributes: BTreeMap::from([("Order".to_owned(), Value::Integer(7))]),
         ..conversation
     };
     let back_office = Thread {
@@ -610,6 +621,10 @@ pub(crate) fn fill(tx: &mut dyn WriteTx) -> Result<()> {
     assert_eq!((threads::next_ticket_number(tx)?, threads::next_ticket_number(tx)?), (1, 2));
     companies::put(tx, &company())?;
     notes().iter().try_for_each(|note| notes::put(tx, note))?;
+    settings::put_macro(tx, &saved_reply())?;
+    settings::put_data_attribute(tx, &data_attribute())?;
+    data_events::put(tx, &data_event())?;
+    data_events::put_summary(tx, &event_summary())?;
     save(tx, &change())?;
     outbox::set_pending(tx, CONVERSATION, ANA, Pending::Reply, Some(DeliveryId(FIRST_DELIVERY)))?;
     outbox::set_pending(tx, CONVERSATION, BEN, Pending::Status, Some(WAITING_STATUS))?;

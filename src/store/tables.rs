@@ -25,6 +25,8 @@ pub const TICKETS_BY_NUMBER: Table = Table("tickets_by_number");
 pub const TICKETS_BY_UPDATED: Table = Table("tickets_by_updated");
 /// fact ++ thread, as `store::facts` makes it: index of [`THREADS`] for searches.
 pub const THREADS_BY_FACT: Table = Table("threads_by_fact");
+/// `deleted_at` ++ thread: index of the [`THREADS`] that were deleted (DAT-6).
+pub const THREADS_DELETED: Table = Table("threads_deleted");
 /// end of the snooze ++ thread: index of [`THREADS`] that wake at a time.
 pub const SNOOZED: Table = Table("snoozed");
 
@@ -141,6 +143,14 @@ pub const COMPANIES_BY_NAME: Table = Table("companies_by_name");
 pub const COMPANIES_BY_TAG: Table = Table("companies_by_tag");
 /// note on a contact or company, whose record lists it → record.
 pub const NOTES: Table = Table("notes");
+/// macro → record (DSK-9).
+pub const MACROS: Table = Table("macros");
+/// declared attribute of contacts, companies or conversations → record (API-27).
+pub const DATA_ATTRIBUTES: Table = Table("data_attributes");
+/// contact ++ event → record: what they did in the customer's product, the newest ones (API-27).
+pub const DATA_EVENTS: Table = Table("data_events");
+/// contact ++ hash16 of the name → record: how often they did it.
+pub const DATA_EVENT_COUNTS: Table = Table("data_event_counts");
 
 /// primary ++ thread merged into it: index of [`THREADS`] (MRG-2).
 pub const MERGED: Table = Table("merged");
@@ -234,6 +244,7 @@ pub const ALL: &[Table] = &[
     TICKETS_BY_NUMBER,
     TICKETS_BY_UPDATED,
     THREADS_BY_FACT,
+    THREADS_DELETED,
     SNOOZED,
     PARTS,
     PART_BY_ID,
@@ -286,6 +297,10 @@ pub const ALL: &[Table] = &[
     COMPANIES_BY_NAME,
     COMPANIES_BY_TAG,
     NOTES,
+    MACROS,
+    DATA_ATTRIBUTES,
+    DATA_EVENTS,
+    DATA_EVENT_COUNTS,
     MERGED,
     COPIES,
     REDACTIONS,

@@ -189,6 +189,15 @@ pub fn next_ticket_number(tx: &mut dyn WriteTx) -> Result<u64> {
     meta::count_up(tx, meta::LAST_TICKET_NUMBER)
 }
 
+/// Tombstones of deleted threads, the latest first, or the earliest.
+///
+/// # Errors
+/// `Corrupt`.
+pub fn deleted(tx: &dyn ReadTx, latest_first: bool, limit: usize) -> Result<Vec<Thread>> {
+    let scan = if latest_first { ReadTx::scan_back } else { ReadTx::scan };
+    record::load(tx, tables::THREADS_DELETED, scan(tx, tables::THREADS_DELETED, &[], key::END, limit)?)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

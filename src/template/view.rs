@@ -23,6 +23,14 @@ impl CleanHtml {
         Self(html)
     }
 
+    /// The same with a link to a file behind it.
+    #[must_use]
+    pub fn with_link(mut self, file: &File) -> Self {
+        let (url, name) = (escape::html(file.url.as_str()), escape::html(&escape::lines(&file.name)));
+        self.0 += &format!("\n<p><a href=\"{url}\">{name}</a></p>");
+        self
+    }
+
     /// Plain text as HTML: escaped, lines kept.
     #[must_use]
     pub fn from_text(text: &str) -> Self {
@@ -45,6 +53,12 @@ impl CleanText {
     #[must_use]
     pub fn new(text: &str) -> Self {
         Self(escape::lines(text).trim_matches('\n').trim_end().to_owned())
+    }
+
+    /// The same with a link to a file behind it, in a line of its own.
+    #[must_use]
+    pub fn with_link(self, file: &File) -> Self {
+        Self::new(&format!("{}\n\n{}:\n{}", self.0, file.name.replace('\n', " "), file.url.as_str()))
     }
 
     /// The text.

@@ -6,21 +6,16 @@
 
 use crate::domain::id::Millis;
 use crate::domain::webhook::SigningSecret;
-use crate::domain::webhook::Webhook;
 use data_encoding::HEXLOWER;
 use ring::hmac;
 
-/// The header fields that sign `body` at `now`.
-pub(crate) fn signatures(webhook: &Webhook, body: &[u8], now: Millis) -> Vec<(&'static str, String)> {
-    let live = std::iter::once(&webhook.secret).chain(&webhook.previous_secret);
+/// The header fields that sign `body` at `now` with every live secret, the newest first.
+pub(crate) fn signatures(live: &[SigningSecret], body: &[u8], now: Millis) -> Vec<(&'static str, String)> {
     let names = ["x-hub-signature", "x-hub-signature-previous"];
-    let mut fields: Vec<_> = names
-        .into_iter()
-        .zip(live.clone())
-        .map(|(name, secret)| (name, format!("sha1={}", sha1(secret, body))))
-        .collect();
+    let mut fields: Vec<_> =
+        names.into_iter().zip(live).map(|(name, secret)| (name, format!("sha1={}", sha1(secret, body)))).collect();
     let timed = [now.seconds().to_string().as_bytes(), b".", body].concat();
-    let each = live.map(|secret| format!(",v1={}", sha256(secret, &timed)));
+    let each = live.iter().map(|secret| format!(",v1={}", sha256(secret, &timed)));
     fields.push(("x-deskgate-signature", format!("t={}{}", now.seconds(), each.collect::<String>())));
     fields
 }

@@ -143,9 +143,11 @@ impl Worker {
     async fn send(&self, notice: &Notice) -> crate::desk::Result<(NotificationId, Millis, Outcome)> {
         let began_at = self.desk.clock().now();
         let body = self.bodies.body(notice)?;
+        let unsent = |answer: String| Outcome { status: None, answer, retry_after: None };
         let outcome = match WebhookUrl::parse(&notice.webhook.url) {
-            Ok(url) => self.targets.post(&url, signatures(&notice.webhook, &body, began_at), body).await,
-            Err(why) => Outcome { status: None, answer: format!("the address {why}"), retry_after: None },
+            Ok(_) if notice.secrets.is_empty() => unsent("its secret cannot be opened: give it a new one".to_owned()),
+            Ok(url) => self.targets.post(&url, signatures(&notice.secrets, &body, began_at), body).await,
+            Err(why) => unsent(format!("the address {why}")),
         };
         self.tally.note(outcome.status);
         let (id, topic) = (notice.notification.id, notice.notification.topic);

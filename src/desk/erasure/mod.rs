@@ -178,6 +178,7 @@ impl Inner {
                 store::notes::delete(tx, &note)?;
             }
         }
+        store::data_events::leave(tx, id, None)?;
         let gone = Contact { deleted_at: Some(at.now), ..contact.tombstone(at.now) };
         save(tx, &done_with(gone, &[ContactAct::Erased], at))?;
         store::erasing::set_erased(tx, at.now)

@@ -122,7 +122,8 @@ fn without(part: &Part, who: ContactId, traces: &Traces, kept: &Kept) -> Option<
         traces.remove_from(subject);
     }
     match &mut now.kind {
-        PartKind::TicketAttributeUpdated { value: Some(Value::Text(text)), .. } => {
+        PartKind::TicketAttributeUpdated { value: Some(Value::Text(text)), .. }
+        | PartKind::ConversationAttributeUpdated { value: Some(Value::Text(text)), .. } => {
             traces.remove_from(text);
         }
         PartKind::DeliveryFailed { address, reason, .. } => {
@@ -185,6 +186,7 @@ fn without_person(thread: &mut Thread, source: Option<&Part>, who: ContactId, tr
     thread.hints.iter_mut().for_each(|hint| {
         traces.remove_from(&mut hint.reason);
     });
+    thread.custom_attributes.values_mut().for_each(|value| without_in(value, traces));
     if let Some(ticket) = &mut thread.ticket {
         ticket.attributes.values_mut().for_each(|value| without_in(value, traces));
     }

@@ -32,8 +32,9 @@ pub(super) enum ContactField {
     Tags,
     Companies,
     SignedUpAt,
-    /// Nothing tells where contacts are, so nothing has one.
-    Location,
+    Country,
+    Region,
+    City,
     Custom(String),
 }
 
@@ -63,7 +64,9 @@ impl ContactField {
             "tag_id" | "tag_ids" => (Self::Tags, Kind::Id),
             "company_id" | "company_ids" => (Self::Companies, Kind::Contact),
             "signed_up_at" => (Self::SignedUpAt, Kind::Moment),
-            "location.country" | "location.region" | "location.city" => (Self::Location, Kind::Text),
+            "location.country" => (Self::Country, Kind::Text),
+            "location.region" => (Self::Region, Kind::Text),
+            "location.city" => (Self::City, Kind::Text),
             "blocked" => (Self::Blocked, Kind::Flag),
             _ => return None,
         })
@@ -100,7 +103,9 @@ impl ContactField {
             Self::Tags => contact.tags.iter().map(|tag| Datum::Id(tag.0)).collect(),
             Self::Companies => contact.companies.iter().map(|company| Datum::Id(company.0)).collect(),
             Self::SignedUpAt => at(contact.signed_up_at),
-            Self::Location => Vec::new(),
+            Self::Country => text(contact.location.country.as_deref()),
+            Self::Region => text(contact.location.region.as_deref()),
+            Self::City => text(contact.location.city.as_deref()),
             Self::Custom(name) => contact.custom_attributes.get(name).map(free_value).unwrap_or_default(),
         }
     }

@@ -216,8 +216,9 @@ async fn shr_4_the_customer_sees_the_card_of_a_shared_ticket_and_its_states() {
     story.end();
 }
 
+/// TST-34, its mail; badge and *Recent tickets* are the widget's.
 #[tokio::test]
-async fn ntf_1_3_a_shared_ticket_is_mailed_to_its_customer() {
+async fn ntf_1_3_tst_34_a_shared_ticket_is_mailed_to_its_customer() {
     let story = Story::begin().await;
     let talk = conversation(&story, "ana").await;
     let ops = back_office(&story, "Refund the order").await;

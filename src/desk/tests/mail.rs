@@ -195,3 +195,32 @@ async fn p16_a_bounce_to_our_signed_address_fails_its_delivery_and_a_forged_one_
     assert!(story.send_due().await.is_empty(), "nothing answers a bounce");
     story.end();
 }
+
+#[tokio::test]
+async fn obj_65_a_mail_is_given_to_the_team_of_the_address_it_came_to() {
+    let of_team = |settings: &mut crate::desk::Settings| {
+        settings.support.iter_mut().for_each(|support| support.team = Some("Billing".to_owned()));
+    };
+    let story = Story::begin_with(of_team).await;
+    let before = thread_of(&story.mail(HELLO, "Nobody is there yet").await);
+    let change = crate::desk::teams::TeamChange {
+        name: Some("Billing".to_owned()),
+        agents: Some(vec![story.agent.agent]),
+        method: Some(crate::domain::team::TeamMethod::RoundRobin),
+        ..Default::default()
+    };
+    let team = story.desk.put_team(&story.agent, None, change).await.unwrap().id;
+    let thread = thread_of(&story.mail("From: ben@example.com\nMessage-ID: <2@example.com>", "Where is it?").await);
+    let owners = |id| {
+        let thread = story.desk.thread_view(&story.agent, id, false).unwrap().thread;
+        (thread.team_assignee, thread.admin_assignee)
+    };
+    assert_eq!(owners(before), (None, None), "a team that is not there takes nothing, and the mail is not lost");
+    assert_eq!(owners(thread), (Some(team), Some(story.agent.agent)), "and the team hands it out");
+    let answer = "From: ben@example.com\nMessage-ID: <3@example.com>\nIn-Reply-To: <2@example.com>";
+    let nobody = crate::desk::conversations::Assignment { agent: Some(None), team: Some(None) };
+    story.desk.assign(&story.agent, thread, nobody, None).await.unwrap();
+    assert_eq!(thread_of(&story.mail(answer, "Well?").await), thread);
+    assert_eq!(owners(thread), (None, None), "only what begins is given away");
+    story.end();
+}

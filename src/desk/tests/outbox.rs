@@ -266,3 +266,28 @@ async fn tst_92_a_relay_that_is_down_for_two_days_gets_everything_afterwards() {
     assert!(story.desk.clock().now().since(up_again) <= Duration::from_secs(5 * 3_600), "within the longest pause");
     story.end();
 }
+
+#[tokio::test]
+async fn obj_9_files_that_are_too_much_for_one_mail_are_linked_in_it() {
+    let story = Story::begin().await;
+    let hello = "From: Ana <ana@example.com>\nMessage-ID: <1@example.com>";
+    let thread = thread_of(&story.mail(hello, "Where is my order?").await);
+    let file = |name: &str, byte: u8| crate::desk::message::NewAttachment {
+        name: name.to_owned(),
+        content_type: "application/octet-stream".to_owned(),
+        bytes: vec![byte; 6 * 1024 * 1024],
+    };
+    let attachments = vec![file("first.bin", 1), file("second & last.bin", 2)];
+    let message = crate::desk::message::NewMessage { attachments, ..text("Both files") };
+    story.desk.agent_comment(&story.agent, thread, message).await.unwrap();
+    story.wait(Duration::from_secs(200));
+    let mails = story.send_due().await;
+    assert_eq!(mails.len(), 1);
+    let read = crate::mail::message::read(mails[0].as_bytes());
+    let names: Vec<&str> = read.attachments.iter().map(|file| file.file_name.as_str()).collect();
+    assert_eq!(names, ["first.bin"]);
+    let (plain, html) = (read.text, read.html.unwrap());
+    assert!(plain.contains("second & last.bin:") && plain.contains("https://desk.example/files/"), "{plain}");
+    assert!(html.contains("second &amp; last.bin</a>"), "{html}");
+    story.end();
+}

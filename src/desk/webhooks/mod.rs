@@ -26,6 +26,7 @@ pub mod troubles;
 
 use crate::desk::Desk;
 use crate::desk::Error;
+use crate::desk::Inner;
 use crate::desk::Result;
 use crate::desk::access::require;
 use crate::desk::draft::At;
@@ -40,6 +41,7 @@ use crate::domain::webhook::Notification;
 use crate::domain::webhook::RetryPolicy;
 use crate::domain::webhook::SECRET_BYTES_MAX;
 use crate::domain::webhook::SECRET_BYTES_MIN;
+use crate::domain::webhook::SealedSecret;
 use crate::domain::webhook::SigningSecret;
 use crate::domain::webhook::Webhook;
 use crate::domain::webhook::WebhookState;
@@ -118,11 +120,12 @@ impl Desk {
     ///
     /// # Errors
     /// `Invalid` for address, topics or secret; `Conflict` when there are too many; `Forbidden`.
-    pub async fn create_webhook(&self, caller: &Caller, new: NewWebhook) -> Result<Webhook> {
+    pub async fn create_webhook(&self, caller: &Caller, new: NewWebhook) -> Result<(Webhook, SigningSecret)> {
         require(caller, &[Scope::Settings])?;
         check_url(&new.url)?;
         let topics = topics_of(&new.topics)?;
-        let secret = secret_of(new.secret.clone().map_or(NewSecret::Fresh, NewSecret::Chosen))?;
+        let plain = secret_of(new.secret.clone().map_or(NewSecret::Fresh, NewSecret::Chosen))?;
+        let secret = self.inner.sealed(&plain)?;
         let (at, agent) = (At::of(&self.inner.clock), caller.agent);
         let made = self.inner.store.update(move |tx| {
             let webhook = Webhook {
@@ -146,7 +149,7 @@ impl Desk {
             store::webhooks::put(tx, &webhook)?;
             Ok(webhook)
         });
-        Ok(made.await?)
+        Ok((made.await?, plain))
     }
 
     /// Changes a subscription. Turned on again, it is told of what happens from then on, and of what waited when it went
@@ -154,11 +157,17 @@ impl Desk {
     ///
     /// # Errors
     /// `NotFound`, `Invalid`, `Forbidden`.
-    pub async fn update_webhook(&self, caller: &Caller, id: WebhookId, change: WebhookChange) -> Result<Webhook> {
+    pub async fn update_webhook(
+        &self,
+        caller: &Caller,
+        id: WebhookId,
+        change: WebhookChange,
+    ) -> Result<(Webhook, Option<SigningSecret>)> {
         require(caller, &[Scope::Settings])?;
         change.url.as_deref().map(check_url).transpose()?;
         let topics = change.topics.as_deref().map(topics_of).transpose()?;
-        let secret = change.secret.clone().map(secret_of).transpose()?;
+        let plain = change.secret.clone().map(secret_of).transpose()?;
+        let secret = plain.as_ref().map(|plain| self.inner.sealed(plain)).transpose()?;
         let now = self.inner.clock.now();
         let changed = self.inner.store.update(move |tx| {
             let mut webhook = known(&*tx, id)?;
@@ -181,7 +190,7 @@ impl Desk {
             store::webhooks::put(tx, &webhook)?;
             Ok(webhook)
         });
-        Ok(changed.await?)
+        Ok((changed.await?, plain))
     }
 
     /// Takes a subscription away with everything that is owed to it; killed in between, it is off, and can be taken away
@@ -262,6 +271,22 @@ fn topics_of(names: &[String]) -> Result<Vec<Topic>> {
         return Err(refuse("topics", "'topics' needs at least one topic"));
     }
     Ok(topics)
+}
+
+/// What sealed secrets of subscriptions are for.
+const PURPOSE: &str = "webhook";
+
+impl Inner {
+    fn sealed(&self, plain: &SigningSecret) -> Result<SealedSecret> {
+        Ok(SealedSecret(self.sealer.seal(PURPOSE, &plain.0)?))
+    }
+
+    /// The secrets that sign, the newest first; none when the newest cannot be opened.
+    fn signing_secrets(&self, webhook: &Webhook) -> Vec<SigningSecret> {
+        let open = |sealed: &SealedSecret| self.sealer.unseal(PURPOSE, &sealed.0).map(SigningSecret);
+        let Some(newest) = open(&webhook.secret) else { return Vec::new() };
+        std::iter::once(newest).chain(webhook.previous_secret.as_ref().and_then(open)).collect()
+    }
 }
 
 fn secret_of(new: NewSecret) -> Result<SigningSecret> {

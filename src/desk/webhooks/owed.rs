@@ -19,12 +19,14 @@ use crate::domain::agent::Agent;
 use crate::domain::agent::Caller;
 use crate::domain::agent::Scope;
 use crate::domain::contact::Contact;
+use crate::domain::data_event::DataEvent;
 use crate::domain::delivery::Delivery;
 use crate::domain::event::Event;
 use crate::domain::event::EventKind;
 use crate::domain::id::AgentId;
 use crate::domain::id::CompanyId;
 use crate::domain::id::ContactId;
+use crate::domain::id::DataEventId;
 use crate::domain::id::Millis;
 use crate::domain::id::NotificationId;
 use crate::domain::id::ThreadId;
@@ -36,6 +38,7 @@ use crate::domain::webhook::KEPT;
 use crate::domain::webhook::Notification;
 use crate::domain::webhook::NotificationState;
 use crate::domain::webhook::Outcome;
+use crate::domain::webhook::SigningSecret;
 use crate::domain::webhook::Webhook;
 use crate::domain::webhook::WebhookState;
 use crate::domain::webhook::settle;
@@ -63,6 +66,8 @@ const PRUNINGS_MAX: usize = 100;
 pub struct Notice {
     /// To whom.
     pub webhook: Webhook,
+    /// What signs it, the newest first; none when the subscription's secret cannot be opened, which stops it.
+    pub secrets: Vec<SigningSecret>,
     /// What is owed.
     pub notification: Notification,
     /// What it is about, as it is now.
@@ -80,6 +85,8 @@ pub enum Item {
     Company(Box<CompanyView>, Option<Box<Contact>>),
     /// An agent, with all teams.
     Agent(Box<Agent>, Vec<Team>),
+    /// Something a contact did, and who.
+    DataEvent(Box<DataEvent>, Box<Contact>),
     /// A delivery.
     Delivery(Box<Delivery>),
     /// A broadcast.
@@ -159,7 +166,8 @@ impl Desk {
             let (ready, _) = look(tx, &webhook, now, limit)?;
             let notice = |notification: Notification| {
                 let item = notification.entry.as_ref().map_or(Ok(Item::Ping), |entry| item(tx, &entry.event))?;
-                Ok(Notice { webhook: webhook.clone(), notification, item })
+                let secrets = self.inner.signing_secrets(&webhook);
+                Ok(Notice { webhook: webhook.clone(), secrets, notification, item })
             };
             ready.into_iter().map(notice).collect()
         })?)
@@ -318,6 +326,7 @@ fn item(tx: &dyn ReadTx, event: &Event) -> store::Result<Item> {
         }
         EventKind::CompanyChanged { company, contact, .. } => company_item(tx, *company, *contact)?,
         EventKind::AgentChanged { agent, .. } => agent_item(tx, *agent)?,
+        EventKind::DataEventNoted { contact, event } => data_event_item(tx, *contact, *event)?,
         EventKind::Quarantined(intake) => store::intake::get(tx, *intake)?.map(|row| Item::Intake(Box::new(row))),
         EventKind::Broadcast { broadcast, .. } => {
             let broadcast = store::broadcasts::get(tx, *broadcast)?;
@@ -329,7 +338,9 @@ fn item(tx: &dyn ReadTx, event: &Event) -> store::Result<Item> {
         EventKind::ContactsMerged { into: contact, .. }
         | EventKind::ContactChanged { contact, .. }
         | EventKind::ContactTagged { contact, .. } => {
-            store::contacts::get(tx, *contact)?.map(|contact| Item::Contact(Box::new(contact)))
+            // Of a deleted one the id alone is told (WHK-4).
+            let there = store::contacts::get(tx, *contact)?.filter(|contact| contact.deleted_at.is_none());
+            there.map(|contact| Item::Contact(Box::new(contact)))
         }
         EventKind::PartCreated { part_seq, .. }
         | EventKind::TicketStateChanged { part_seq, .. }
@@ -363,6 +374,12 @@ fn company_item(tx: &dyn ReadTx, company: CompanyId, contact: Option<ContactId>)
 fn agent_item(tx: &dyn ReadTx, agent: AgentId) -> store::Result<Option<Item>> {
     let teams = store::teams::all(tx)?;
     Ok(store::agents::get(tx, agent)?.map(|agent| Item::Agent(Box::new(agent), teams)))
+}
+
+fn data_event_item(tx: &dyn ReadTx, contact: ContactId, event: DataEventId) -> store::Result<Option<Item>> {
+    let event = store::data_events::get(tx, contact, event)?;
+    let contact = store::contacts::get(tx, contact)?;
+    Ok(event.zip(contact).map(|(event, contact)| Item::DataEvent(Box::new(event), Box::new(contact))))
 }
 
 fn thread_item(tx: &dyn ReadTx, thread: Option<ThreadId>, seq: Option<u64>) -> store::Result<Option<Item>> {

@@ -4,7 +4,7 @@
 //! `conversation.*` ones beside them. These topics have no event in the log yet and never fire:
 //! `ticket.rating.provided`, `ticket.sla.missed`,
 //! `conversation.admin.open.assigned`, `.priority.updated`, `.rating.added`, `.sla.missed`; `admin.logged_in`,
-//! `admin.logged_out`, `admin.activity_log_event.created`; jobs, events; `contact.suppressed`,
+//! `admin.logged_out`, `admin.activity_log_event.created`; jobs; `contact.suppressed`,
 //! `contact.broadcast.stopped`, `mailbox.state.updated`.
 //!
 //! **Invariant:** an event is asked for its part as it was written, so that a reader that lags finds the same topics; of
@@ -86,6 +86,7 @@ fn names(tx: &dyn ReadTx, event: &Event) -> store::Result<Vec<&'static str>> {
         EventKind::CompanyChanged { act, .. } => vec![people::of_company(*act)],
         EventKind::CompanySet { .. } => vec!["conversation.company.updated"],
         EventKind::AgentChanged { act, .. } => vec![people::of_agent(*act)],
+        EventKind::DataEventNoted { .. } => vec!["event.created"],
         // What changed has a part of its own, or no topic.
         EventKind::PartCompleted { .. }
         | EventKind::ConversationCreated
@@ -137,6 +138,7 @@ fn of_part(event: &Event, thread: &Thread, part: &Part) -> Vec<&'static str> {
         | PartKind::TicketFormSubmitted { .. }
         | PartKind::TicketFormWithdrawn { .. }
         | PartKind::TagsUpdated { .. }
+        | PartKind::ConversationAttributeUpdated { .. }
         | PartKind::MergedPrimary { .. }
         | PartKind::MergedSecondary { .. }
         | PartKind::Unmerged { .. }

@@ -8,6 +8,7 @@ use crate::http::Api;
 use crate::http::api::Answer;
 use crate::http::api::wire;
 use crate::http::call::Call;
+use crate::http::error::ApiError;
 use crate::http::error::Result;
 use crate::http::fields::Fields;
 use crate::http::fields::Given;
@@ -25,6 +26,7 @@ pub(crate) fn routes() -> Router<Api> {
     Router::new()
         .route("/companies", get(list).post(create))
         .route("/companies/list", post(numbered))
+        .route("/companies/scroll", get(scroll))
         .route("/companies/{id}", get(one).put(update).delete(remove))
         .route("/companies/{id}/contacts", get(contacts))
         .route("/contacts/{id}/companies", get(of_contact).post(attach))
@@ -60,6 +62,27 @@ async fn numbered(call: Call) -> Answer {
     let forms = call.wire().await?;
     let rows = asked.of(&page.items).map(|view| forms.company(view)).collect();
     Ok(Json(wire::with(wire::list(rows), json!({"total_count": page.total, "pages": asked.pages(page.total)}))))
+}
+
+/// Companies of one answer when all of them are read.
+const SCROLLED: usize = 100;
+
+/// All of them, from answer to answer by `scroll_param`, which the last answer does not have.
+async fn scroll(call: Call) -> Answer {
+    let param = call.query("scroll_param").filter(|param| !param.is_empty());
+    let after = match param {
+        None => None,
+        Some(text) => {
+            let bad = || ApiError::field("client_error", "scroll_param", "'scroll_param' is not one of ours");
+            Some(text.parse::<CompanyId>().map_err(|_| bad())?)
+        }
+    };
+    let page = call.read(move |desk, caller| desk.companies(caller, after, SCROLLED)).await?;
+    let forms = call.wire().await?;
+    let next = page.items.last().filter(|_| page.has_more).map(|view| view.company.id.to_string());
+    let rows = page.items.iter().map(|view| forms.company(view)).collect();
+    let more = json!({"pages": null, "total_count": page.total, "scroll_param": next});
+    Ok(Json(wire::with(wire::list(rows), more)))
 }
 
 async fn create(call: Call, input: Input) -> Answer {

@@ -114,7 +114,7 @@ async fn merge(call: Call, input: Input) -> Answer {
 pub(crate) fn facts(fields: &Fields<'_>) -> Result<ContactFacts> {
     let email = fields.word("email", "an email address", Address::parse)?;
     let email_verified = verified(fields, &email)?;
-    Ok(ContactFacts {
+    let mut facts = ContactFacts {
         role: fields.word("role", "'user' or 'lead'", role)?.value(),
         external_id: fields.owned("external_id")?.change(),
         email: email.change(),
@@ -129,7 +129,10 @@ pub(crate) fn facts(fields: &Fields<'_>) -> Result<ContactFacts> {
         owner: fields.id("owner_id")?.change(),
         signed_up_at: fields.moment("signed_up_at")?.change(),
         last_seen_at: fields.moment("last_seen_at")?.change(),
-    })
+        location: [None, None, None],
+    };
+    set_location(&mut facts, fields)?;
+    Ok(facts)
 }
 
 /// `email_verified` comes only together with an email (OBJ-23).
@@ -147,6 +150,20 @@ fn other_emails(fields: &Fields<'_>) -> Result<Option<Vec<Address>>> {
     let bad = || ApiError::field("parameter_invalid", "other_emails", "'other_emails' takes email addresses");
     let read = |one: &Value| one.as_str().and_then(Address::parse).ok_or_else(bad);
     list.iter().map(read).collect::<Result<_>>().map(Some)
+}
+
+/// Country, region and city, in the form they are answered in; null clears all of them.
+fn set_location(facts: &mut ContactFacts, fields: &Fields<'_>) -> Result<()> {
+    match fields.object("location")? {
+        Given::Absent => {}
+        Given::Null => facts.location = [Some(None), Some(None), Some(None)],
+        Given::Some(place) => {
+            for (fact, name) in facts.location.iter_mut().zip(["country", "region", "city"]) {
+                *fact = place.owned(name)?.change();
+            }
+        }
+    }
+    Ok(())
 }
 
 /// A picture's address, plain or in the form it is answered in.

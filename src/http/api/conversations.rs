@@ -110,10 +110,7 @@ async fn update(call: Call, input: Input) -> Answer {
     let fields = input.fields();
     let title = fields.owned("title")?;
     let read = fields.flag("read")?;
-    if matches!(fields.object("custom_attributes")?, Given::Some(_)) {
-        let message = "conversations have no attributes here";
-        return Err(ApiError::field("parameter_invalid", "custom_attributes", message));
-    }
+    let attributes = fields.values("custom_attributes")?;
     if read == Given::Some(false) {
         return Err(ApiError::field(
             "parameter_invalid",
@@ -122,7 +119,7 @@ async fn update(call: Call, input: Input) -> Answer {
         ));
     }
     let company = fields.id("company_id")?.change();
-    let change = ThreadChange { title: title.change(), read: read == Given::Some(true), company };
+    let change = ThreadChange { title: title.change(), read: read == Given::Some(true), company, attributes };
     if change != ThreadChange::default() {
         call.desk().change_thread(&call.caller, id, change).await?;
     }

@@ -8,14 +8,19 @@ mod broadcasts;
 mod companies;
 mod contact_notes;
 mod contacts;
+mod conversation_attributes;
 mod conversations;
+mod data_attributes;
+mod data_events;
 mod data_rights;
+mod deleted;
 mod deliveries;
 mod events;
 mod forms;
 mod house;
 mod linked;
 mod live;
+mod macros;
 mod merging;
 mod message;
 mod notifications;
@@ -71,13 +76,18 @@ pub(crate) fn routes(api: &Api) -> Router<Api> {
         .merge(contact_notes::routes())
         .merge(contacts::routes())
         .merge(data_rights::routes())
+        .merge(conversation_attributes::routes())
         .merge(conversations::routes())
+        .merge(data_attributes::routes())
+        .merge(data_events::routes())
+        .merge(deleted::routes())
         .merge(deliveries::routes())
         .merge(events::routes())
         .merge(forms::routes())
         .merge(house::routes())
         .merge(linked::routes())
         .merge(live::routes())
+        .merge(macros::routes())
         .merge(merging::routes())
         .merge(propagation::routes())
         .merge(tags::routes())

@@ -1,7 +1,9 @@
 //! `GET /tickets/{id}/parts` and `/conversations/{id}/parts`: all parts by `seq`, in either order (API-42); and
 //! `GET /tickets/{id}/statistics` (API-44).
 
+use crate::desk::thread_history::FoldedPartsAsked;
 use crate::desk::thread_history::PartsAsked;
+use crate::domain::id::PartId;
 use crate::domain::id::ThreadId;
 use crate::http::Api;
 use crate::http::api::Answer;
@@ -11,9 +13,11 @@ use crate::http::call::Call;
 use crate::http::error::ApiError;
 use crate::http::error::Result;
 use crate::http::paging::PER_PAGE_DEFAULT;
+use crate::http::paging::PageAsked;
 use axum::Router;
 use axum::response::Json;
 use axum::routing::get;
+use serde_json::Value;
 use serde_json::json;
 
 pub(crate) fn routes() -> Router<Api> {
@@ -46,6 +50,9 @@ async fn list(call: &Call, id: ThreadId, as_ticket: bool) -> Answer {
             return Err(ApiError::field("invalid_sort_order", "order", "'order' takes ascending or descending"));
         }
     };
+    if call.query("merged") == Some("true") {
+        return folded(call, id, as_ticket, page, descending).await;
+    }
     let asked = PartsAsked { after_seq, descending, limit: page.per_page.saturating_add(1) };
     let (view, mut parts) = call.read(move |desk, caller| desk.parts_of(caller, id, asked)).await?;
     let has_more = parts.len() > page.per_page;
@@ -58,6 +65,30 @@ async fn list(call: &Call, id: ThreadId, as_ticket: bool) -> Answer {
         false => forms.conversation_part(part, &view.deliveries),
     });
     let total = view.thread.last_seq;
+    let pages = json!({"total_count": total, "pages": page.pages(total, last)});
+    Ok(Json(wire::with(wire::list(rows.collect()), pages)))
+}
+
+/// Parts of the thread and of those merged into it, in the order of time (MRG-2); each says where it stands.
+async fn folded(call: &Call, id: ThreadId, as_ticket: bool, page: PageAsked, descending: bool) -> Answer {
+    let after = page.after_one().map(PartId);
+    let asked = FoldedPartsAsked { after, descending, limit: page.per_page.saturating_add(1) };
+    let (view, mut parts, total) = call.read(move |desk, caller| desk.folded_parts_of(caller, id, asked)).await?;
+    let has_more = parts.len() > page.per_page;
+    parts.truncate(page.per_page);
+    let last = parts.last().filter(|_| has_more).map(|part| [part.id.0, 0]);
+    let forms = call.wire().await?;
+    let ticket_type = view.ticket.as_ref().map(|facts| &facts.ticket_type);
+    let rows = parts.iter().map(|part| {
+        let mut row = match as_ticket {
+            true => forms.ticket_part(part, ticket_type, &[]),
+            false => forms.conversation_part(part, &[]),
+        };
+        if let Some(additions) = row.get_mut("deskgate").and_then(Value::as_object_mut) {
+            additions.insert("conversation_id".to_owned(), json!(part.thread.to_string()));
+        }
+        row
+    });
     let pages = json!({"total_count": total, "pages": page.pages(total, last)});
     Ok(Json(wire::with(wire::list(rows.collect()), pages)))
 }

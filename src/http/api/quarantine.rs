@@ -1,6 +1,8 @@
-//! Mail that could not be taken in, and the raw message of a part (API-49). For operators.
+//! The journal of incoming mail, what could not be taken in, and the raw message of a part (API-49). For operators.
 
 use crate::channel::imap::NotFetched;
+use crate::desk::journal::ArrivalFilter;
+use crate::domain::address::Address;
 use crate::domain::agent::Scope;
 use crate::domain::id::IntakeId;
 use crate::domain::id::PartId;
@@ -11,7 +13,9 @@ use crate::http::api::wire::intake::row;
 use crate::http::call::Call;
 use crate::http::error::ApiError;
 use crate::http::error::Result;
+use crate::http::fields::read_moment_text;
 use crate::http::files::download_headers;
+use crate::http::paging::PER_PAGE_DEFAULT;
 use crate::http::paging::PER_PAGE_MAX;
 use crate::http::pictures;
 use axum::Router;
@@ -25,11 +29,41 @@ use serde_json::json;
 
 pub(crate) fn routes() -> Router<Api> {
     Router::new()
+        .route("/intake", get(arrivals))
         .route("/quarantine", get(list))
         .route("/quarantine/{id}/retry", post(retry))
         .route("/parts/{id}/source", get(source))
         .route("/parts/{id}/body", get(pictures::body))
         .route("/parts/{id}/fetch", post(fetch))
+}
+
+/// The journal of mail that came in, newest first, by `message_id`, `address`, `uid`, `since` and `until`.
+async fn arrivals(call: Call) -> Answer {
+    call.require(Scope::Settings)?;
+    let page = call.page(PER_PAGE_DEFAULT)?;
+    let filter = ArrivalFilter {
+        message_id: call.query("message_id").map(|id| id.trim_start_matches('<').trim_end_matches('>').to_owned()),
+        address: asked(&call, "address", "an email address", Address::parse)?,
+        uid: asked(&call, "uid", "a number", |text| text.parse().ok())?,
+        since: asked(&call, "since", MOMENT, read_moment_text)?,
+        until: asked(&call, "until", MOMENT, read_moment_text)?,
+    };
+    let (before, limit) = (page.after_one().map(IntakeId), page.per_page);
+    let (rows, has_more) = call.read(move |desk, _| desk.arrivals(&filter, before, limit)).await?;
+    let next = rows.last().filter(|_| has_more).map(|row| [row.id.0, 0]);
+    let mut pages = page.pages(0, next);
+    if let Some(pages) = pages.as_object_mut() {
+        // How many there are in all is not counted.
+        pages.remove("total_pages");
+    }
+    Ok(Json(wire::with(wire::list(rows.iter().map(row).collect()), json!({"pages": pages}))))
+}
+
+const MOMENT: &str = "Unix seconds or an ISO 8601 time with offset";
+
+fn asked<T>(call: &Call, name: &str, expected: &str, read: impl Fn(&str) -> Option<T>) -> Result<Option<T>> {
+    let given = call.query(name).filter(|text| !text.is_empty());
+    given.map(|text| read(text).ok_or_else(|| ApiError::wrong_type(name, expected))).transpose()
 }
 
 async fn list(call: Call) -> Answer {

@@ -1,5 +1,9 @@
 //! `/tags`, and tags on conversations, tickets, parts and contacts (API-18, API-27, OBJ-18).
 
+use crate::desk::companies::CompanyRef;
+use crate::desk::contacts::ContactRef;
+use crate::desk::tags::Tagged;
+use crate::domain::address::Address;
 use crate::domain::agent::Caller;
 use crate::domain::id::AgentId;
 use crate::domain::id::ContactId;
@@ -15,6 +19,8 @@ use crate::http::api::wire::with;
 use crate::http::call::Call;
 use crate::http::error::ApiError;
 use crate::http::error::Result;
+use crate::http::fields::Fields;
+use crate::http::fields::Given;
 use crate::http::input::Input;
 use axum::Router;
 use axum::response::Json;
@@ -55,11 +61,46 @@ async fn one(call: Call) -> Answer {
     Ok(Json(form(tag)))
 }
 
-/// Makes a tag or, with an `id`, renames it.
+/// Makes a tag or, with an `id`, renames it; with `companies` or `users`, puts it on them, or with `untag` takes it off.
 async fn put(call: Call, input: Input) -> Answer {
     let fields = input.fields();
     let (id, name) = (fields.id("id")?.value(), fields.required_text("name")?);
+    let mut all = tagged(&fields, "companies")?;
+    all.extend(tagged(&fields, "users")?);
+    if id.is_none() && !all.is_empty() {
+        return Ok(Json(form(&call.desk().tag_many(&call.caller, name, all).await?)));
+    }
     Ok(Json(form(&call.desk().put_tag(&call.caller, id, name).await?)))
+}
+
+/// Companies by `id` or `company_id`, contacts by `id`, `user_id` or `email`.
+fn tagged(fields: &Fields<'_>, list: &str) -> Result<Vec<(Tagged, bool)>> {
+    let one = |(at, value): (usize, &Value)| {
+        let fields = Fields::of(value, &format!("{list}[{at}]"))?;
+        let on = !fields.flag("untag")?.value().unwrap_or(false);
+        let what =
+            if list == "companies" { Tagged::Company(company(&fields)?) } else { Tagged::Contact(user(&fields)?) };
+        Ok((what, on))
+    };
+    fields.list(list)?.value().unwrap_or_default().iter().enumerate().map(one).collect()
+}
+
+fn company(fields: &Fields<'_>) -> Result<CompanyRef> {
+    if let Given::Some(id) = fields.id("id")? {
+        return Ok(CompanyRef::Id(id));
+    }
+    Ok(CompanyRef::Key(fields.required_text("company_id")?.to_owned()))
+}
+
+fn user(fields: &Fields<'_>) -> Result<ContactRef> {
+    if let Given::Some(id) = fields.id("id")? {
+        return Ok(ContactRef::Id(id));
+    }
+    if let Given::Some(key) = fields.owned("user_id")? {
+        return Ok(ContactRef::External(key));
+    }
+    let address = fields.word("email", "an email address", Address::parse)?.value();
+    address.map(ContactRef::Email).ok_or_else(|| ApiError::missing(&fields.named("id")))
 }
 
 async fn remove(call: Call) -> Answer {

@@ -12,6 +12,7 @@ use crate::domain::id::NotificationId;
 use crate::domain::id::WebhookId;
 use crate::domain::webhook::NotificationState;
 use crate::domain::webhook::RetryPolicy;
+use crate::domain::webhook::SigningSecret;
 use crate::domain::webhook::Webhook;
 use crate::http::Api;
 use crate::http::api::Answer;
@@ -45,13 +46,13 @@ pub(crate) fn routes() -> Router<Api> {
 
 async fn list(call: Call) -> Answer {
     let all = call.read(|desk, caller| desk.webhooks(caller)).await?;
-    Ok(Json(wire::list(all.iter().map(|one| form(&call, one, false)).collect())))
+    Ok(Json(wire::list(all.iter().map(|one| form(&call, one, None)).collect())))
 }
 
 async fn one(call: Call) -> Answer {
     let id = call.id("id", NOUN)?;
     let found = call.read(move |desk, caller| desk.webhook(caller, id)).await?;
-    Ok(Json(form(&call, &found, false)))
+    Ok(Json(form(&call, &found, None)))
 }
 
 async fn create(call: Call, input: Input) -> Answer {
@@ -65,8 +66,8 @@ async fn create(call: Call, input: Input) -> Answer {
         retry: fields.word("retry", "compat or durable", RetryPolicy::parse)?.value().unwrap_or_default(),
     };
     check(&call, &new.url).await?;
-    let made = call.desk().create_webhook(&call.caller, new).await?;
-    Ok(Json(form(&call, &made, true)))
+    let (made, secret) = call.desk().create_webhook(&call.caller, new).await?;
+    Ok(Json(form(&call, &made, Some(&secret))))
 }
 
 async fn update(call: Call, input: Input) -> Answer {
@@ -91,9 +92,8 @@ async fn update(call: Call, input: Input) -> Answer {
     if let Some(url) = change.url.as_deref().filter(|url| *url != before.url) {
         check(&call, url).await?;
     }
-    let show_secret = change.secret.is_some();
-    let changed = call.desk().update_webhook(&call.caller, id, change).await?;
-    Ok(Json(form(&call, &changed, show_secret)))
+    let (changed, secret) = call.desk().update_webhook(&call.caller, id, change).await?;
+    Ok(Json(form(&call, &changed, secret.as_ref())))
 }
 
 async fn delete(call: Call) -> Answer {
@@ -149,8 +149,8 @@ async fn replay(call: Call, input: Input) -> Answer {
     Ok(Json(json!({"type": "list", "replayed": ids.len(), "delivery_ids": ids})))
 }
 
-fn form(call: &Call, one: &Webhook, show_secret: bool) -> Value {
-    webhook(one, call.desk().clock().now(), show_secret)
+fn form(call: &Call, one: &Webhook, secret: Option<&SigningSecret>) -> Value {
+    webhook(one, call.desk().clock().now(), secret)
 }
 
 fn topics(fields: &Fields<'_>) -> Result<Option<Vec<String>>> {

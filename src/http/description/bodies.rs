@@ -55,6 +55,7 @@ pub(super) fn contact() -> Value {
             ("owner_id", id()),
             ("signed_up_at", moment()),
             ("last_seen_at", moment()),
+            ("location", object(&[], &[("country", text()), ("region", text()), ("city", text())])),
             ("custom_attributes", attributes()),
         ],
     )
@@ -108,7 +109,15 @@ pub(super) fn conversation() -> Value {
 }
 
 pub(super) fn conversation_change() -> Value {
-    object(&[], &[("title", text()), ("read", json!({"enum": [true, null]})), ("company_id", text())])
+    object(
+        &[],
+        &[
+            ("title", text()),
+            ("read", json!({"enum": [true, null]})),
+            ("company_id", text()),
+            ("custom_attributes", attributes()),
+        ],
+    )
 }
 
 /// Contacts by id, key or address, or bare addresses.
@@ -388,7 +397,12 @@ pub(super) fn replay() -> Value {
 }
 
 pub(super) fn tag() -> Value {
-    object(&["name"], &[("id", id()), ("name", json!({"type": "string"}))])
+    let text = || json!({"type": "string"});
+    let company = object(&[], &[("id", text()), ("company_id", text()), ("untag", flag())]);
+    let user = object(&[], &[("id", text()), ("user_id", text()), ("email", text()), ("untag", flag())]);
+    let many = |item: Value| json!({"type": "array", "maxItems": 50, "items": item});
+    let (companies, users) = (many(company), many(user));
+    object(&["name"], &[("id", id()), ("name", text()), ("companies", companies), ("users", users)])
 }
 
 pub(super) fn suppression() -> Value {

@@ -10,6 +10,7 @@
 mod bodies;
 mod operations;
 mod people;
+mod records;
 mod schemas;
 
 use crate::http::description::operations::Body;
@@ -18,6 +19,9 @@ use axum::response::Json;
 use serde_json::Map;
 use serde_json::Value;
 use serde_json::json;
+
+/// Answer of what is taken and done without a word: 202 and an empty object.
+const ACCEPTED: &str = "accepted";
 
 /// Where it is, below `/api`.
 pub(crate) const PATH: &str = "/openapi.json";
@@ -36,6 +40,7 @@ pub(crate) fn document() -> Value {
             methods.insert(operation.method.to_owned(), described(operation));
         }
     }
+    paths.insert("/hooks/in/mime".to_owned(), json!({"post": mime_hook()}));
     json!({
         "openapi": "3.1.0",
         "info": {
@@ -51,6 +56,29 @@ pub(crate) fn document() -> Value {
             "parameters": parameters(),
             "responses": {"error": error_response()},
             "schemas": schemas::all(),
+        },
+    })
+}
+
+/// The one operation beside `/api`: it takes a mail, not JSON.
+fn mime_hook() -> Value {
+    let query = |name: &str, schema: Value, says: &str| json!({"name": name, "in": "query", "required": false, "schema": schema, "description": says});
+    let addresses = json!({"type": "array", "maxItems": 100, "items": {"type": "string"}});
+    let answer = json!({"$ref": "#/components/schemas/taken_mail"});
+    let error = json!({"$ref": "#/components/responses/error"});
+    json!({
+        "operationId": "post_hooks_in_mime",
+        "tags": ["hooks"],
+        "summary": "take a mail in, as it was received (RFC 5322); a token of scope intake",
+        "servers": [{"url": "/"}],
+        "parameters": [
+            query("recipient", addresses, "support addresses of the envelope"),
+            query("sender", json!({"type": "string", "maxLength": 256}), "MAIL FROM of the envelope"),
+        ],
+        "requestBody": {"required": true, "content": {"message/rfc822": {"schema": {"type": "string", "format": "binary"}}}},
+        "responses": {
+            "200": {"description": "what became of it", "content": {"application/json": {"schema": answer}}},
+            "4XX": error, "5XX": error,
         },
     })
 }
@@ -91,7 +119,8 @@ fn responses(operation: &Operation) -> Value {
         json!({"description": operation.summary, "content": {"application/json": {"schema": schema}}, "headers": rate_headers()})
     };
     let error = json!({"$ref": "#/components/responses/error"});
-    json!({"200": ok, "4XX": error, "5XX": error})
+    let done = if operation.answer == ACCEPTED { "202" } else { "200" };
+    json!({done: ok, "4XX": error, "5XX": error})
 }
 
 /// Names in braces.

@@ -2,6 +2,7 @@
 
 use crate::http::description::bodies;
 use crate::http::description::people;
+use crate::http::description::records;
 use serde_json::Value;
 
 /// What an operation takes in its body.
@@ -33,7 +34,7 @@ impl Operation {
 
 /// Every operation.
 pub(crate) fn all() -> impl Iterator<Item = &'static Operation> {
-    OPERATIONS.iter().chain(people::OPERATIONS)
+    OPERATIONS.iter().chain(people::OPERATIONS).chain(records::OPERATIONS)
 }
 
 pub(super) const fn get(
@@ -74,7 +75,7 @@ pub(super) const fn act(
 
 const PAGE: &[&str] = &["per_page", "starting_after"];
 const LIMIT: &[&str] = &["per_page"];
-const PART_PAGE: &[&str] = &["per_page", "starting_after", "after_seq", "order", "display_as"];
+const PART_PAGE: &[&str] = &["per_page", "starting_after", "after_seq", "order", "display_as", "merged"];
 const LEDGER: &[&str] =
     &["per_page", "starting_after", "kind", "channel", "state", "reason", "thread_id", "contact_id"];
 const PARTS: &[&str] = &["parts", "display_as"];

@@ -199,6 +199,29 @@ fn operators() -> Value {
             "cause": text_if_any(),
         })),
         "tag": object("tag", json!({"id": text(), "name": text()})),
+        "taken_mail": object("intake", json!({
+            "result": text(),
+            "conversation_id": text_if_any(), "part_id": text_if_any(), "quarantine_id": text_if_any(),
+        })),
+        "accepted": {"type": "object", "maxProperties": 0},
+        "empty": {"type": "object", "maxProperties": 0},
+        "macro": object("macro", json!({
+            "id": text(), "name": text(), "body": text(), "body_text": text(), "created_at": text(),
+            "updated_at": text(), "visible_to": {"enum": ["everyone", "specific_teams"]},
+            "visible_to_team_ids": {"type": "array", "items": text()},
+            "available_on": {"type": "array", "items": {"enum": ["inbox", "messenger"]}},
+        })),
+        "conversation_attribute": object("conversation_attribute", json!({
+            "id": {"type": "integer"}, "name": text(), "description": text(), "data_type": text(), "required": flag(),
+            "visible_to_team_ids": {"type": "array", "items": text()}, "archived": flag(), "admin_id": text(),
+            "created_at": seconds(), "updated_at": seconds(),
+        })),
+        "data_attribute": object("data_attribute", json!({
+            "id": {"type": "integer"}, "model": {"enum": ["contact", "company", "conversation"]}, "name": text(),
+            "full_name": text(), "label": text(), "description": text(), "data_type": text(),
+            "options": {"type": "array", "items": text()}, "archived": flag(), "custom": {"const": true},
+            "created_at": seconds(), "updated_at": seconds(), "deskgate": any_object(),
+        })),
         "deleted": {
             "type": "object", "required": ["id", "object", "deleted"],
             "properties": {"id": text(), "object": text(), "deleted": {"const": true}},

@@ -211,3 +211,25 @@ async fn tst_63_the_page_shows_and_one_click_stops() {
     assert!(all.1.contains("no announcements from us at all"));
     assert_eq!(house.plain("POST", "/unsubscribe/nonsense", "").await.0, 404);
 }
+
+#[tokio::test]
+async fn brc_2_the_company_of_the_thread_is_named_else_that_of_the_contact_else_the_fallback() {
+    let house = House::new().await;
+    let (tracker, talks) = tracker(&house, 3).await;
+    let mut companies = Vec::new();
+    for name in ["Acme", "Umbrella"] {
+        companies.push(id(&house.post("/api/companies", json!({"name": name})).await.ok()));
+    }
+    let contact = |talk: &Value| talk["contacts"]["contacts"][0]["id"].as_str().unwrap().to_owned();
+    for talk in &talks[..2] {
+        let who = contact(&house.get(&format!("/api/conversations/{talk}")).await.ok());
+        house.post(&format!("/api/contacts/{who}/companies"), json!({"id": companies[0]})).await.ok();
+    }
+    house.put(&format!("/api/conversations/{}", talks[0]), json!({"company_id": companies[1]})).await.ok();
+    let new = json!({"subject": "Fix", "body": "Done for {{or company.name \"you\"}}."});
+    let draft = house.post(&format!("/api/tickets/{tracker}/broadcasts"), new).await.ok();
+    for (talk, text) in talks.iter().zip(["Done for Umbrella.", "Done for Acme.", "Done for you."]) {
+        let path = format!("/api/broadcasts/{}/preview", id(&draft));
+        assert_eq!(house.post(&path, json!({"thread_id": talk})).await.ok()["messenger"]["text"], text);
+    }
+}

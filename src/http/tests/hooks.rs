@@ -61,3 +61,37 @@ async fn eml_9_too_large_a_mail_is_413_and_leaves_nothing() {
     hand_in(&house, &token, "", MAIL).await.ok();
     assert_eq!(health.intake().into_iter().collect::<Vec<_>>(), [(("http", "new_conversation"), 1)]);
 }
+
+#[tokio::test]
+async fn api_49_the_journal_is_asked_by_message_id_address_and_time() {
+    let house = House::new().await;
+    let token = house.token_for(&[Scope::Intake]).await;
+    let query = "?recipient=support@example.com&sender=%3Cana@example.com%3E";
+    hand_in(&house, &token, query, MAIL).await.ok();
+    house.clock.set(house.clock.now().plus(Duration::from_secs(60)));
+    let other = MAIL.replace("first@", "second@").replace("It has", "Another has");
+    hand_in(&house, &token, "?recipient=support@example.com&sender=%3Cben@example.com%3E", other).await.ok();
+    let ids = |list: Value| -> Vec<String> {
+        list["data"].as_array().unwrap().iter().map(|row| row["message_id"].as_str().unwrap().to_owned()).collect()
+    };
+    let (first, second) = ("<first@example.com>", "<second@example.com>");
+    let at = START.seconds();
+    for (query, found) in [
+        (String::new(), vec![second, first]),
+        ("?message_id=first@example.com".to_owned(), vec![first]),
+        ("?message_id=%3Csecond@example.com%3E".to_owned(), vec![second]),
+        ("?address=ben@example.com".to_owned(), vec![second]),
+        ("?address=support@example.com".to_owned(), vec![second, first]),
+        (format!("?since={}", at + 30), vec![second]),
+        (format!("?until={}", at + 30), vec![first]),
+        ("?uid=7".to_owned(), vec![]),
+    ] {
+        assert_eq!(ids(house.get(&format!("/api/intake{query}")).await.ok()), found, "{query}");
+    }
+    let page = house.get("/api/intake?per_page=1").await.ok();
+    let next = page["pages"]["next"]["starting_after"].as_str().unwrap().to_owned();
+    let rest = house.get(&format!("/api/intake?per_page=1&starting_after={next}")).await.ok();
+    assert_eq!((ids(page), ids(rest)), (vec![second.to_owned()], vec![first.to_owned()]));
+    assert_eq!(house.get("/api/intake?since=yesterday").await.error().2.as_deref(), Some("since"));
+    assert_eq!(house.get("/api/intake?address=nobody").await.error().2.as_deref(), Some("address"));
+}

@@ -15,6 +15,8 @@ mod operators;
 mod outbound;
 mod people;
 mod pictures;
+mod promises;
+mod records;
 mod search;
 mod serve;
 mod shapes;

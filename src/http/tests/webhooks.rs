@@ -522,3 +522,81 @@ async fn whk_3_fifty_failures_in_a_row_pause_and_a_restart_forgets_nothing() {
     assert_eq!(desk.deliveries(&made, "?state=sent&per_page=150").await.len(), 60);
     assert_eq!(desk.house.desk.webhook_troubles(), Ok(Vec::new()));
 }
+
+#[tokio::test]
+async fn whk_2_what_is_kept_of_a_secret_is_not_the_secret() {
+    let house = House::new().await;
+    let caller = house.desk.authenticate(&house.token).unwrap();
+    let new = crate::desk::webhooks::NewWebhook {
+        url: "http://127.0.0.1:1/in".to_owned(),
+        topics: vec!["ping".to_owned()],
+        secret: Some("a secret of sixteen".to_owned()),
+        html: false,
+        retry: Default::default(),
+    };
+    let (kept, secret) = house.desk.create_webhook(&caller, new).await.unwrap();
+    assert_eq!(secret.0, "a secret of sixteen", "told once");
+    let found = house.desk.webhook(&caller, kept.id).unwrap();
+    assert!(!found.secret.0.contains("secret") && found.secret.0.len() > secret.0.len(), "{found:?}");
+    house.desk.ping_webhook(&caller, kept.id).await.unwrap();
+    let notice = house.desk.webhook_notices(kept.id, 1).unwrap().remove(0);
+    assert_eq!(notice.secrets, [secret]);
+}
+
+#[tokio::test]
+async fn whk_12_13_a_life_of_people_and_companies_in_topics() {
+    let mut desk = Desk::new().await;
+    let receiver = Receiver::start().await;
+    desk.subscribe(&receiver, json!(crate::domain::webhook_topic::ALL), json!({})).await;
+    let house = &desk.house;
+    let ana = house.contact("ana@example.com").await;
+    let lead = id(&house.post("/api/contacts", json!({"role": "lead", "phone": "+1"})).await.ok());
+    let path = format!("/api/contacts/{lead}");
+    house.put(&path, json!({"email": "ana@example.com"})).await.ok();
+    house.put(&path, json!({"unsubscribed_from_emails": true})).await.ok();
+    house.put(&path, json!({"unsubscribed_from_emails": false})).await.ok();
+    house.post(&format!("{path}/archive"), json!({})).await.ok();
+    house.post(&format!("{path}/unarchive"), json!({})).await.ok();
+    let company = id(&house.post("/api/companies", json!({"name": "Acme"})).await.ok());
+    house.put(&format!("/api/companies/{company}"), json!({"size": 2})).await.ok();
+    let of = format!("/api/contacts/{ana}/companies");
+    house.post(&of, json!({"id": company})).await.ok();
+    house.delete(&format!("{of}/{company}")).await.ok();
+    house.delete(&format!("/api/companies/{company}")).await.ok();
+    house.post("/api/contacts/merge", json!({"from": lead, "into": ana})).await.ok();
+    let did =
+        json!({"intercom_user_id": ana, "event_name": "ordered", "created_at": START.seconds(), "metadata": {"n": 1}});
+    house.post("/api/events", did).await;
+    let away = json!({"away_mode_enabled": true, "away_mode_reassign": false});
+    house.put(&format!("/api/admins/{}/away", house.agent), away).await.ok();
+    house.delete(&format!("/api/contacts/{ana}")).await.ok();
+    desk.drive().await;
+    let got = receiver.take();
+    let topics = topics_of(&got);
+    for topic in [
+        "contact.user.created",
+        "contact.lead.created",
+        "contact.lead.added_email",
+        "contact.unsubscribed",
+        "contact.subscribed",
+        "contact.archived",
+        "contact.unarchive",
+        "company.created",
+        "company.updated",
+        "company.contact.attached",
+        "company.contact.detached",
+        "company.deleted",
+        "contact.merged",
+        "event.created",
+        "admin.away_mode_updated",
+        "contact.deleted",
+    ] {
+        // What is made and changed in one instant is told as made each time.
+        let times = topics.iter().filter(|one| **one == topic).count();
+        assert!(times == 1 || (times > 1 && topic.ends_with(".created")), "{topic} in {topics:?}");
+    }
+    let of = |topic: &str| got.iter().find(|got| got.topic() == topic).unwrap().item().clone();
+    assert_eq!((&of("company.deleted")["id"], of("company.deleted").get("name")), (&json!(company), None), "WHK-4");
+    assert_eq!((&of("contact.deleted")["id"], of("contact.deleted").get("email")), (&json!(ana), None), "WHK-4");
+    assert_eq!(of("admin.away_mode_updated")["away_mode_enabled"], json!(true));
+}

@@ -15,6 +15,8 @@ use crate::domain::broadcast::PauseCause;
 use crate::domain::broadcast::Phase;
 use crate::domain::channel_kind::ChannelKind;
 use crate::domain::contact::ContactRole;
+use crate::domain::data_attribute::DataKind;
+use crate::domain::data_attribute::DataModel;
 use crate::domain::delivery::SkipReason;
 use crate::domain::delivery::Stage;
 use crate::domain::delivery_class::DeliveryClass;
@@ -136,6 +138,8 @@ codes! {
     FormAudience { All = 0, Users = 1, Leads = 2 }
     RetryPolicy { Compat = 0, Durable = 1 }
     WebhookState { Active = 0, Disabled = 1, Gone = 2 }
+    DataModel { Contact = 0, Company = 1, Conversation = 2 }
+    DataKind { String = 0, Integer = 1, Float = 2, Boolean = 3, Datetime = 4, Date = 5 }
     NotificationState { Queued = 0, Sent = 1, Failed = 2 }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::domain::contact::Contact;
 use crate::domain::contact::ContactRole;
+use crate::domain::contact::Location;
 use crate::domain::id::AgentId;
 use crate::domain::id::CompanyId;
 use crate::domain::id::ContactId;
@@ -53,6 +54,7 @@ pub(crate) struct StoredContact {
     archived_at: Option<u64>,
     merged_into: Option<u64>,
     deleted_at: Option<u64>,
+    location: [Option<String>; 3],
 }
 
 /// Beginning of the rows of [`tables::CONTACTS_BY_EMAIL`] of one address; an address holds no control characters.
@@ -127,10 +129,12 @@ impl Record for Contact {
             archived_at: self.archived_at.map(|at| at.0),
             merged_into: self.merged_into.map(|id| id.0),
             deleted_at: self.deleted_at.map(|at| at.0),
+            location: [self.location.country.clone(), self.location.region.clone(), self.location.city.clone()],
         }
     }
 
     fn from_stored(stored: StoredContact) -> Restored<Self> {
+        let [country, region, city] = stored.location;
         Ok(Self {
             id: ContactId(stored.id),
             role: ContactRole::of(stored.role)?,
@@ -160,6 +164,7 @@ impl Record for Contact {
             archived_at: stored.archived_at.map(Millis),
             merged_into: stored.merged_into.map(ContactId),
             deleted_at: stored.deleted_at.map(Millis),
+            location: Location { country, region, city },
         })
     }
 }

@@ -11,6 +11,7 @@ use crate::domain::id::AgentId;
 use crate::domain::id::BroadcastId;
 use crate::domain::id::CompanyId;
 use crate::domain::id::ContactId;
+use crate::domain::id::DataEventId;
 use crate::domain::id::DeliveryId;
 use crate::domain::id::EventSeq;
 use crate::domain::id::IntakeId;
@@ -83,6 +84,7 @@ enum StoredEventKind {
     CompanySet { company: Option<u64> },
     AgentChanged { agent: u64, act: u8 },
     PartCompleted { part: u64, part_seq: u64 },
+    DataEventNoted { contact: u64, event: u64 },
 }
 
 impl From<&EventKind> for StoredEventKind {
@@ -130,6 +132,7 @@ impl From<&EventKind> for StoredEventKind {
             EventKind::CompanySet { company } => Self::CompanySet { company: company.map(|id| id.0) },
             EventKind::PartCompleted { part, part_seq } => Self::PartCompleted { part: part.0, part_seq: *part_seq },
             EventKind::AgentChanged { agent, act } => Self::AgentChanged { agent: agent.0, act: act.code() },
+            EventKind::DataEventNoted { contact, event } => Self::DataEventNoted { contact: contact.0, event: event.0 },
         }
     }
 }
@@ -186,6 +189,9 @@ impl StoredEventKind {
             Self::CompanySet { company } => EventKind::CompanySet { company: company.map(CompanyId) },
             Self::AgentChanged { agent, act } => {
                 EventKind::AgentChanged { agent: AgentId(agent), act: AgentAct::of(act)? }
+            }
+            Self::DataEventNoted { contact, event } => {
+                EventKind::DataEventNoted { contact: ContactId(contact), event: DataEventId(event) }
             }
         })
     }

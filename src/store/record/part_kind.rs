@@ -60,6 +60,7 @@ pub(crate) enum StoredPartKind {
     StatePropagated { label: String, counts: StoredCounts },
     QuickReply(Vec<(String, String)>),
     DeliveryFailed { delivery: u64, address: Option<String>, reason: String },
+    ConversationAttributeUpdated { name: String, value: Option<StoredValue> },
 }
 
 #[derive(Serialize, Deserialize)]
@@ -223,6 +224,9 @@ impl From<&PartKind> for StoredPartKind {
                 visible: *visible,
                 value: value.as_ref().map(StoredValue::from),
             },
+            PartKind::ConversationAttributeUpdated { name, value } => {
+                Self::ConversationAttributeUpdated { name: name.clone(), value: value.as_ref().map(StoredValue::from) }
+            }
             PartKind::TicketTypeChanged { from, to, left } => Self::TicketTypeChanged {
                 from: (from.0.0, from.1.clone()),
                 to: (to.0.0, to.1.clone()),
@@ -287,6 +291,9 @@ impl StoredPartKind {
             }
             Self::TicketAttributeUpdated { name, visible, value } => {
                 PartKind::TicketAttributeUpdated { name, visible, value: value.map(Value::from) }
+            }
+            Self::ConversationAttributeUpdated { name, value } => {
+                PartKind::ConversationAttributeUpdated { name, value: value.map(Value::from) }
             }
             Self::TicketTypeChanged { from, to, left } => PartKind::TicketTypeChanged {
                 from: (TicketTypeId(from.0), from.1),

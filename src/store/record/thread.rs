@@ -23,9 +23,11 @@ use crate::store::record::Restored;
 use crate::store::record::StoredAddress;
 use crate::store::record::code::Code;
 use crate::store::record::ticket::StoredTicket;
+use crate::store::record::value::StoredValue;
 use crate::store::tables;
 use serde::Deserialize;
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 #[derive(Serialize, Deserialize)]
 pub(crate) struct StoredThread {
@@ -58,6 +60,7 @@ pub(crate) struct StoredThread {
     deleted_at: Option<u64>,
     company: Option<u64>,
     awaits_contact: bool,
+    custom_attributes: BTreeMap<String, StoredValue>,
 }
 
 /// Append only.
@@ -169,6 +172,7 @@ impl Record for Thread {
         tables::TICKETS_BY_NUMBER,
         tables::TICKETS_BY_UPDATED,
         tables::THREADS_BY_FACT,
+        tables::THREADS_DELETED,
         tables::SNOOZED,
         tables::THREADS_BY_TAG,
         tables::MERGED,
@@ -181,9 +185,9 @@ impl Record for Thread {
 
     fn rows(&self) -> Vec<(Table, Vec<u8>)> {
         let id = self.id.0;
-        // A tombstone is found by its id alone.
-        if self.deleted_at.is_some() {
-            return Vec::new();
+        // A tombstone is found by its id, and in the list of what was deleted.
+        if let Some(deleted_at) = self.deleted_at {
+            return vec![(tables::THREADS_DELETED, key::two(deleted_at.0, id))];
         }
         let mut rows = vec![(tables::THREADS_BY_UPDATED, key::two(self.updated_at.0, id))];
         let contacts = self.participants.iter().map(|participant| participant.contact);
@@ -237,6 +241,11 @@ impl Record for Thread {
             deleted_at: self.deleted_at.map(|at| at.0),
             company: self.company.map(|id| id.0),
             awaits_contact: self.awaits_contact,
+            custom_attributes: self
+                .custom_attributes
+                .iter()
+                .map(|(name, value)| (name.clone(), value.into()))
+                .collect(),
         }
     }
 
@@ -272,6 +281,7 @@ impl Record for Thread {
             deleted_at: stored.deleted_at.map(Millis),
             company: stored.company.map(CompanyId),
             awaits_contact: stored.awaits_contact,
+            custom_attributes: stored.custom_attributes.into_iter().map(|(name, value)| (name, value.into())).collect(),
         })
     }
 }

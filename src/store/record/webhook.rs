@@ -9,7 +9,7 @@ use crate::domain::id::WebhookId;
 use crate::domain::webhook::Attempt;
 use crate::domain::webhook::Notification;
 use crate::domain::webhook::NotificationState;
-use crate::domain::webhook::SigningSecret;
+use crate::domain::webhook::SealedSecret;
 use crate::domain::webhook::Webhook;
 use crate::domain::webhook_topic::Topic;
 use crate::store::engine::Table;
@@ -85,8 +85,8 @@ impl Record for Webhook {
             id: WebhookId(stored.id),
             url: stored.url,
             topics: stored.topics.iter().map(|name| topic(name)).collect::<Restored<_>>()?,
-            secret: SigningSecret(stored.secret),
-            previous_secret: stored.previous_secret.map(SigningSecret),
+            secret: SealedSecret(stored.secret),
+            previous_secret: stored.previous_secret.map(SealedSecret),
             html: stored.html,
             retry: Code::of(stored.retry)?,
             state: Code::of(stored.state)?,

@@ -17,6 +17,7 @@ use crate::domain::form::FormCard;
 use crate::domain::form::FormState;
 use crate::domain::id::AttachmentId;
 use crate::domain::id::AttributeId;
+use crate::domain::id::DataEventId;
 use crate::domain::id::DeliveryId;
 use crate::domain::id::PartId;
 use crate::domain::id::StateId;
@@ -134,6 +135,7 @@ pub(crate) fn kinds() -> Vec<PartKind> {
             address: Some("ana@example.com".to_owned()),
             reason: "550 no".to_owned(),
         },
+        PartKind::ConversationAttributeUpdated { name: "Order".to_owned(), value: Some(Value::Integer(7)) },
     ]
 }
 
@@ -279,6 +281,7 @@ pub(crate) fn events() -> Vec<Event> {
         EventKind::CompanySet { company: Some(COMPANY) },
         EventKind::AgentChanged { agent: AGENT, act: AgentAct::AwayChanged },
         EventKind::PartCompleted { part, part_seq },
+        EventKind::DataEventNoted { contact: ANA, event: DataEventId(66) },
     ];
     let event = |kind| Event {
         kind,

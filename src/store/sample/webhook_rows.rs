@@ -8,7 +8,7 @@ use crate::domain::webhook;
 use crate::domain::webhook::Notification;
 use crate::domain::webhook::NotificationState;
 use crate::domain::webhook::RetryPolicy;
-use crate::domain::webhook::SigningSecret;
+use crate::domain::webhook::SealedSecret;
 use crate::domain::webhook::Webhook;
 use crate::domain::webhook::WebhookState;
 use crate::domain::webhook_topic::Topic;
@@ -22,8 +22,8 @@ pub(crate) fn webhooks() -> Vec<Webhook> {
         id: WebhookId(id),
         url: "https://example.com/in".to_owned(),
         topics: vec![Topic::PING, Topic::parse("ticket.created").unwrap()],
-        secret: SigningSecret("secret of sixteen".to_owned()),
-        previous_secret: Some(SigningSecret("secret before it".to_owned())),
+        secret: SealedSecret("secret of sixteen".to_owned()),
+        previous_secret: Some(SealedSecret("secret before it".to_owned())),
         html: true,
         retry: RetryPolicy::Durable,
         state,

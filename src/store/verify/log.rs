@@ -68,6 +68,8 @@ impl Check<'_> {
             | EventKind::Seen { contact, .. }
             | EventKind::ContactTagged { contact, .. }
             | EventKind::ContactChanged { contact, .. }
+            // Single events go after a while, their contact stays.
+            | EventKind::DataEventNoted { contact, .. }
             | EventKind::ContactsMerged { from: contact, .. } => self.names_id(from, tables::CONTACTS, contact.0),
             EventKind::AgentChanged { agent, .. } => self.names_id(from, tables::AGENTS, agent.0),
             EventKind::Broadcast { broadcast, .. } => self.names_id(from, tables::BROADCASTS, broadcast.0),

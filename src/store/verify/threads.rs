@@ -6,9 +6,13 @@ use crate::domain::agent::Token;
 use crate::domain::agent_notice::NoticeSettings;
 use crate::domain::company::Company;
 use crate::domain::contact::Contact;
+use crate::domain::data_attribute::DataAttribute;
+use crate::domain::data_event::DataEvent;
+use crate::domain::data_event::EventSummary;
 use crate::domain::id::TagId;
 use crate::domain::id::ThreadId;
 use crate::domain::link::Link;
+use crate::domain::macros::Macro;
 use crate::domain::note::Note;
 use crate::domain::note::NoteOn;
 use crate::domain::part::Part;
@@ -41,6 +45,20 @@ impl Check<'_> {
         self.records::<Note>(|check, key, note| match note.on {
             NoteOn::Contact(contact) => check.names_id((tables::NOTES, key), tables::CONTACTS, contact.0),
             NoteOn::Company(company) => check.names_id((tables::NOTES, key), tables::COMPANIES, company.0),
+        })?;
+        self.records::<DataEvent>(|check, key, event| {
+            check.names_id((tables::DATA_EVENTS, key), tables::CONTACTS, event.contact.0)
+        })?;
+        self.records::<EventSummary>(|check, key, summary| {
+            check.names_id((tables::DATA_EVENT_COUNTS, key), tables::CONTACTS, summary.contact.0)
+        })?;
+        self.records::<Macro>(|check, key, saved| {
+            saved.teams.iter().try_for_each(|team| check.names_id((tables::MACROS, key), tables::TEAMS, team.0))
+        })?;
+        self.records::<DataAttribute>(|check, key, attribute| {
+            let from = (tables::DATA_ATTRIBUTES, key);
+            attribute.teams.iter().try_for_each(|team| check.names_id(from, tables::TEAMS, team.0))?;
+            check.names_id(from, tables::AGENTS, attribute.created_by.0)
         })?;
         self.records::<AwayReason>(|_, _, _| Ok(()))?;
         self.each(tables::VISITORS, |check, row, value| {

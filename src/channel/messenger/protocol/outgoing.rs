@@ -175,7 +175,8 @@ fn event_name(kind: &EventKind) -> &'static str {
         | EventKind::ContactsMerged { .. }
         | EventKind::CompanyChanged { .. }
         | EventKind::CompanySet { .. }
-        | EventKind::AgentChanged { .. } => "conversation.updated",
+        | EventKind::AgentChanged { .. }
+        | EventKind::DataEventNoted { .. } => "conversation.updated",
     }
 }
 

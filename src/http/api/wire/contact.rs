@@ -86,7 +86,10 @@ fn further(contact: &Contact) -> Value {
         "tags": tags(contact),
         "notes": listed("notes", "note", notes),
         "companies": listed("companies", "company", companies),
-        "location": {"type": "location", "country": null, "region": null, "city": null},
+        "location": {
+            "type": "location", "country": contact.location.country, "region": contact.location.region,
+            "city": contact.location.city,
+        },
         "social_profiles": {"type": "list", "data": []},
         "deskgate": {
             "role": contact.role.as_str(),

@@ -24,9 +24,11 @@ use crate::http::api::wire::part::email_message_metadata;
 use crate::http::api::wire::part::part_additions;
 use crate::http::api::wire::seconds;
 use crate::http::api::wire::ticket_type::ticket_state;
+use crate::http::api::wire::value;
 use crate::http::api::wire::with;
 use crate::http::shape::Shape;
 use serde::Serialize;
+use serde_json::Map;
 use serde_json::Value;
 use serde_json::json;
 
@@ -54,6 +56,8 @@ impl Wire {
             Shape::V2_14 => Value::Null,
             Shape::V2_16 => json!(0),
         };
+        let custom: Map<String, Value> =
+            thread.custom_attributes.iter().map(|(name, kept)| (name.clone(), value(kept))).collect();
         let common = json!({
             "type": "conversation",
             "id": thread.id.to_string(),
@@ -76,7 +80,7 @@ impl Wire {
             "company": thread.company.map(|company| json!({"type": "company", "id": company.to_string()})),
             "tags": {"type": "tag.list", "tags": tags(&view.tags, &thread.tags)},
             "conversation_rating": null,
-            "custom_attributes": {},
+            "custom_attributes": custom,
             "first_contact_reply": first_contact_reply(view),
             "sla_applied": null,
             "statistics": self.statistics(view),
@@ -205,6 +209,7 @@ fn additions(view: &ThreadView) -> Value {
         "support_address": thread.support_address.as_ref().map(ToString::to_string),
         "thread_hints": thread.hints.iter().map(hint).collect::<Vec<_>>(),
         "merged_into": thread.merged_into.map(|other| other.to_string()),
+        "merged": view.merged.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "automatic": thread.automatic,
         "ticket": ticket,
     })

@@ -38,16 +38,12 @@ fn about_part(part: PartId, part_seq: u64) -> Value {
 
 fn named(kind: &EventKind) -> (&'static str, Value) {
     match kind {
-        EventKind::PartCreated { part, part_seq } => {
-            ("part.created", json!({"part_id": part.to_string(), "part_seq": part_seq}))
-        }
+        EventKind::PartCreated { part, part_seq } => ("part.created", about_part(*part, *part_seq)),
         EventKind::ConversationCreated => ("conversation.created", json!({})),
         EventKind::ConversationUpdated => ("conversation.updated", json!({})),
         EventKind::TicketCreated => ("ticket.created", json!({})),
         EventKind::TicketUpdated => ("ticket.updated", json!({})),
-        EventKind::TicketStateChanged { part, part_seq } => {
-            ("ticket.state_changed", json!({"part_id": part.to_string(), "part_seq": part_seq}))
-        }
+        EventKind::TicketStateChanged { part, part_seq } => ("ticket.state_changed", about_part(*part, *part_seq)),
         EventKind::FormRequested { part, part_seq } => ("form.requested", about_part(*part, *part_seq)),
         EventKind::FormSubmitted { part, part_seq } => ("form.submitted", about_part(*part, *part_seq)),
         EventKind::FormWithdrawn { part, part_seq } => ("form.withdrawn", about_part(*part, *part_seq)),
@@ -104,6 +100,9 @@ fn named(kind: &EventKind) -> (&'static str, Value) {
             ("conversation.company_set", json!({"company_id": company.map(|company| company.to_string())}))
         }
         EventKind::AgentChanged { agent, act } => (agent_act(*act), json!({"admin_id": agent.to_string()})),
+        EventKind::DataEventNoted { contact, event } => {
+            ("event.created", json!({"contact_id": contact.to_string(), "event_id": event.to_string()}))
+        }
     }
 }
 

@@ -7,6 +7,7 @@ pub(crate) mod broadcast;
 pub(crate) mod company;
 pub(crate) mod contact;
 pub(crate) mod conversation;
+pub(crate) mod data_event;
 pub(crate) mod delivery;
 pub(crate) mod event;
 pub(crate) mod intake;

@@ -347,6 +347,9 @@ fn details(kind: &PartKind) -> Value {
             "external_label": external_label,
         }),
         PartKind::TicketAttributeUpdated { name, visible, .. } => json!({"attribute": name, "visible": visible}),
+        PartKind::ConversationAttributeUpdated { name, value: kept } => {
+            json!({"attribute": name, "value": kept.as_ref().map(value)})
+        }
         PartKind::EntityLinked(entity) | PartKind::EntityUnlinked(entity) => linked_entity(entity),
         PartKind::LinkedTicketStateUpdated { ticket, number, title, from_label, to_label } => json!({
             "id": ticket.to_string(),

@@ -263,6 +263,7 @@ fn view(ticket: bool) -> ThreadView {
     let facts =
         || TicketView { ticket_type: billing(), state: state(32, StateCategory::InProgress), uploads: Vec::new() };
     ThreadView {
+        merged: Vec::new(),
         tags: Vec::new(),
         thread,
         contacts: vec![ana()],

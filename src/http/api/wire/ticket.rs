@@ -113,5 +113,6 @@ fn additions(view: &ThreadView, ticket: &Ticket) -> Value {
         "participants": participants(thread),
         "support_address": thread.support_address.as_ref().map(ToString::to_string),
         "merged_into": thread.merged_into.map(|other| other.to_string()),
+        "merged": view.merged.iter().map(ToString::to_string).collect::<Vec<_>>(),
     })
 }

@@ -13,11 +13,13 @@ use crate::domain::state::StateCategory;
 use crate::domain::thread::ThreadState;
 use crate::domain::webhook::Notification;
 use crate::domain::webhook::NotificationState;
+use crate::domain::webhook::SigningSecret;
 use crate::domain::webhook::Webhook;
 use crate::domain::webhook_topic::Topic;
 use crate::http::api::wire::Wire;
 use crate::http::api::wire::beside;
 use crate::http::api::wire::broadcast::broadcast;
+use crate::http::api::wire::data_event::data_event;
 use crate::http::api::wire::delivery::delivery;
 use crate::http::api::wire::intake;
 use crate::http::api::wire::listed;
@@ -30,7 +32,7 @@ use serde_json::Value;
 use serde_json::json;
 
 /// A subscription; its secret is shown only in the answer that made it.
-pub(crate) fn webhook(webhook: &Webhook, now: Millis, show_secret: bool) -> Value {
+pub(crate) fn webhook(webhook: &Webhook, now: Millis, secret: Option<&SigningSecret>) -> Value {
     let form = json!({
         "type": "webhook_subscription",
         "id": webhook.id.to_string(),
@@ -47,7 +49,10 @@ pub(crate) fn webhook(webhook: &Webhook, now: Millis, show_secret: bool) -> Valu
         "created_at": webhook.created_at.seconds(),
         "updated_at": webhook.updated_at.seconds(),
     });
-    if show_secret { beside(form, "secret", json!(webhook.secret.0)) } else { form }
+    match secret {
+        Some(secret) => beside(form, "secret", json!(secret.0)),
+        None => form,
+    }
 }
 
 impl Wire {
@@ -120,6 +125,7 @@ impl Wire {
                 json!({"type": "company_contact", "company": self.company(view), "contact": self.contact(contact)})
             }
             Item::Agent(agent, teams) => admin(agent, teams),
+            Item::DataEvent(event, contact) => data_event(event, contact),
             Item::Delivery(one) => delivery(one),
             Item::Broadcast(view) => broadcast(view),
             Item::Intake(row) => intake::row(row),
@@ -179,6 +185,7 @@ fn gone(topic: Topic, event: &Event) -> Value {
         EventKind::ContactUpdated(contact)
         | EventKind::ContactTagged { contact, .. }
         | EventKind::ContactChanged { contact, .. }
+        | EventKind::DataEventNoted { contact, .. }
         | EventKind::ContactsMerged { into: contact, .. } => Some(contact.to_string()),
         EventKind::CompanyChanged { company, .. } => Some(company.to_string()),
         EventKind::AgentChanged { agent, .. } => Some(agent.to_string()),
