@@ -138,26 +138,20 @@ impl Desk {
         change: OptionChange,
     ) -> Result<DataAttribute> {
         require(caller, &[Scope::Settings])?;
-        let at = At::of(&self.inner.clock);
-        let changed = self.inner.store.update(move |tx| {
-            let found = store::settings::data_attribute(tx, id)?;
-            let mut attribute = found.ok_or_else(|| missing("data_attribute"))?;
+        let changed = self.changed_attribute(id, move |_, attribute, at| {
             if attribute.options.is_empty() {
                 return Err(store::Error::Refused(Refusal::invalid("options", "this attribute is no list")));
             }
             match &change {
-                OptionChange::Add(label) => attribute.options.push(fresh(&at, label)),
+                OptionChange::Add(label) => attribute.options.push(fresh(at, label)),
                 OptionChange::Rename(option, label) => {
                     let known = attribute.options.iter_mut().find(|known| known.id == *option);
                     known.ok_or_else(|| missing("option"))?.label.clone_from(label);
                 }
             }
-            check_options(attribute.kind, &attribute.options).map_err(store::Error::Refused)?;
-            attribute.updated_at = at.now;
-            store::settings::put_data_attribute(tx, &attribute)?;
-            Ok(attribute)
+            check_options(attribute.kind, &attribute.options).map_err(store::Error::Refused)
         });
-        Ok(changed.await?)
+        changed.await
     }
 
     /// Changes what may change about an attribute. Scope `settings`.
@@ -171,11 +165,19 @@ impl Desk {
         facts: DataAttributeFacts,
     ) -> Result<DataAttribute> {
         require(caller, &[Scope::Settings])?;
+        self.changed_attribute(id, move |tx, attribute, at| apply(tx, attribute, &facts, at)).await
+    }
+
+    async fn changed_attribute(
+        &self,
+        id: DataAttributeId,
+        change: impl Fn(&dyn ReadTx, &mut DataAttribute, &At) -> store::Result<()> + Send + 'static,
+    ) -> Result<DataAttribute> {
         let at = At::of(&self.inner.clock);
         let changed = self.inner.store.update(move |tx| {
             let found = store::settings::data_attribute(tx, id)?;
             let mut attribute = found.ok_or_else(|| missing("data_attribute"))?;
-            apply(tx, &mut attribute, &facts, &at)?;
+            change(&*tx, &mut attribute, &at)?;
             attribute.updated_at = at.now;
             store::settings::put_data_attribute(tx, &attribute)?;
             Ok(attribute)

@@ -391,6 +391,15 @@ impl Desk {
     }
 }
 
+/// A customer lacks the mail; an agent who has had so many notices does not.
+fn log_limited(delivery: &Delivery) {
+    if matches!(delivery.kind, DeliveryKind::AgentNotice { .. }) {
+        tracing::info!(delivery = %delivery.id, "a notice to an agent is over its limit and does not go out");
+    } else {
+        tracing::warn!(delivery = %delivery.id, "an automatic mail is over a limit and does not go out");
+    }
+}
+
 impl Inner {
     /// Leases deliveries that are due; automatic ones over a limit end here (EML-87).
     fn lease_all(
@@ -408,7 +417,7 @@ impl Inner {
                 continue;
             }
             if !take_automatic(tx, &delivery, &self.settings.mail_limits, at.now)? {
-                tracing::warn!(delivery = %id, "an automatic mail is over a limit and does not go out");
+                log_limited(&delivery);
                 self.rate_limited.fetch_add(1, Ordering::Relaxed);
                 settle_in(tx, delivery, &Verdict::Skipped(SkipReason::RateLimited), at, 0)?;
                 continue;

@@ -55,7 +55,7 @@ pub const BLOBS: Table = Table("blobs");
 /// An existing blob's time is moved forward when it is put again and older than this, so that it counts as young.
 const TOUCH_AFTER: Duration = Duration::from_mins(10);
 
-/// A put moves the time of a known blob within [`TOUCH_AFTER`], and its commit follows within seconds.
+/// A put moves the time of a known blob at least every ten minutes, and its commit follows within seconds.
 pub const SCOUR_OLDER_THAN: Duration = Duration::from_mins(20);
 
 /// What [`Blobs::sweep`] did.

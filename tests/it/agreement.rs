@@ -5,6 +5,7 @@
 use crate::support::gateway::Gateway;
 use crate::support::gateway::Plan;
 use crate::support::gateway::SUPPORT;
+use crate::support::raw_mail;
 use crate::support::raw_mail::Session;
 use crate::support::setting;
 use serde_json::Value;
@@ -31,12 +32,8 @@ fn table(path: PathBuf) -> Vec<Vec<String>> {
 
 /// As a mail server hands it over: with the line ends of the wire, without an mbox's first line.
 fn as_sent(raw: &[u8]) -> Vec<u8> {
-    let mut lines: Vec<&[u8]> = raw.split(|byte| *byte == b'\n').collect();
-    if lines.first().is_some_and(|line| line.starts_with(b"From ")) {
-        lines.remove(0);
-    }
-    let bare = lines.iter().map(|line| line.strip_suffix(b"\r").unwrap_or(line));
-    bare.collect::<Vec<_>>().join(b"\r\n".as_slice())
+    let first = raw.iter().position(|byte| *byte == b'\n').filter(|_| raw.starts_with(b"From "));
+    raw_mail::as_sent(first.map_or(raw, |end| &raw[end + 1..]))
 }
 
 /// Hands a mail over by LMTP; it must be taken.

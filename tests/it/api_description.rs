@@ -106,6 +106,8 @@ fn generated_requests_find_no_fault() {
     schemathesis.args(["--suppress-health-check", "all", "--generation-database", "none"]);
     // These call the address they are given.
     schemathesis.args(["--exclude-path", "/webhook_subscriptions", "--exclude-path", "/webhook_subscriptions/{id}"]);
+    // It takes a mail, which the generator cannot write.
+    schemathesis.args(["--exclude-path", "/hooks/in/mime"]);
     schemathesis.current_dir(gateway.dir());
     let done = schemathesis.output().unwrap();
     let said = String::from_utf8_lossy(&done.stdout);

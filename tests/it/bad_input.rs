@@ -167,6 +167,10 @@ impl Kept {
                 for part in behind.iter().chain([&one["source"]]) {
                     let path = format!("/api/parts/{}/source", part["id"].as_str().unwrap());
                     let source = gateway.api("GET", &path, None);
+                    // What happened, such as a merge, came as no mail.
+                    if source.status == 404 && part["body"].is_null() {
+                        continue;
+                    }
                     assert_eq!(source.status, 200, "{path}: {}", source.text());
                     sources.insert(source.body);
                 }
@@ -271,7 +275,7 @@ fn every_mail_among_the_fixtures_is_taken_or_refused_and_kept() {
     let mut refused = Vec::new();
     for path in files(&root).into_iter().filter(is_mail) {
         let name = path.strip_prefix(&root).unwrap().display().to_string();
-        let raw = as_sent(&fs::read(&path).unwrap());
+        let raw = raw_mail::as_sent(&fs::read(&path).unwrap());
         let reply = raw_mail::send(gateway.address("lmtp"), "LHLO", "sender@example.net", SUPPORT, &raw)
             .unwrap_or_else(|error| panic!("{name}: {error}"));
         match reply.as_bytes()[0] {
@@ -288,10 +292,4 @@ fn every_mail_among_the_fixtures_is_taken_or_refused_and_kept() {
     let lost: Vec<String> = lost.collect();
     assert!(lost.is_empty(), "{} lost, the first is\n{}", lost.len(), lost[0]);
     gateway.finish();
-}
-
-/// With the line ends of the wire.
-fn as_sent(raw: &[u8]) -> Vec<u8> {
-    let lines = raw.split(|byte| *byte == b'\n').map(|line| line.iter().copied().filter(|byte| *byte != b'\r'));
-    lines.map(Iterator::collect::<Vec<u8>>).collect::<Vec<_>>().join(b"\r\n".as_slice())
 }

@@ -91,3 +91,9 @@ fn stuffed(raw: &[u8]) -> Vec<u8> {
     text.extend_from_slice(b".\r\n");
     text
 }
+
+/// A mail out of a file with the line ends of the wire, and no other CR, as which it would be refused.
+pub(crate) fn as_sent(raw: &[u8]) -> Vec<u8> {
+    let lines = raw.split(|byte| *byte == b'\n').map(|line| line.iter().copied().filter(|byte| *byte != b'\r'));
+    lines.map(Iterator::collect::<Vec<u8>>).collect::<Vec<_>>().join(b"\r\n".as_slice())
+}
