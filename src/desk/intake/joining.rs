@@ -25,7 +25,7 @@ use crate::store::engine::WriteTx;
 /// Ids of one mail that are looked up.
 const IDS_MAX: usize = 50;
 /// Conversations that one mail joins with its own.
-const JOINED_MAX: usize = 5;
+const JOINED_MAX: usize = store::message_ids::THREADS_MAX;
 
 impl Inner {
     /// Merges what belongs together with the conversation that a mail was just added to.
