@@ -112,6 +112,15 @@ impl Socket {
 
 /// New visitors, connected and welcomed.
 pub async fn visitors(to: SocketAddr, numbers: std::ops::Range<usize>) -> Vec<Socket> {
+    connected(to, numbers, |_| json!({})).await
+}
+
+/// As many sockets, connected and welcomed as whom `identity` says.
+pub async fn connected(
+    to: SocketAddr,
+    numbers: std::ops::Range<usize>,
+    identity: impl Fn(usize) -> Value,
+) -> Vec<Socket> {
     let mut waiting = numbers;
     let mut connecting = JoinSet::new();
     let mut connected = Vec::new();
@@ -119,9 +128,10 @@ pub async fn visitors(to: SocketAddr, numbers: std::ops::Range<usize>) -> Vec<So
         while connecting.len() < AT_ONCE
             && let Some(n) = waiting.next()
         {
+            let identity = identity(n);
             connecting.spawn(async move {
                 let mut socket = Socket::connect(to, n).await;
-                socket.hello(json!({})).await;
+                socket.hello(identity).await;
                 socket
             });
         }

@@ -152,14 +152,23 @@ async fn ticket_type(desk: &Desk, admin: &Caller) -> (TicketTypeId, String) {
     (id, desk.add_attribute(admin, id, attribute).await.unwrap().id.to_string())
 }
 
+/// The key of the n-th contact.
+pub fn external_id(n: usize) -> String {
+    format!("customer-{n}")
+}
+
 async fn contacts(desk: &Arc<Desk>, admin: &Caller, count: usize) -> Vec<ContactId> {
     let (desk, admin) = (Arc::clone(desk), Arc::new(admin.clone()));
     many(count, "contacts", move |n| {
         let (desk, admin) = (Arc::clone(&desk), Arc::clone(&admin));
         async move {
             let email = Address::parse(&format!("customer-{n}@example.org"));
-            let facts =
-                ContactFacts { email: Some(email), name: Some(Some(format!("Customer {n}"))), ..<_>::default() };
+            let facts = ContactFacts {
+                external_id: Some(Some(external_id(n))),
+                email: Some(email),
+                name: Some(Some(format!("Customer {n}"))),
+                ..<_>::default()
+            };
             desk.create_contact(&admin, facts).await.unwrap().id
         }
     })

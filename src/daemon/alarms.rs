@@ -1,7 +1,6 @@
 //! Watches mailboxes and webhooks for what only people can mend, and tells the admins by mail, once per spell (EML-6).
 
 use crate::channel::imap::MailboxPhase;
-use crate::channel::imap::MailboxState;
 use crate::channel::smtp_out::RelayOptions;
 use crate::channel::smtp_out::send_single;
 use crate::desk;
@@ -9,6 +8,7 @@ use crate::desk::Desk;
 use crate::desk::webhooks::troubles::ALARM_PREFIX;
 use crate::domain::alarm::Alarm;
 use crate::domain::delivery::Verdict;
+use crate::domain::event::MailboxStanding;
 use crate::http::ops::health::Health;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -51,16 +51,16 @@ pub(crate) async fn watch(watch: Watch) {
 /// Notes what began and what ended.
 async fn note(watch: &Watch) -> desk::Result<()> {
     for (mailbox, state) in watch.health.mailboxes() {
-        let needs_auth = format!("mailbox {mailbox} needs a new sign-in");
-        let degraded = format!("mailbox {mailbox} is degraded");
-        match state.phase {
-            MailboxPhase::NeedsAuth => raise(watch, &needs_auth, &state).await?,
-            MailboxPhase::Degraded => raise(watch, &degraded, &state).await?,
-            MailboxPhase::Connected => {
-                watch.desk.end_alarm(&needs_auth).await?;
-                watch.desk.end_alarm(&degraded).await?;
-            }
-            MailboxPhase::Connecting | MailboxPhase::Disabled => {}
+        let standing = match state.phase {
+            MailboxPhase::NeedsAuth => MailboxStanding::NeedsAuth,
+            MailboxPhase::Degraded => MailboxStanding::Degraded,
+            MailboxPhase::Connected => MailboxStanding::Connected,
+            MailboxPhase::Connecting | MailboxPhase::Disabled => continue,
+        };
+        let words = state.last_error.as_deref().unwrap_or("no mail came from it for 15 minutes");
+        let is_news = watch.desk.note_mailbox(&mailbox, standing, words).await?;
+        if is_news && standing != MailboxStanding::Connected {
+            tracing::error!(mailbox, state = standing.as_str(), why = words, "only people can mend this");
         }
     }
     note_webhooks(watch).await
@@ -79,14 +79,6 @@ async fn note_webhooks(watch: &Watch) -> desk::Result<()> {
         if troubles.iter().all(|(trouble, _)| *trouble != name) {
             watch.desk.end_alarm(&name).await?;
         }
-    }
-    Ok(())
-}
-
-async fn raise(watch: &Watch, name: &str, state: &MailboxState) -> desk::Result<()> {
-    let words = state.last_error.as_deref().unwrap_or("no mail came from it for 15 minutes");
-    if watch.desk.raise_alarm(name, words).await? {
-        tracing::error!(alarm = name, why = words, "only people can mend this");
     }
     Ok(())
 }

@@ -16,6 +16,9 @@ use crate::domain::agent::AgentRole;
 use crate::domain::alarm::ALARM_NAME_BYTES_MAX;
 use crate::domain::alarm::ALARM_WORDS_CHARS_MAX;
 use crate::domain::alarm::Alarm;
+use crate::domain::event::Event;
+use crate::domain::event::EventKind;
+use crate::domain::event::MailboxStanding;
 use crate::domain::id::DeliveryId;
 use crate::mail::clean;
 use crate::mail::compose::Automatic;
@@ -25,6 +28,9 @@ use crate::mail::compose::compose;
 use crate::mail::message::NamedAddress;
 use crate::mail::message::msg_id::MsgId;
 use crate::store;
+use crate::store::engine::ReadTx;
+use crate::store::save::Change;
+use crate::store::save::save;
 
 impl Desk {
     /// Begins a spell, unless one of that name lasts; `true` when it is new. For the daemon.
@@ -59,6 +65,44 @@ impl Desk {
         }
         let name = name.to_owned();
         Ok(self.inner.store.update(move |tx| store::alarms::end(tx, &name)).await?)
+    }
+
+    /// Notes how a mailbox is: a trouble begins its spell, being well ends both. What is news stands in the log
+    /// (`MailboxChanged`). Returns whether it was. For the daemon.
+    ///
+    /// # Errors
+    /// When the store cannot be read or written.
+    pub async fn note_mailbox(&self, mailbox: &str, standing: MailboxStanding, words: &str) -> Result<bool> {
+        let (spells, words) = (spells_of(mailbox), clean::line(words, ALARM_WORDS_CHARS_MAX));
+        if !self.inner.store.view(|tx| is_news(tx, &spells, standing))? {
+            return Ok(false);
+        }
+        let (mailbox, at) = (mailbox.to_owned(), At::of(&self.inner.clock));
+        let noted = self.inner.store.update(move |tx| {
+            if !is_news(&*tx, &spells, standing)? {
+                return Ok(false);
+            }
+            for (of, name) in &spells {
+                if *of == standing {
+                    let (id, words) = (at.id(), words.clone());
+                    let alarm = Alarm { name: name.clone(), id, words, since: at.now, told_at: None };
+                    store::alarms::put(tx, &alarm)?;
+                } else if standing == MailboxStanding::Connected {
+                    store::alarms::end(tx, name)?;
+                }
+            }
+            let event = Event {
+                kind: EventKind::MailboxChanged { mailbox: mailbox.clone(), standing },
+                thread: None,
+                at: at.now,
+                thread_state: None,
+                ticket_state: None,
+                cause: None,
+            };
+            save(tx, &Change { events: vec![event], ..Change::default() })?;
+            Ok(true)
+        });
+        Ok(noted.await?)
     }
 
     /// Every alarm that lasts, by name.
@@ -138,4 +182,22 @@ impl Desk {
         });
         Ok(written.await?)
     }
+}
+
+/// The names of a mailbox's two spells, with the trouble each is about.
+fn spells_of(mailbox: &str) -> [(MailboxStanding, String); 2] {
+    let named =
+        |what: &str| -> String { format!("mailbox {mailbox} {what}").chars().take(ALARM_NAME_BYTES_MAX / 4).collect() };
+    [(MailboxStanding::NeedsAuth, named("needs a new sign-in")), (MailboxStanding::Degraded, named("is degraded"))]
+}
+
+/// Whether a trouble has no spell yet, or being well ends one.
+fn is_news(tx: &dyn ReadTx, spells: &[(MailboxStanding, String)], standing: MailboxStanding) -> store::Result<bool> {
+    for (of, name) in spells {
+        let lasts = store::alarms::get(tx, name)?.is_some();
+        if (*of == standing && !lasts) || (standing == MailboxStanding::Connected && lasts) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }

@@ -243,8 +243,7 @@ impl Inner {
             }
             DeliveryKind::Broadcast { .. } | DeliveryKind::BroadcastTest { .. } => {
                 let part = material.parts.first();
-                // A test's part is nowhere, so that its files have no link.
-                let linked = material.broadcast.iter().flat_map(|_| attached(&material.parts).1);
+                let linked = attached(&material.parts).1.into_iter();
                 let files = linked.filter_map(|(part, file)| self.linked_file(part, file)).collect();
                 Notice::TrackerBroadcast(view::TrackerBroadcast {
                     about,

@@ -37,6 +37,7 @@ use crate::domain::part::Part;
 use crate::domain::part::PartKind;
 use crate::domain::refusal::Refusal;
 use crate::domain::team::TeamMethod;
+use crate::domain::thread::Priority;
 use crate::domain::thread::ThreadState;
 use crate::store;
 use crate::store::engine::WriteTx;
@@ -71,6 +72,8 @@ pub struct ThreadChange {
     pub read: bool,
     /// The company it is about; `Some(None)` is none (OBJ-16).
     pub company: Option<Option<CompanyId>>,
+    /// How urgent it is (OBJ-30).
+    pub priority: Option<Priority>,
     /// Values of declared attributes; `None` clears one (OBJ-36).
     pub attributes: Values,
 }
@@ -150,6 +153,7 @@ impl Desk {
             if let Some(company) = change.company {
                 set_of_thread(&*tx, &mut draft, company)?;
             }
+            prioritise(&mut draft, change.priority, &author(&caller));
             data_attributes::set_of_thread(&*tx, &mut draft, &change.attributes, &caller)?;
             if let Some(primary) = draft.thread.primary_contact().filter(|_| change.read) {
                 let up_to = draft.thread.last_visible_seq;
@@ -222,6 +226,15 @@ pub(crate) fn move_thread(draft: &mut Draft, act: ThreadAct, by: &Author) -> std
     };
     draft.move_to(state, by, None);
     Ok(())
+}
+
+/// Sets how urgent a thread is, with its part; nothing happens when it is so already (OBJ-30, OBJ-45).
+pub(crate) fn prioritise(draft: &mut Draft, priority: Option<Priority>, by: &Author) {
+    let from = draft.thread.priority;
+    let Some(to) = priority.filter(|to| *to != from) else { return };
+    draft.thread.priority = to;
+    draft.add(NewPart::event(PartKind::PriorityChanged { from, to }, by.clone(), None));
+    draft.note(EventKind::ConversationUpdated, None);
 }
 
 /// Sets new owners; nothing happens when they are the old ones and nothing is said.

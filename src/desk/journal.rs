@@ -15,6 +15,7 @@ use crate::domain::broadcast::PauseCause;
 use crate::domain::delivery::Delivery;
 use crate::domain::delivery::DeliveryState;
 use crate::domain::id::AttachmentId;
+use crate::domain::id::BroadcastId;
 use crate::domain::id::DeliveryId;
 use crate::domain::id::EventSeq;
 use crate::domain::id::IntakeId;
@@ -247,14 +248,20 @@ impl Desk {
         Ok(self.inner.blobs.get_blocking(raw)?)
     }
 
-    /// An attachment of a part, with its bytes.
+    /// An attachment of a part, with its bytes; of a broadcast's preview and test mail, whose part stands nowhere, by the
+    /// broadcast's id.
     ///
     /// # Errors
     /// `NotFound`.
     pub fn attachment(&self, part: PartId, id: AttachmentId) -> Result<(Attachment, Vec<u8>)> {
         let attachment = self.inner.store.view(|tx| {
-            let part = store::parts::by_id(tx, part)?.ok_or_else(|| missing("attachment"))?;
-            let found = part.attachments.into_iter().find(|attachment| attachment.id == id);
+            let attachments = match store::parts::by_id(tx, part)? {
+                Some(part) => part.attachments,
+                None => store::broadcasts::get(tx, BroadcastId(part.0))?
+                    .map(|broadcast| broadcast.attachments)
+                    .unwrap_or_default(),
+            };
+            let found = attachments.into_iter().find(|attachment| attachment.id == id);
             found.ok_or_else(|| missing("attachment"))
         })?;
         let blob = self.inner.blobs.get_blocking(attachment.source.blob())?;

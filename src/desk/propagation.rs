@@ -21,6 +21,7 @@ use crate::desk::draft::missing;
 use crate::desk::ticket_state::StateMove;
 use crate::domain::agent::Caller;
 use crate::domain::agent::Scope;
+use crate::domain::event::EventKind;
 use crate::domain::id::JobId;
 use crate::domain::id::StateId;
 use crate::domain::id::ThreadId;
@@ -223,6 +224,7 @@ fn finish(tx: &mut dyn WriteTx, job: &mut Propagation, asked: &TicketState, at: 
     let by = Author::Agent { id: job.agent, name: job.agent_name.clone() };
     let kind = PartKind::StatePropagated { label: asked.internal_label.clone(), counts: job.counts };
     tracker.add(NewPart::event(kind, by, None));
+    tracker.note(EventKind::JobCompleted { job: job.id }, None);
     conclude(tx, vec![tracker], Change::default())?;
     Ok(())
 }

@@ -10,9 +10,13 @@ use crate::desk::Result;
 use crate::desk::draft::missing;
 use crate::domain::address::Address;
 use crate::domain::agent::Caller;
+use crate::domain::contact::Contact;
 use crate::domain::delivery::Delivery;
 use crate::domain::delivery::DeliveryKind;
 use crate::domain::delivery::DeliveryState;
+use crate::domain::event::ContactAct;
+use crate::domain::event::Event;
+use crate::domain::event::EventKind;
 use crate::domain::id::Millis;
 use crate::domain::mail_limits::Limit;
 use crate::domain::mail_limits::MailLimits;
@@ -27,6 +31,8 @@ use crate::mail::dsn::ReportKind;
 use crate::store;
 use crate::store::engine::ReadTx;
 use crate::store::engine::WriteTx;
+use crate::store::save::Change;
+use crate::store::save::save;
 use crate::store::suppressions::Bucket;
 use std::time::Duration;
 
@@ -64,8 +70,9 @@ impl Desk {
         let suppression = Suppression { by, since, until, words: clean::line(words, WORDS_CHARS_MAX) };
         let kept = self.inner.store.update(move |tx| {
             let mut standing = standing(&*tx, &address)?;
+            let before = standing.clone();
             standing.suppression = Some(suppression.clone());
-            store::suppressions::put(tx, &standing)?;
+            keep(tx, &before, &standing, since)?;
             Ok(standing)
         });
         Ok(kept.await?)
@@ -187,9 +194,10 @@ pub(crate) fn reported(tx: &mut dyn WriteTx, report: &Report, delivery: &Deliver
         ReportKind::Failed => failed(tx, address, first.is_some_and(|one| one.hard), &words, now),
         ReportKind::Complaint => {
             let mut standing = standing(&*tx, address)?;
+            let before = standing.clone();
             let words = report.feedback_type.clone().unwrap_or_default();
             standing.suppress(Suppression { by: SuppressedBy::Complaint, since: now, until: None, words });
-            store::suppressions::put(tx, &standing)
+            keep(tx, &before, &standing, now)
         }
         ReportKind::Delayed | ReportKind::Other => Ok(()),
     }
@@ -206,8 +214,27 @@ pub(crate) fn heard_from(tx: &mut dyn WriteTx, address: &Address) -> store::Resu
 
 fn failed(tx: &mut dyn WriteTx, address: &Address, hard: bool, words: &str, now: Millis) -> store::Result<()> {
     let mut standing = standing(&*tx, address)?;
+    let before = standing.clone();
     standing.failed(hard, words, now);
-    store::suppressions::put(tx, &standing)
+    keep(tx, &before, &standing, now)
+}
+
+/// Writes how an address stands; its contacts' log says when it gets no mail from now on (WHK-14).
+fn keep(tx: &mut dyn WriteTx, before: &AddressStanding, after: &AddressStanding, now: Millis) -> store::Result<()> {
+    store::suppressions::put(tx, after)?;
+    if before.suppressed(now).is_some() || after.suppressed(now).is_none() {
+        return Ok(());
+    }
+    let told = |contact: &Contact| Event {
+        kind: EventKind::ContactChanged { contact: contact.id, act: ContactAct::Suppressed },
+        thread: None,
+        at: now,
+        thread_state: None,
+        ticket_state: None,
+        cause: None,
+    };
+    let events: Vec<Event> = store::contacts::by_email(&*tx, &after.address)?.iter().map(told).collect();
+    save(tx, &Change { events, ..Change::default() }).map(drop)
 }
 
 fn standing(tx: &dyn ReadTx, address: &Address) -> store::Result<AddressStanding> {

@@ -6,18 +6,23 @@ use crate::desk::access::require;
 use crate::desk::authors;
 use crate::desk::draft::missing;
 use crate::desk::merging::merged_into;
+use crate::desk::tags::named;
+use crate::desk::views::DELIVERIES_MAX;
+use crate::desk::views::PARTS_MAX;
 use crate::desk::views::ThreadView;
 use crate::desk::views::may_read;
 use crate::desk::views::view;
 use crate::domain::agent::Caller;
 use crate::domain::agent::Scope;
 use crate::domain::id::PartId;
+use crate::domain::id::TagId;
 use crate::domain::id::ThreadId;
 use crate::domain::part::Part;
 use crate::domain::statistics::Tally;
 use crate::domain::thread::Thread;
 use crate::store;
 use crate::store::engine::ReadTx;
+use std::collections::BTreeSet;
 
 /// Parts counted for statistics; what a longer thread says later is left out.
 const COUNTED_MAX: u64 = 20_000;
@@ -100,6 +105,26 @@ impl Desk {
             Ok((view(tx, thread, false)?, parts, total))
         })?)
     }
+}
+
+/// Puts the parts of merged threads that the caller may read among the newest of a view.
+pub(crate) fn fold(tx: &dyn ReadTx, caller: &Caller, view: &mut ThreadView) -> store::Result<()> {
+    for merged in view.merged.clone() {
+        let thread = store::threads::get(tx, merged)?.filter(|thread| may_read(caller, thread));
+        let Some(thread) = thread else { continue };
+        let mut parts = store::parts::newest(tx, merged, PARTS_MAX)?;
+        authors::as_now(tx, &mut parts)?;
+        let known = |id: &TagId| view.tags.iter().any(|tag| tag.id == *id);
+        let new: BTreeSet<TagId> = parts.iter().flat_map(|part| &part.tags).filter(|id| !known(id)).copied().collect();
+        view.tags.extend(named(tx, &new.into_iter().collect::<Vec<_>>())?);
+        view.deliveries.extend(store::outbox::of_thread(tx, merged, DELIVERIES_MAX)?);
+        view.parts.extend(parts);
+        view.parts_total = view.parts_total.saturating_add(thread.last_seq);
+    }
+    view.parts.sort_by_key(|part| part.id);
+    let older = view.parts.len().saturating_sub(PARTS_MAX);
+    view.parts.drain(..older);
+    Ok(())
 }
 
 /// What one thread may bring to a page.

@@ -12,6 +12,7 @@ use crate::desk::conversations::Assignment;
 use crate::desk::conversations::ThreadAct;
 use crate::desk::conversations::assign_in;
 use crate::desk::conversations::move_thread;
+use crate::desk::conversations::prioritise;
 use crate::desk::draft::At;
 use crate::desk::draft::Draft;
 use crate::desk::draft::NewPart;
@@ -30,7 +31,9 @@ use crate::domain::agent::Caller;
 use crate::domain::agent::Scope;
 use crate::domain::attribute::Value;
 use crate::domain::channel_kind::ChannelKind;
+use crate::domain::event::EventKind;
 use crate::domain::id::CompanyId;
+use crate::domain::id::JobId;
 use crate::domain::id::Millis;
 use crate::domain::id::StateId;
 use crate::domain::id::ThreadId;
@@ -39,6 +42,7 @@ use crate::domain::part::Author;
 use crate::domain::part::PartKind;
 use crate::domain::refusal::Refusal;
 use crate::domain::thread::PARTICIPANTS_MAX;
+use crate::domain::thread::Priority;
 use crate::domain::thread::Thread;
 use crate::domain::ticket::CreatedVia;
 use crate::domain::ticket::Obligation;
@@ -126,6 +130,8 @@ pub struct TicketChange {
     pub is_shared: Option<bool>,
     /// The company it is about; `Some(None)` is none.
     pub company: Option<Option<CompanyId>>,
+    /// How urgent it is (OBJ-30).
+    pub priority: Option<Priority>,
     /// New owners.
     pub assignment: Assignment,
     /// Tells nobody (NTF-12).
@@ -165,6 +171,19 @@ impl Desk {
     /// # Errors
     /// `NotFound`; `parameter_invalid` naming what is wrong; the refusals of [`Desk::link`].
     pub async fn create_ticket(&self, caller: &Caller, new: NewTicket) -> Result<ThreadId> {
+        self.make_ticket(caller, new, false).await
+    }
+
+    /// Makes a ticket as a job, whose id is the ticket's and which is done when this returns (API-15). Event
+    /// `JobCompleted` beside those of [`Desk::create_ticket`].
+    ///
+    /// # Errors
+    /// As [`Desk::create_ticket`].
+    pub async fn enqueue_ticket(&self, caller: &Caller, new: NewTicket) -> Result<ThreadId> {
+        self.make_ticket(caller, new, true).await
+    }
+
+    async fn make_ticket(&self, caller: &Caller, new: NewTicket, as_job: bool) -> Result<ThreadId> {
         require(caller, &[Scope::WriteTickets])?;
         let (inner, by) = (self.inner.clone(), author(caller));
         let at = At::of(&self.inner.clock);
@@ -198,6 +217,9 @@ impl Desk {
                 inner.owe_submitted(tx, &mut draft)?;
             }
             let id = draft.thread.id;
+            if as_job {
+                draft.note(EventKind::JobCompleted { job: JobId(id.0) }, None);
+            }
             conclude(tx, vec![draft], Change::default())?;
             Ok(id)
         });
@@ -230,6 +252,7 @@ impl Desk {
             if let Some(company) = change.company {
                 set_of_thread(&*tx, &mut draft, company)?;
             }
+            prioritise(&mut draft, change.priority, &by);
             assign_in(tx, &mut draft, change.assignment, &by, None)?;
             for act in acts(&change) {
                 move_thread(&mut draft, act, &by).map_err(store::Error::Refused)?;

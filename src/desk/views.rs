@@ -37,7 +37,7 @@ use std::collections::BTreeSet;
 /// Parts that ride along with a thread (API-10).
 pub const PARTS_MAX: usize = 500;
 /// Deliveries that ride along with a thread.
-const DELIVERIES_MAX: usize = 1_000;
+pub(crate) const DELIVERIES_MAX: usize = 1_000;
 /// Pages of 100 threads looked through for one page of conversations.
 const PAGES_LOOKED_AT_MAX: usize = 200;
 /// Totals are counted up to here; beyond it a list says this many.
@@ -89,6 +89,8 @@ pub struct ThreadView {
     pub source: Option<Part>,
     /// The newest [`PARTS_MAX`], ascending, the source among them; empty when not asked for.
     pub parts: Vec<Part>,
+    /// How many there are in all.
+    pub parts_total: u64,
     /// Linked objects, seen from this side, at most 1,000.
     pub linked: Vec<LinkedObject>,
     /// How many there are.
@@ -113,6 +115,23 @@ impl Desk {
         Ok(self.inner.store.view(|tx| {
             let thread = store::threads::get(tx, id)?.filter(|thread| may_read(caller, thread));
             view(tx, thread.ok_or_else(|| missing("conversation"))?, with_parts)
+        })?)
+    }
+
+    /// Any thread, with the parts of those merged into it that the caller may read among its own, in the order of time
+    /// (MRG-2). Scope as for [`Desk::thread_view`].
+    ///
+    /// # Errors
+    /// `NotFound`, `Forbidden`.
+    pub fn folded_view(&self, caller: &Caller, id: ThreadId, with_parts: bool) -> Result<ThreadView> {
+        require(caller, &[Scope::ReadConversations, Scope::ReadTickets])?;
+        Ok(self.inner.store.view(|tx| {
+            let thread = store::threads::get(tx, id)?.filter(|thread| may_read(caller, thread));
+            let mut view = view(tx, thread.ok_or_else(|| missing("conversation"))?, with_parts)?;
+            if with_parts {
+                thread_history::fold(tx, caller, &mut view)?;
+            }
+            Ok(view)
         })?)
     }
 
@@ -205,6 +224,7 @@ pub(crate) fn view(tx: &dyn ReadTx, thread: Thread, with_parts: bool) -> store::
         ticket: ticket_view(tx, &thread)?,
         contacts,
         parts,
+        parts_total: thread.last_seq,
         linked,
         linked_total,
         deliveries,

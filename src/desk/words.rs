@@ -298,7 +298,9 @@ fn touched(entry: &LogEntry) -> Touched {
         | EventKind::CompanyChanged { .. }
         | EventKind::CompanySet { .. }
         | EventKind::AgentChanged { .. }
-        | EventKind::DataEventNoted { .. } => Touched::Nothing,
+        | EventKind::DataEventNoted { .. }
+        | EventKind::JobCompleted { .. }
+        | EventKind::MailboxChanged { .. } => Touched::Nothing,
     }
 }
 

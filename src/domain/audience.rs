@@ -44,6 +44,7 @@ pub fn is_customer_visible(kind: &PartKind) -> bool {
         | PartKind::MergedSecondary { .. }
         | PartKind::Unmerged { .. }
         | PartKind::StatePropagated { .. }
+        | PartKind::PriorityChanged { .. }
         | PartKind::DeliveryFailed { .. } => false,
     }
 }
@@ -117,7 +118,9 @@ pub fn stream_of(event: &Event, thread: Option<&Thread>, part: Option<&Part>) ->
         | EventKind::CompanyChanged { .. }
         | EventKind::CompanySet { .. }
         | EventKind::AgentChanged { .. }
-        | EventKind::DataEventNoted { .. } => false,
+        | EventKind::DataEventNoted { .. }
+        | EventKind::JobCompleted { .. }
+        | EventKind::MailboxChanged { .. } => false,
     };
     if shown { vec![primary] } else { Vec::new() }
 }

@@ -11,6 +11,7 @@ use crate::domain::id::DataEventId;
 use crate::domain::id::DeliveryId;
 use crate::domain::id::EventSeq;
 use crate::domain::id::IntakeId;
+use crate::domain::id::JobId;
 use crate::domain::id::Millis;
 use crate::domain::id::PartId;
 use crate::domain::id::TagId;
@@ -218,6 +219,41 @@ pub enum EventKind {
         /// What.
         event: DataEventId,
     },
+    /// A job was done (OBJ-69); the thread is what it was about.
+    JobCompleted {
+        /// Which.
+        job: JobId,
+    },
+    /// A mailbox needs somebody to mend it, or is well again (EML-6).
+    MailboxChanged {
+        /// Its name in the configuration.
+        mailbox: String,
+        /// How it is now.
+        standing: MailboxStanding,
+    },
+}
+
+/// How a mailbox is, as far as people are told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MailboxStanding {
+    /// Mail comes in.
+    Connected,
+    /// No mail has come from it for a while.
+    Degraded,
+    /// Only a new sign-in mends it.
+    NeedsAuth,
+}
+
+impl MailboxStanding {
+    /// The API's word.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Connected => "connected",
+            Self::Degraded => "degraded",
+            Self::NeedsAuth => "needs_auth",
+        }
+    }
 }
 
 /// What was done with a contact.
@@ -247,6 +283,10 @@ pub enum ContactAct {
     Subscribed,
     /// Takes no more bulk mail.
     Unsubscribed,
+    /// Gets no mail at the address any more (EML-82).
+    Suppressed,
+    /// Takes no more mail about one issue: the Tracker of the event (BRC-51).
+    BroadcastStopped,
 }
 
 /// What was done with a company.
@@ -308,7 +348,9 @@ impl EventKind {
             | Self::CompanyChanged { .. }
             | Self::CompanySet { .. }
             | Self::AgentChanged { .. }
-            | Self::DataEventNoted { .. } => None,
+            | Self::DataEventNoted { .. }
+            | Self::JobCompleted { .. }
+            | Self::MailboxChanged { .. } => None,
         }
     }
 }

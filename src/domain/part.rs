@@ -22,6 +22,7 @@ use crate::domain::link::LinkKind;
 use crate::domain::mailing::Mailing;
 use crate::domain::propagation::PropagationCounts;
 use crate::domain::state::StateCategory;
+use crate::domain::thread::Priority;
 use crate::domain::thread::ThreadState;
 use crate::domain::ticket_type::Category;
 
@@ -233,6 +234,13 @@ pub enum PartKind {
         /// The relay's words, or ours.
         reason: String,
     },
+    /// The thread is of another priority (OBJ-30).
+    PriorityChanged {
+        /// Before.
+        from: Priority,
+        /// Now.
+        to: Priority,
+    },
 }
 
 /// A shared ticket as its customer sees it at one moment (SHR-4).
@@ -313,6 +321,7 @@ impl PartKind {
             Self::SharedTicket(_) => "ticket_state_updated_by_admin",
             Self::StatePropagated { .. } => "ticket_state_propagated",
             Self::DeliveryFailed { .. } => "delivery_failed",
+            Self::PriorityChanged { .. } => "priority_changed",
         }
     }
 

@@ -1,8 +1,10 @@
 //! Topics that webhooks can be subscribed to (WHK-10 to WHK-14).
 //!
-//! Not every topic has an event in the log yet: `desk::webhooks::topics` holds those that fire, with the event of each.
+//! `desk::webhooks::topics` holds the event of each. What some topics are about exists nowhere in this desk:
+//! [`Topic::never_fires`] says why, and nobody can subscribe to them.
 //!
-//! **Invariant:** a [`Topic`] is one of [`ALL`]; a subscription to anything else is refused, never silently idle.
+//! **Invariant:** a [`Topic`] is one of [`ALL`]; a subscription to anything else, or to what never fires, is refused, never
+//! silently idle.
 
 use std::fmt;
 
@@ -18,6 +20,12 @@ impl Topic {
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
         ALL.iter().find(|topic| **topic == name).map(|topic| Self(topic))
+    }
+
+    /// Why it can never fire, where what it is about does not exist here.
+    #[must_use]
+    pub fn never_fires(self) -> Option<&'static str> {
+        NEVER.iter().find(|(topic, _)| *topic == self.0).map(|(_, why)| *why)
     }
 
     /// Its name.
@@ -140,6 +148,21 @@ pub const ALL: &[&str] = &[
     "intake.quarantined",
 ];
 
+/// Topics of what does not exist here, with why.
+const NEVER: &[(&str, &str)] = &[
+    ("ticket.rating.provided", "customers are not asked for ratings"),
+    ("conversation.rating.added", "customers are not asked for ratings"),
+    ("ticket.sla.missed", "there are no service levels"),
+    ("conversation.sla.missed", "there are no service levels"),
+    (
+        "conversation.admin.open.assigned",
+        "assigning opens nothing: conversation.admin.assigned and conversation.admin.opened say so apart",
+    ),
+    ("admin.logged_in", "agents do not sign in, they use tokens"),
+    ("admin.logged_out", "agents do not sign in, they use tokens"),
+    ("admin.activity_log_event.created", "there is no activity log beside the events log"),
+];
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -152,5 +175,7 @@ mod tests {
         assert!(ALL.iter().all(|name| Topic::parse(name).map(Topic::as_str) == Some(name)));
         assert_eq!(Topic::parse("ticket"), None);
         assert_eq!(Topic::parse("ticket.*"), None);
+        assert!(NEVER.iter().all(|(name, why)| Topic::parse(name).and_then(Topic::never_fires) == Some(why)));
+        assert_eq!(Topic::PING.never_fires(), None);
     }
 }

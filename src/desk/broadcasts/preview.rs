@@ -34,6 +34,7 @@ use crate::domain::delivery::SkipReason;
 use crate::domain::delivery::Verdict;
 use crate::domain::id::BroadcastId;
 use crate::domain::id::ContactId;
+use crate::domain::id::PartId;
 use crate::domain::id::ThreadId;
 use crate::domain::part::Author;
 use crate::domain::part::Part;
@@ -231,6 +232,8 @@ impl Inner {
             }
             None => (Vec::new(), None),
         };
+        // It stands nowhere yet: its files are found by the broadcast's id.
+        let part = Part { id: PartId(broadcast.id.0), ..part };
         Ok(Shown { thread: draft.thread, contact, part, ticket, references, in_reply_to })
     }
 

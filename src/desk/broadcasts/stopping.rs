@@ -92,7 +92,7 @@ impl Inner {
     }
 }
 
-/// Stops mail about an issue for a contact, or takes that back.
+/// Stops mail about an issue for a contact, or takes that back. A stop that is news stands in the log of the Tracker.
 pub(crate) fn stop_issue(
     tx: &mut dyn WriteTx,
     tracker: ThreadId,
@@ -100,8 +100,18 @@ pub(crate) fn stop_issue(
     at: Option<Millis>,
 ) -> store::Result<()> {
     store::contacts::get(&*tx, contact)?.ok_or_else(|| missing("contact"))?;
-    store::threads::get(&*tx, tracker)?.ok_or_else(|| missing("ticket"))?;
-    store::broadcasts::set_stopped(tx, tracker, contact, at).map(drop)
+    let thread = store::threads::get(&*tx, tracker)?.ok_or_else(|| missing("ticket"))?;
+    let is_news = store::broadcasts::set_stopped(tx, tracker, contact, at)?;
+    let Some(at) = at.filter(|_| is_news) else { return Ok(()) };
+    let event = Event {
+        kind: EventKind::ContactChanged { contact, act: ContactAct::BroadcastStopped },
+        thread: Some(tracker),
+        at,
+        thread_state: Some(thread.state),
+        ticket_state: thread.ticket.as_ref().map(|ticket| ticket.state_category),
+        cause: None,
+    };
+    save(tx, &Change { events: vec![event], ..Change::default() }).map(drop)
 }
 
 fn stop_all(tx: &mut dyn WriteTx, contact: ContactId, stopped: bool, now: Millis) -> store::Result<()> {

@@ -1,5 +1,6 @@
 //! What the desk promises of every mail, whatever it is: TST-74, TST-75, TST-83, TST-90, TST-93.
 
+use crate::desk::Desk;
 use crate::desk::arrival::Accepted;
 use crate::desk::arrival::Arrival;
 use crate::desk::arrival::ArrivalSource;
@@ -11,25 +12,33 @@ use crate::desk::tests::arrival;
 use crate::desk::tests::field;
 use crate::desk::tests::text;
 use crate::desk::tests::thread_of;
+use crate::domain::id::IntakeId;
 use crate::mail::sanitize::Images;
 use crate::mail::sanitize::sanitize;
 use std::fs;
 use std::time::Duration;
+
+impl Desk {
+    /// A mail over which the process died twice, so that a third try sets it aside.
+    pub(crate) async fn quarantine_as_poison(&self, raw: &[u8]) -> IntakeId {
+        let (inner, kept) = (self.inner.clone(), raw.to_vec());
+        let hash = tokio::task::spawn_blocking(move || inner.blobs.put_blocking(&kept)).await.unwrap().unwrap();
+        for deaths in 0..2 {
+            assert_eq!(self.inner.attempts.begin(hash), deaths);
+        }
+        match self.accept(arrival(SUPPORT, raw.to_vec())).await.unwrap() {
+            Accepted::Quarantined(id) => id,
+            other => panic!("a third try: {other:?}"),
+        }
+    }
+}
 
 #[tokio::test]
 async fn tst_74_a_poison_message_is_set_aside_the_next_ones_arrive_and_a_retry_takes_it_in() {
     let story = Story::begin().await;
     let raw =
         format!("From: ana@example.com\r\nTo: {SUPPORT}\r\nMessage-ID: <p@example.com>\r\n\r\nPoison\r\n").into_bytes();
-    let (inner, kept) = (story.desk.inner.clone(), raw.clone());
-    let hash = tokio::task::spawn_blocking(move || inner.blobs.put_blocking(&kept)).await.unwrap().unwrap();
-    // The process died twice while it read this one.
-    for deaths in 0..2 {
-        assert_eq!(story.desk.inner.attempts.begin(hash), deaths);
-    }
-    let Accepted::Quarantined(id) = story.desk.accept(arrival(SUPPORT, raw.clone())).await.unwrap() else {
-        panic!("a third try");
-    };
+    let id = story.desk.quarantine_as_poison(&raw).await;
     for n in 0..3 {
         let next = format!("From: ben@example.com\nMessage-ID: <{n}@example.com>");
         thread_of(&story.mail(&next, &format!("mail {n}")).await);

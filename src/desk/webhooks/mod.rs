@@ -263,7 +263,11 @@ pub fn check_url(url: &str) -> Result<WebhookUrl> {
 fn topics_of(names: &[String]) -> Result<Vec<Topic>> {
     let mut topics = Vec::new();
     for name in names {
-        topics.push(Topic::parse(name).ok_or_else(|| refuse("topics", format!("there is no topic '{name}'")))?);
+        let topic = Topic::parse(name).ok_or_else(|| refuse("topics", format!("there is no topic '{name}'")))?;
+        if let Some(why) = topic.never_fires() {
+            return Err(refuse("topics", format!("'{name}' would never fire: {why}")));
+        }
+        topics.push(topic);
     }
     topics.sort_unstable();
     topics.dedup();

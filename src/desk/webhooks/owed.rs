@@ -23,6 +23,7 @@ use crate::domain::data_event::DataEvent;
 use crate::domain::delivery::Delivery;
 use crate::domain::event::Event;
 use crate::domain::event::EventKind;
+use crate::domain::event::MailboxStanding;
 use crate::domain::id::AgentId;
 use crate::domain::id::CompanyId;
 use crate::domain::id::ContactId;
@@ -33,6 +34,7 @@ use crate::domain::id::ThreadId;
 use crate::domain::id::WebhookId;
 use crate::domain::intake::IntakeRow;
 use crate::domain::part::Part;
+use crate::domain::propagation::Propagation;
 use crate::domain::team::Team;
 use crate::domain::webhook::KEPT;
 use crate::domain::webhook::Notification;
@@ -93,6 +95,12 @@ pub enum Item {
     Broadcast(Box<BroadcastView>),
     /// A mail that could not be taken in.
     Intake(Box<IntakeRow>),
+    /// A job that set a state on many tickets.
+    Job(Box<Propagation>),
+    /// A job that made this ticket.
+    TicketJob(ThreadId),
+    /// A mailbox, and how it was then.
+    Mailbox(String, MailboxStanding),
     /// Nothing: a ping.
     Ping,
     /// Something that is no more.
@@ -327,6 +335,11 @@ fn item(tx: &dyn ReadTx, event: &Event) -> store::Result<Item> {
         EventKind::CompanyChanged { company, contact, .. } => company_item(tx, *company, *contact)?,
         EventKind::AgentChanged { agent, .. } => agent_item(tx, *agent)?,
         EventKind::DataEventNoted { contact, event } => data_event_item(tx, *contact, *event)?,
+        EventKind::JobCompleted { job } => match store::chores::propagation(tx, *job)? {
+            Some(job) => Some(Item::Job(Box::new(job))),
+            None => event.thread.map(Item::TicketJob),
+        },
+        EventKind::MailboxChanged { mailbox, standing } => Some(Item::Mailbox(mailbox.clone(), *standing)),
         EventKind::Quarantined(intake) => store::intake::get(tx, *intake)?.map(|row| Item::Intake(Box::new(row))),
         EventKind::Broadcast { broadcast, .. } => {
             let broadcast = store::broadcasts::get(tx, *broadcast)?;

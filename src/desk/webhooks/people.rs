@@ -24,6 +24,8 @@ pub(crate) fn of_contact_act(tx: &dyn ReadTx, id: ContactId, act: ContactAct) ->
         ContactAct::VisitorSignedUp => vec!["visitor.signed_up"],
         ContactAct::Subscribed => vec!["contact.subscribed"],
         ContactAct::Unsubscribed => vec!["contact.unsubscribed"],
+        ContactAct::Suppressed => vec!["contact.suppressed"],
+        ContactAct::BroadcastStopped => vec!["contact.broadcast.stopped"],
         // No topic says so; the contact's own does, since its record changed.
         ContactAct::Blocked | ContactAct::Unblocked => Vec::new(),
     })

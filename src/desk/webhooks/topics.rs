@@ -1,11 +1,8 @@
 //! What an event of the log means to subscribers (WHK-10 to WHK-14).
 //!
 //! A ticket's events have `ticket.*` topics; those of a Customer ticket, which is a conversation too (OBJ-3), have the
-//! `conversation.*` ones beside them. These topics have no event in the log yet and never fire:
-//! `ticket.rating.provided`, `ticket.sla.missed`,
-//! `conversation.admin.open.assigned`, `.priority.updated`, `.rating.added`, `.sla.missed`; `admin.logged_in`,
-//! `admin.logged_out`, `admin.activity_log_event.created`; jobs; `contact.suppressed`,
-//! `contact.broadcast.stopped`, `mailbox.state.updated`.
+//! `conversation.*` ones beside them. Every topic that can be subscribed to has its event here; what can happen nowhere is
+//! refused by name (`domain::webhook_topic`).
 //!
 //! **Invariant:** an event is asked for its part as it was written, so that a reader that lags finds the same topics; of
 //! deliveries and contacts it sees what they are now.
@@ -87,6 +84,8 @@ fn names(tx: &dyn ReadTx, event: &Event) -> store::Result<Vec<&'static str>> {
         EventKind::CompanySet { .. } => vec!["conversation.company.updated"],
         EventKind::AgentChanged { act, .. } => vec![people::of_agent(*act)],
         EventKind::DataEventNoted { .. } => vec!["event.created"],
+        EventKind::JobCompleted { .. } => vec!["job.completed"],
+        EventKind::MailboxChanged { .. } => vec!["mailbox.state.updated"],
         // What changed has a part of its own, or no topic.
         EventKind::PartCompleted { .. }
         | EventKind::ConversationCreated
@@ -128,6 +127,7 @@ fn of_part(event: &Event, thread: &Thread, part: &Part) -> Vec<&'static str> {
             let names = [Some("ticket.state.updated"), resolves.then_some("ticket.resolved")];
             return names.into_iter().flatten().collect();
         }
+        PartKind::PriorityChanged { .. } => (Some("conversation.priority.updated"), None),
         PartKind::TicketAttributeUpdated { .. } => (None, Some("ticket.attribute.updated")),
         PartKind::TicketTypeChanged { .. } => (None, Some("ticket.type.changed")),
         PartKind::TicketShared => (None, Some("ticket.shared")),

@@ -12,6 +12,7 @@ use crate::domain::id::AgentId;
 use crate::domain::id::Millis;
 use crate::domain::id::TeamId;
 use crate::domain::id::ThreadId;
+use crate::domain::thread::Priority;
 use crate::http::Api;
 use crate::http::api::Answer;
 use crate::http::api::addressing::addressing;
@@ -68,7 +69,7 @@ async fn one(call: Call) -> Result<Response> {
     }
     let wire = call.wire().await?;
     let bytes = call.read_form(move |desk, caller| {
-        let view = desk.thread_view(caller, id, true)?;
+        let view = desk.folded_view(caller, id, true)?;
         wire.conversation_bytes(&view).map_err(|error| ApiError::internal(&error))
     });
     Ok(([(header::CONTENT_TYPE, "application/json")], bytes.await?).into_response())
@@ -77,7 +78,7 @@ async fn one(call: Call) -> Result<Response> {
 /// A conversation as it is now.
 pub(crate) async fn conversation_answer(call: &Call, id: ThreadId) -> Answer {
     let with_parts = call.wants_parts();
-    let view = call.read(move |desk, caller| desk.thread_view(caller, id, with_parts)).await?;
+    let view = call.read(move |desk, caller| desk.folded_view(caller, id, with_parts)).await?;
     Ok(Json(call.wire().await?.conversation(&view, with_parts)))
 }
 
@@ -119,11 +120,17 @@ async fn update(call: Call, input: Input) -> Answer {
         ));
     }
     let company = fields.id("company_id")?.change();
-    let change = ThreadChange { title: title.change(), read: read == Given::Some(true), company, attributes };
+    let priority = priority(&fields)?;
+    let change = ThreadChange { title: title.change(), read: read == Given::Some(true), company, priority, attributes };
     if change != ThreadChange::default() {
         call.desk().change_thread(&call.caller, id, change).await?;
     }
     conversation_answer(&call, id).await
+}
+
+/// Ours: how urgent it is, by the word of 2.16.
+pub(crate) fn priority(fields: &Fields<'_>) -> Result<Option<Priority>> {
+    Ok(fields.word("priority", "none, low, medium, high or urgent", Priority::parse)?.value())
 }
 
 async fn reply(call: Call, input: Input) -> Answer {

@@ -9,6 +9,7 @@ use crate::http::Api;
 use crate::http::api::Answer;
 use crate::http::api::tickets::ticket_view;
 use crate::http::api::wire;
+use crate::http::api::wire::part::standing_in;
 use crate::http::call::Call;
 use crate::http::error::ApiError;
 use crate::http::error::Result;
@@ -17,7 +18,6 @@ use crate::http::paging::PageAsked;
 use axum::Router;
 use axum::response::Json;
 use axum::routing::get;
-use serde_json::Value;
 use serde_json::json;
 
 pub(crate) fn routes() -> Router<Api> {
@@ -80,14 +80,11 @@ async fn folded(call: &Call, id: ThreadId, as_ticket: bool, page: PageAsked, des
     let forms = call.wire().await?;
     let ticket_type = view.ticket.as_ref().map(|facts| &facts.ticket_type);
     let rows = parts.iter().map(|part| {
-        let mut row = match as_ticket {
+        let row = match as_ticket {
             true => forms.ticket_part(part, ticket_type, &[]),
             false => forms.conversation_part(part, &[]),
         };
-        if let Some(additions) = row.get_mut("deskgate").and_then(Value::as_object_mut) {
-            additions.insert("conversation_id".to_owned(), json!(part.thread.to_string()));
-        }
-        row
+        standing_in(row, part.thread)
     });
     let pages = json!({"total_count": total, "pages": page.pages(total, last)});
     Ok(Json(wire::with(wire::list(rows.collect()), pages)))

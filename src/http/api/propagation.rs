@@ -5,12 +5,12 @@ use crate::desk::propagation::NewPropagation;
 use crate::domain::id::JobId;
 use crate::domain::id::ThreadId;
 use crate::domain::part::Cause;
-use crate::domain::propagation::Propagation;
 use crate::domain::state::StateCategory;
 use crate::http::Api;
 use crate::http::api::Answer;
-use crate::http::api::tickets::job_of;
 use crate::http::api::tickets::ticket_view;
+use crate::http::api::wire::job::job as job_form;
+use crate::http::api::wire::job::of_ticket;
 use crate::http::api::wire::list;
 use crate::http::api::wire::part::propagation_counts;
 use crate::http::api::wire::with;
@@ -21,7 +21,6 @@ use axum::http::StatusCode;
 use axum::response::Json;
 use axum::routing::get;
 use axum::routing::post;
-use serde_json::Value;
 use serde_json::json;
 
 pub(crate) fn routes() -> Router<Api> {
@@ -45,34 +44,20 @@ async fn propagate(call: Call, input: Input) -> Answer {
     }
     let caller = call.acting_as(fields.id("admin_id")?.value()).await?;
     let job = call.desk().start_propagation(&caller, tracker, asked).await?;
-    Ok(Json(form(&job)))
+    Ok(Json(job_form(&job)))
 }
 
 async fn job(call: Call) -> Answer {
     let id: JobId = call.id("id", "job")?;
     match call.read(move |desk, caller| desk.propagation(caller, id)).await {
-        Ok(job) => Ok(Json(form(&job))),
+        Ok(job) => Ok(Json(job_form(&job))),
         // Jobs that make tickets have the ticket's id.
         Err(error) if error.status == StatusCode::NOT_FOUND => {
             let ticket = ticket_view(&call, ThreadId(id.0), false).await;
-            ticket.map(|view| Json(job_of(view.thread.id))).map_err(|_| error)
+            ticket.map(|view| Json(of_ticket(view.thread.id))).map_err(|_| error)
         }
         Err(error) => Err(error),
     }
-}
-
-/// A job (OBJ-69), with what became of the tickets so far.
-fn form(job: &Propagation) -> Value {
-    json!({
-        "type": "job",
-        "id": job.id.to_string(),
-        "status": if job.finished_at.is_some() { "success" } else { "pending" },
-        "url": format!("/jobs/status/{}", job.id),
-        "resource_type": "ticket",
-        "resource_id": job.tracker.to_string(),
-        "resource_url": format!("/tickets/{}", job.tracker),
-        "deskgate": propagation_counts(job.counts),
-    })
 }
 
 async fn history(call: Call) -> Answer {

@@ -32,6 +32,7 @@ pub(crate) fn routes() -> Router<Api> {
         .route("/intake", get(arrivals))
         .route("/quarantine", get(list))
         .route("/quarantine/{id}/retry", post(retry))
+        .route("/quarantine/{id}/file", get(file))
         .route("/parts/{id}/source", get(source))
         .route("/parts/{id}/body", get(pictures::body))
         .route("/parts/{id}/fetch", post(fetch))
@@ -78,6 +79,14 @@ async fn retry(call: Call) -> Answer {
     let id: IntakeId = call.id("id", "quarantine")?;
     let settled = call.desk().retry_quarantined(id).await?;
     Ok(Json(row(&settled)))
+}
+
+/// A mail that could not be taken in, byte for byte, as a download (EML-8).
+async fn file(call: Call) -> Result<Response> {
+    call.require(Scope::Settings)?;
+    let id: IntakeId = call.id("id", "quarantine")?;
+    let (_, raw) = call.read(move |desk, _| desk.quarantined(id)).await?;
+    Ok((download_headers("message/rfc822", &format!("quarantine-{id}.eml")), raw).into_response())
 }
 
 /// Fetches the mail that was too large to be taken in with the others (EML-9).

@@ -12,8 +12,10 @@ use crate::domain::id::ThreadId;
 use crate::http::Api;
 use crate::http::api::Answer;
 use crate::http::api::conversations::post_reply;
+use crate::http::api::conversations::priority;
 use crate::http::api::message::contact_ref;
 use crate::http::api::ticket_list;
+use crate::http::api::wire::job::of_ticket;
 use crate::http::call::Call;
 use crate::http::error::ApiError;
 use crate::http::error::Result;
@@ -26,7 +28,6 @@ use axum::response::Json;
 use axum::routing::get;
 use axum::routing::post;
 use serde_json::Value;
-use serde_json::json;
 
 pub(crate) fn routes() -> Router<Api> {
     Router::new()
@@ -39,7 +40,7 @@ pub(crate) fn routes() -> Router<Api> {
 
 /// Reads a ticket; a thread that is none is not found here.
 pub(crate) async fn ticket_view(call: &Call, id: ThreadId, with_parts: bool) -> Result<ThreadView> {
-    let view = call.read(move |desk, caller| desk.thread_view(caller, id, with_parts)).await;
+    let view = call.read(move |desk, caller| desk.folded_view(caller, id, with_parts)).await;
     match view {
         Ok(view) if view.ticket.is_some() => Ok(view),
         Ok(_) => Err(ApiError::not_found("ticket")),
@@ -61,29 +62,18 @@ async fn one(call: Call) -> Answer {
 }
 
 async fn create(call: Call, input: Input) -> Answer {
-    let id = created(&call, &input).await?;
+    let new = new_ticket(&input)?;
+    let id = call.desk().create_ticket(&call.caller, new).await?;
     ticket_answer(&call, id).await
 }
 
 /// Made at once; the job, whose id is the ticket's, has succeeded by the time it is told of.
 async fn enqueue(call: Call, input: Input) -> Answer {
-    Ok(Json(job_of(created(&call, &input).await?)))
+    let new = new_ticket(&input)?;
+    Ok(Json(of_ticket(call.desk().enqueue_ticket(&call.caller, new).await?)))
 }
 
-/// The job that made a ticket (OBJ-69).
-pub(crate) fn job_of(ticket: ThreadId) -> Value {
-    json!({
-        "type": "job",
-        "id": ticket.to_string(),
-        "status": "success",
-        "url": format!("/jobs/status/{ticket}"),
-        "resource_type": "ticket",
-        "resource_id": ticket.to_string(),
-        "resource_url": format!("/tickets/{ticket}"),
-    })
-}
-
-async fn created(call: &Call, input: &Input) -> Result<ThreadId> {
+fn new_ticket(input: &Input) -> Result<NewTicket> {
     let fields = input.fields();
     let contacts = fields.list("contacts")?.value().ok_or_else(|| ApiError::missing("contacts"))?;
     let contacts = contacts.iter().enumerate().map(|(at, one)| contact_at(one, &format!("contacts[{at}]")));
@@ -96,7 +86,7 @@ async fn created(call: &Call, input: &Input) -> Result<ThreadId> {
         },
         None => Assignment::default(),
     };
-    let new = NewTicket {
+    Ok(NewTicket {
         ticket_type: fields.required_id("ticket_type_id")?,
         contacts: contacts.collect::<Result<_>>()?,
         participants: participants.collect::<Result<_>>()?,
@@ -108,8 +98,7 @@ async fn created(call: &Call, input: &Input) -> Result<ThreadId> {
         created_at: fields.moment("created_at")?.value(),
         is_shared: fields.flag("is_shared")?.value().unwrap_or(false),
         skip_notifications: fields.flag("skip_notifications")?.value().unwrap_or(false),
-    };
-    Ok(call.desk().create_ticket(&call.caller, new).await?)
+    })
 }
 
 /// A contact of a list, by any of its three keys (TCK-14).
@@ -147,6 +136,7 @@ async fn update(call: Call, input: Input) -> Answer {
         snoozed_until: fields.moment("snoozed_until")?.change(),
         is_shared: fields.flag("is_shared")?.value(),
         company: fields.id("company_id")?.change(),
+        priority: priority(&fields)?,
         assignment: reassignment(&call, &fields).await?,
         skip_notifications: fields.flag("skip_notifications")?.value().unwrap_or(false),
     };

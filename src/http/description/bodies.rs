@@ -115,6 +115,7 @@ pub(super) fn conversation_change() -> Value {
             ("title", text()),
             ("read", json!({"enum": [true, null]})),
             ("company_id", text()),
+            ("priority", priority()),
             ("custom_attributes", attributes()),
         ],
     )
@@ -231,9 +232,14 @@ pub(super) fn ticket_change() -> Value {
             ("admin_id", id()),
             ("assignee_id", id()),
             ("company_id", text()),
+            ("priority", priority()),
             ("skip_notifications", flag()),
         ],
     )
+}
+
+fn priority() -> Value {
+    json!({"enum": ["none", "low", "medium", "high", "urgent", null]})
 }
 
 pub(super) fn change_type() -> Value {

@@ -192,6 +192,7 @@ const OPERATIONS: &[Operation] = &[
     act("post", "/deliveries/{id}/retry", "try a delivery again", "object"),
     get("/quarantine", "mail that could not be taken in", LIMIT, "list"),
     act("post", "/quarantine/{id}/retry", "take a mail in again", "object"),
+    get("/quarantine/{id}/file", "a mail that could not be taken in, as it came", &[], ""),
     get("/support_addresses", "where customers write to, and whether their mail comes in", &[], "list"),
     act("post", "/support_addresses/{address}/probe", "send a mail to one to see whether it comes in", "object"),
     get("/suppressions", "addresses that get no mail", &["per_page", "after"], "list"),

@@ -3,7 +3,7 @@
 use super::*;
 
 /// A Tracker with so many conversations, and their ids.
-async fn tracker(house: &House, count: usize) -> (String, Vec<String>) {
+pub(super) async fn tracker(house: &House, count: usize) -> (String, Vec<String>) {
     let tracker_type = house.ticket_type("Tracker").await;
     let tracker =
         id(&house.post("/api/tickets", json!({"ticket_type_id": id(&tracker_type), "contacts": []})).await.ok());
@@ -16,12 +16,12 @@ async fn tracker(house: &House, count: usize) -> (String, Vec<String>) {
     (tracker, conversations)
 }
 
-async fn run(house: &House) {
+pub(super) async fn run(house: &House) {
     while house.desk.broadcast_batch().await.unwrap() {}
 }
 
 /// Everything due goes out.
-async fn sent(house: &House) -> Vec<String> {
+pub(super) async fn sent(house: &House) -> Vec<String> {
     let mut mails = Vec::new();
     for delivery in house.desk.lease_due(50, Duration::from_secs(60)).await.unwrap() {
         let verdict = match house.desk.prepare(&delivery).unwrap() {

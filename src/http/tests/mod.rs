@@ -26,6 +26,7 @@ mod threads;
 mod ticket_types;
 mod tickets;
 mod uploads;
+mod webhook_topics;
 mod webhooks;
 mod words;
 

@@ -98,3 +98,19 @@ async fn api_49_quarantine_is_empty_until_something_cannot_be_taken_in() {
     take_in(&house, MAIL).await;
     assert_eq!(house.get("/api/quarantine").await.ok(), json!({"type": "list", "data": []}));
 }
+
+#[tokio::test]
+async fn api_49_a_quarantined_mail_is_read_as_it_came() {
+    let house = House::new().await;
+    let raw = b"From: ana@example.com\r\nMessage-ID: <p@example.com>\r\n\r\nPoison\r\n".to_vec();
+    let id = house.desk.quarantine_as_poison(&raw).await;
+    let path = format!("/api/quarantine/{id}/file");
+    let reply = house.get(&path).await;
+    assert_eq!((reply.status, reply.header("content-type")), (StatusCode::OK, Some("message/rfc822")));
+    assert_eq!(reply.bytes, raw);
+    assert!(reply.header("content-disposition").is_some_and(|field| field.starts_with("attachment;")));
+    assert_eq!(house.get("/api/quarantine/1/file").await.error().0, 404);
+    let narrow = house.token_for(&[Scope::ReadTickets]).await;
+    let narrow = House { token: narrow, ..house };
+    assert_eq!(narrow.get(&path).await.error().0, 403);
+}

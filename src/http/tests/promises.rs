@@ -234,6 +234,15 @@ async fn mrg_2_parts_of_merged_conversations_are_read_in_the_primary_and_a_merge
         let ids: std::collections::BTreeSet<String> = read.iter().map(id).collect();
         assert_eq!(ids.len(), read.len(), "nothing twice");
     }
+    let whole = house.get(&format!("/api/conversations/{}", talks[2])).await.ok();
+    let parts = whole["conversation_parts"]["conversation_parts"].as_array().unwrap();
+    let comments: Vec<&Value> = parts.iter().filter(|part| part["part_type"] == "comment").collect();
+    let words: Vec<&str> = comments.iter().map(|part| part["body"].as_str().unwrap()).collect();
+    let behind_source = ["begin 0", "begin 1", "more 0", "more 1", "more 2"].map(|text| format!("<p>{text}</p>\n"));
+    assert_eq!(words, behind_source, "the source alone is not repeated");
+    assert_eq!(whole["conversation_parts"]["total_count"], json!(parts.len()));
+    let stands_in = |part: &Value| part["deskgate"]["conversation_id"].clone();
+    assert_eq!((stands_in(comments[0]), stands_in(comments[4])), (json!(talks[0]), Value::Null));
     let alone = house.get(&format!("/api/conversations/{}/parts", talks[2])).await.ok();
     assert!(alone["data"][0]["author"]["id"] == json!(user), "so do the parts of one conversation");
     let source = house.get(&format!("/api/conversations/{}", talks[2])).await.ok()["source"]["author"]["id"].clone();

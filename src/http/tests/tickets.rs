@@ -225,3 +225,35 @@ async fn tst_33_messages_go_where_a_category_allows_them() {
     }
     assert_eq!(house.post("/api/tickets/5/reply", comment).await.error().1, "ticket_not_found");
 }
+
+#[tokio::test]
+async fn tst_46_an_unknown_attribute_is_refused_wherever_values_are_given() {
+    let house = House::new().await;
+    let (ana, kind) = (house.contact("ana@example.com").await, house.ticket_type("Customer").await);
+    let kind_id = id(&kind);
+    let stray = json!({"_default_title_": "VAT", "Colour": "red"});
+    let talk = house.conversation(&ana, "Hello").await;
+    let new = json!({"ticket_type_id": kind_id, "contacts": [{"id": ana}], "ticket_attributes": stray});
+    let convert = json!({"ticket_type_id": kind_id, "attributes": stray});
+    let ticket = json!({"ticket_type_id": kind_id, "contacts": [{"id": ana}]});
+    let ticket = house.post("/api/tickets", ticket).await.ok();
+    let path = format!("/api/tickets/{}", id(&ticket));
+    let other = house.post("/api/ticket_types", json!({"name": "Refund", "category": "Customer"})).await.ok();
+    let state = id(&other["ticket_states"]["data"][0]);
+    let change = json!({"ticket_type_id": id(&other), "ticket_state_id": state, "ticket_attributes": stray});
+    let refusals = [
+        house.post("/api/tickets", new.clone()).await,
+        house.post("/api/tickets/enqueue", new).await,
+        house.post(&format!("/api/conversations/{talk}/convert"), convert).await,
+        house.put(&path, json!({"ticket_attributes": stray, "open": false})).await,
+        house.post(&format!("{path}/change_type"), change).await,
+    ];
+    for refused in refusals {
+        let (status, code, field) = refused.error();
+        assert_eq!((status, code.as_str()), (400, "parameter_invalid"), "{field:?}");
+        assert!(field.is_some_and(|field| field.contains("Colour")), "ATT-7: {}", refused.json());
+    }
+    let after = house.get(&path).await.ok();
+    assert_eq!((&after["open"], &after["ticket_attributes"]), (&json!(true), &ticket["ticket_attributes"]), "API-4");
+    assert_eq!(house.get(&format!("/api/tickets/{talk}")).await.error().0, 404, "nothing was converted");
+}

@@ -24,6 +24,7 @@ use crate::domain::event::AgentAct;
 use crate::domain::event::BroadcastStep;
 use crate::domain::event::CompanyAct;
 use crate::domain::event::ContactAct;
+use crate::domain::event::MailboxStanding;
 use crate::domain::ledger::FailReason;
 use crate::domain::link::LinkKind;
 use crate::domain::mailbox_cursor::ImapFeature;
@@ -87,8 +88,10 @@ codes! {
     CompanyAct { Created = 0, Updated = 1, Deleted = 2, Attached = 3, Detached = 4 }
     ContactAct {
         Archived = 0, Unarchived = 1, Deleted = 2, Blocked = 3, Unblocked = 4, EmailAdded = 5, EmailChanged = 6,
-        SignedUp = 7, VisitorSignedUp = 8, Subscribed = 9, Unsubscribed = 10, Erased = 11
+        SignedUp = 7, VisitorSignedUp = 8, Subscribed = 9, Unsubscribed = 10, Erased = 11,
+        Suppressed = 12, BroadcastStopped = 13
     }
+    MailboxStanding { Connected = 0, Degraded = 1, NeedsAuth = 2 }
     Scope {
         ReadConversations = 0, WriteConversations = 1, ReadTickets = 2, WriteTickets = 3, ReadContacts = 4,
         WriteContacts = 5, ReadAdmins = 6, Broadcasts = 7, Settings = 8,

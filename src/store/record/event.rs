@@ -7,6 +7,7 @@ use crate::domain::event::ContactAct;
 use crate::domain::event::Event;
 use crate::domain::event::EventKind;
 use crate::domain::event::LogEntry;
+use crate::domain::event::MailboxStanding;
 use crate::domain::id::AgentId;
 use crate::domain::id::BroadcastId;
 use crate::domain::id::CompanyId;
@@ -15,6 +16,7 @@ use crate::domain::id::DataEventId;
 use crate::domain::id::DeliveryId;
 use crate::domain::id::EventSeq;
 use crate::domain::id::IntakeId;
+use crate::domain::id::JobId;
 use crate::domain::id::Millis;
 use crate::domain::id::PartId;
 use crate::domain::id::TagId;
@@ -85,6 +87,8 @@ enum StoredEventKind {
     AgentChanged { agent: u64, act: u8 },
     PartCompleted { part: u64, part_seq: u64 },
     DataEventNoted { contact: u64, event: u64 },
+    JobCompleted { job: u64 },
+    MailboxChanged { mailbox: String, standing: u8 },
 }
 
 impl From<&EventKind> for StoredEventKind {
@@ -133,6 +137,10 @@ impl From<&EventKind> for StoredEventKind {
             EventKind::PartCompleted { part, part_seq } => Self::PartCompleted { part: part.0, part_seq: *part_seq },
             EventKind::AgentChanged { agent, act } => Self::AgentChanged { agent: agent.0, act: act.code() },
             EventKind::DataEventNoted { contact, event } => Self::DataEventNoted { contact: contact.0, event: event.0 },
+            EventKind::JobCompleted { job } => Self::JobCompleted { job: job.0 },
+            EventKind::MailboxChanged { mailbox, standing } => {
+                Self::MailboxChanged { mailbox: mailbox.clone(), standing: standing.code() }
+            }
         }
     }
 }
@@ -192,6 +200,10 @@ impl StoredEventKind {
             }
             Self::DataEventNoted { contact, event } => {
                 EventKind::DataEventNoted { contact: ContactId(contact), event: DataEventId(event) }
+            }
+            Self::JobCompleted { job } => EventKind::JobCompleted { job: JobId(job) },
+            Self::MailboxChanged { mailbox, standing } => {
+                EventKind::MailboxChanged { mailbox, standing: MailboxStanding::of(standing)? }
             }
         })
     }

@@ -20,6 +20,7 @@ use crate::domain::part::QuickAnswer;
 use crate::domain::part::SharedCard;
 use crate::domain::propagation::PropagationCounts;
 use crate::domain::state::StateCategory;
+use crate::domain::thread::Priority;
 use crate::domain::ticket_type::Category;
 use crate::store::record::Restored;
 use crate::store::record::code;
@@ -61,6 +62,7 @@ pub(crate) enum StoredPartKind {
     QuickReply(Vec<(String, String)>),
     DeliveryFailed { delivery: u64, address: Option<String>, reason: String },
     ConversationAttributeUpdated { name: String, value: Option<StoredValue> },
+    PriorityChanged { from: u8, to: u8 },
 }
 
 #[derive(Serialize, Deserialize)]
@@ -266,6 +268,7 @@ impl From<&PartKind> for StoredPartKind {
             PartKind::DeliveryFailed { delivery, address, reason } => {
                 Self::DeliveryFailed { delivery: delivery.0, address: address.clone(), reason: reason.clone() }
             }
+            PartKind::PriorityChanged { from, to } => Self::PriorityChanged { from: from.code(), to: to.code() },
         }
     }
 }
@@ -328,6 +331,9 @@ impl StoredPartKind {
             }
             Self::DeliveryFailed { delivery, address, reason } => {
                 PartKind::DeliveryFailed { delivery: DeliveryId(delivery), address, reason }
+            }
+            Self::PriorityChanged { from, to } => {
+                PartKind::PriorityChanged { from: Priority::of(from)?, to: Priority::of(to)? }
             }
         })
     }

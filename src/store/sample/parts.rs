@@ -13,12 +13,14 @@ use crate::domain::event::CompanyAct;
 use crate::domain::event::ContactAct;
 use crate::domain::event::Event;
 use crate::domain::event::EventKind;
+use crate::domain::event::MailboxStanding;
 use crate::domain::form::FormCard;
 use crate::domain::form::FormState;
 use crate::domain::id::AttachmentId;
 use crate::domain::id::AttributeId;
 use crate::domain::id::DataEventId;
 use crate::domain::id::DeliveryId;
+use crate::domain::id::JobId;
 use crate::domain::id::PartId;
 use crate::domain::id::StateId;
 use crate::domain::id::TagId;
@@ -41,6 +43,7 @@ use crate::domain::part::QuickAnswer;
 use crate::domain::part::SharedCard;
 use crate::domain::propagation::PropagationCounts;
 use crate::domain::state::StateCategory;
+use crate::domain::thread::Priority;
 use crate::domain::thread::ThreadState;
 use crate::domain::ticket_type::Category;
 use crate::store::sample::AGENT;
@@ -64,6 +67,18 @@ use crate::store::sample::blob;
 fn form(state: FormState) -> FormCard {
     let prefill = vec![(AttributeId(36), Value::Boolean(true))];
     FormCard { ticket_type: TYPE, type_name: "Billing".to_owned(), state, prefill }
+}
+
+fn card() -> SharedCard {
+    SharedCard {
+        ticket: BACK_OFFICE,
+        number: 1,
+        type_name: "Billing".to_owned(),
+        from: StateCategory::Submitted,
+        category: StateCategory::InProgress,
+        external_label: "In progress".to_owned(),
+        first: true,
+    }
 }
 
 pub(crate) fn kinds() -> Vec<PartKind> {
@@ -116,15 +131,7 @@ pub(crate) fn kinds() -> Vec<PartKind> {
         PartKind::MergedPrimary { secondary: ThreadId(44) },
         PartKind::MergedSecondary { primary: CONVERSATION },
         PartKind::Unmerged { other: ThreadId(44) },
-        PartKind::SharedTicket(SharedCard {
-            ticket: BACK_OFFICE,
-            number: 1,
-            type_name: "Billing".to_owned(),
-            from: StateCategory::Submitted,
-            category: StateCategory::InProgress,
-            external_label: "In progress".to_owned(),
-            first: true,
-        }),
+        PartKind::SharedTicket(card()),
         PartKind::StatePropagated {
             label: "Resolved".to_owned(),
             counts: PropagationCounts { changed: 1, matched: 2, left_out: 3, required_to_close: 4, no_state: 5 },
@@ -136,6 +143,7 @@ pub(crate) fn kinds() -> Vec<PartKind> {
             reason: "550 no".to_owned(),
         },
         PartKind::ConversationAttributeUpdated { name: "Order".to_owned(), value: Some(Value::Integer(7)) },
+        PartKind::PriorityChanged { from: Priority::None, to: Priority::Urgent },
     ]
 }
 
@@ -282,6 +290,8 @@ pub(crate) fn events() -> Vec<Event> {
         EventKind::AgentChanged { agent: AGENT, act: AgentAct::AwayChanged },
         EventKind::PartCompleted { part, part_seq },
         EventKind::DataEventNoted { contact: ANA, event: DataEventId(66) },
+        EventKind::JobCompleted { job: JobId(67) },
+        EventKind::MailboxChanged { mailbox: "support".to_owned(), standing: MailboxStanding::NeedsAuth },
     ];
     let event = |kind| Event {
         kind,

@@ -176,7 +176,9 @@ fn event_name(kind: &EventKind) -> &'static str {
         | EventKind::CompanyChanged { .. }
         | EventKind::CompanySet { .. }
         | EventKind::AgentChanged { .. }
-        | EventKind::DataEventNoted { .. } => "conversation.updated",
+        | EventKind::DataEventNoted { .. }
+        | EventKind::JobCompleted { .. }
+        | EventKind::MailboxChanged { .. } => "conversation.updated",
     }
 }
 

@@ -1,6 +1,7 @@
 //! Which mail goes where and when.
 
 use super::*;
+use crate::desk::broadcasts::preview::Pick;
 use crate::desk::message::NewAttachment;
 use crate::domain::delivery::SkipReason;
 
@@ -171,6 +172,12 @@ async fn brc_33_a_relay_that_refuses_too_many_holds_the_broadcast_and_its_author
     assert_eq!(view.broadcast.pause_cause.map(|cause| cause.as_str()), Some("relay_refuses"));
     assert_eq!(story.desk.status().unwrap().broadcasts_held["relay_refuses"], 1, "what operators watch");
     assert_eq!(story.count(issue, |kind| matches!(kind, crate::domain::part::PartKind::Note)), 1);
+    while story.desk.feed_agent_notices().await.unwrap() {}
+    let told = story.send_due().await;
+    assert_eq!(told.len(), 1, "one mail, and to the author: {told:?}");
+    assert!(field(&told[0], "To").contains("maria@desk.example"), "{}", told[0]);
+    let text = told[0].replace("=\r\n", "");
+    assert!(text.contains("it is paused: the relay refused more than 20 of the last 100 mails"), "{text}");
     assert_eq!(story.desk.lease_due(50, SECOND).await.unwrap(), []);
     story.desk.resume_broadcast(&story.agent, broadcast.id).await.unwrap();
     assert!(story.send_due().await.len() > 1);
@@ -237,5 +244,27 @@ async fn brc_1_files_that_do_not_fit_into_the_mail_are_linked_for_thirty_days() 
     let large = part.attachments.iter().find(|file| file.name == "large.bin").unwrap();
     assert_eq!(link, story.desk.inner.file_links.link_in_mail(part.id, large.id, story.desk.clock().now()));
     assert!(mail.len() < 6 * 1_024 * 1_024, "{} bytes", mail.len());
+    story.end();
+}
+
+#[tokio::test]
+async fn brc_1_a_test_mail_links_its_large_files_before_there_is_a_part() {
+    let story = Story::begin().await;
+    let (issue, _) = reports(&story, 1).await;
+    let file = |name: &str, megabytes: usize| NewAttachment {
+        name: name.to_owned(),
+        content_type: "application/octet-stream".to_owned(),
+        bytes: vec![b'x'; megabytes * 1_024 * 1_024],
+    };
+    let new = NewBroadcast { attachments: vec![file("large.bin", 11)], ..news_with(always()) };
+    let draft = story.desk.create_broadcast(&story.agent, issue, new).await.unwrap();
+    story.desk.test_broadcast(&story.agent, draft.id, Pick::First).await.unwrap();
+    let sent = story.send_all().await;
+    let text = sent[0].replace("=\r\n", "").replace("=3D", "=");
+    let link = text.lines().find_map(|line| line.trim().strip_prefix("- large.bin: ")).expect("a link");
+    let token = link.strip_prefix("https://desk.example/files/").unwrap();
+    let (part, id) = story.desk.inner.file_links.read(token, story.desk.clock().now()).unwrap();
+    let (found, bytes) = story.desk.attachment(part, id).unwrap();
+    assert_eq!((found.name.as_str(), bytes.len()), ("large.bin", 11 * 1_024 * 1_024));
     story.end();
 }

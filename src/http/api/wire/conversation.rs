@@ -101,12 +101,16 @@ impl Wire {
 
     /// The parts behind the source, which is never repeated among them (OBJ-33).
     fn conversation_parts<'a>(&'a self, view: &'a ThreadView) -> PartsForm<'a> {
-        let parts = view.parts.iter().filter(|part| part.seq > 1);
-        let form = |part: &'a Part| self.conversation_part_form(part, &view.deliveries, tags(&view.tags, &part.tags));
+        let is_source = |part: &Part| part.thread == view.thread.id && part.seq == 1;
+        let parts = view.parts.iter().filter(|part| !is_source(part));
+        let form = |part: &'a Part| {
+            let form = self.conversation_part_form(part, &view.deliveries, tags(&view.tags, &part.tags));
+            if part.thread == view.thread.id { form } else { form.standing_in(part.thread) }
+        };
         PartsForm {
             kind: "conversation_part.list",
             conversation_parts: parts.map(form).collect(),
-            total_count: view.thread.last_seq.saturating_sub(1),
+            total_count: view.parts_total.saturating_sub(1),
         }
     }
 
@@ -245,8 +249,9 @@ fn reply_to(email: &EmailFacts) -> Vec<Value> {
 
 /// The first message of a contact: the source, or the first one after it that is still among the parts.
 fn first_contact_part(view: &ThreadView) -> Option<&Part> {
-    let all = view.source.iter().chain(view.parts.iter());
-    let whole = view.parts.first().is_none_or(|first| first.seq <= 2);
+    let own = || view.parts.iter().filter(|part| part.thread == view.thread.id);
+    let all = view.source.iter().chain(own());
+    let whole = own().next().is_none_or(|first| first.seq <= 2);
     let found = all.into_iter().find(|part| part.author.contact().is_some() && part.kind.is_message())?;
     (whole || found.seq == 1).then_some(found)
 }

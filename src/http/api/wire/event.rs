@@ -74,12 +74,8 @@ fn named(kind: &EventKind) -> (&'static str, Value) {
         EventKind::Deleted { number } => {
             ("conversation.deleted", json!({"ticket_id": number.map(|number| number.to_string())}))
         }
-        EventKind::PartRedacted { part, part_seq } => {
-            ("part.redacted", json!({"part_id": part.to_string(), "part_seq": part_seq}))
-        }
-        EventKind::PartCompleted { part, part_seq } => {
-            ("part.completed", json!({"part_id": part.to_string(), "part_seq": part_seq}))
-        }
+        EventKind::PartRedacted { part, part_seq } => ("part.redacted", about_part(*part, *part_seq)),
+        EventKind::PartCompleted { part, part_seq } => ("part.completed", about_part(*part, *part_seq)),
         EventKind::PartTagged { part, tag, added, .. } => (
             tagging("part.tagged", "part.untagged", *added),
             json!({"part_id": part.to_string(), "tag_id": tag.to_string()}),
@@ -103,6 +99,10 @@ fn named(kind: &EventKind) -> (&'static str, Value) {
         EventKind::DataEventNoted { contact, event } => {
             ("event.created", json!({"contact_id": contact.to_string(), "event_id": event.to_string()}))
         }
+        EventKind::JobCompleted { job } => ("job.completed", json!({"job_id": job.to_string()})),
+        EventKind::MailboxChanged { mailbox, standing } => {
+            ("mailbox.state_updated", json!({"mailbox": mailbox, "mailbox_state": standing.as_str()}))
+        }
     }
 }
 
@@ -120,6 +120,8 @@ fn contact_act(act: ContactAct) -> &'static str {
         ContactAct::VisitorSignedUp => "visitor.signed_up",
         ContactAct::Subscribed => "contact.subscribed",
         ContactAct::Unsubscribed => "contact.unsubscribed",
+        ContactAct::Suppressed => "contact.suppressed",
+        ContactAct::BroadcastStopped => "contact.broadcast_stopped",
     }
 }
 

@@ -11,6 +11,7 @@ pub(crate) mod data_event;
 pub(crate) mod delivery;
 pub(crate) mod event;
 pub(crate) mod intake;
+pub(crate) mod job;
 pub(crate) mod part;
 pub(crate) mod people;
 pub(crate) mod statistics;

@@ -92,6 +92,8 @@ struct AdditionsForm<'a> {
     skip_notifications: bool,
     deliveries: Vec<Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    conversation_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     cross_posted_from: Option<Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
     mailing: Option<Value>,
@@ -99,6 +101,22 @@ struct AdditionsForm<'a> {
     email: Option<Value>,
     #[serde(skip_serializing_if = "Value::is_null")]
     details: Value,
+}
+
+impl ConversationPartForm<'_> {
+    /// The same, saying that it stands in another thread: one that was merged (MRG-2).
+    pub(crate) fn standing_in(mut self, thread: ThreadId) -> Self {
+        self.part.deskgate.conversation_id = Some(thread.to_string());
+        self
+    }
+}
+
+/// A part that is made already, saying that it stands in another thread (MRG-2).
+pub(crate) fn standing_in(mut part: Value, thread: ThreadId) -> Value {
+    if let Some(additions) = part.get_mut("deskgate").and_then(Value::as_object_mut) {
+        additions.insert("conversation_id".to_owned(), json!(thread.to_string()));
+    }
+    part
 }
 
 impl Wire {
@@ -218,6 +236,7 @@ fn additions_form<'a>(part: &'a Part, deliveries: &[Delivery]) -> AdditionsForm<
         broadcast_id: part.broadcast.map(|broadcast| broadcast.to_string()),
         skip_notifications: part.skip_notifications,
         deliveries: of_part(part, deliveries),
+        conversation_id: None,
         cross_posted_from: part.cross_posted_from.map(origin),
         mailing: part.mailing.as_ref().map(|mailing| mailing_form(part, mailing, deliveries)),
         email: part.email.as_ref().map(email_additions),
@@ -391,6 +410,7 @@ fn details(kind: &PartKind) -> Value {
         PartKind::DeliveryFailed { delivery, address, reason } => {
             json!({"delivery_id": delivery.to_string(), "recipient": address, "reason": reason})
         }
+        PartKind::PriorityChanged { from, to } => json!({"from": from.as_str(), "to": to.as_str()}),
         PartKind::StatePropagated { label, counts } => with(json!({"label": label}), propagation_counts(*counts)),
         PartKind::Comment
         | PartKind::QuickReply(_)

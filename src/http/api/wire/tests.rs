@@ -270,6 +270,7 @@ fn view(ticket: bool) -> ThreadView {
         ticket: ticket.then(facts),
         source: Some(mail()),
         parts: vec![mail(), reply()],
+        parts_total: 2,
         linked: vec![LinkedObject { thread: ThreadId(80_590), category: Some(Category::Tracker) }],
         linked_total: 1,
         tally: None,

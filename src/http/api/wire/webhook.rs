@@ -22,6 +22,7 @@ use crate::http::api::wire::broadcast::broadcast;
 use crate::http::api::wire::data_event::data_event;
 use crate::http::api::wire::delivery::delivery;
 use crate::http::api::wire::intake;
+use crate::http::api::wire::job;
 use crate::http::api::wire::listed;
 use crate::http::api::wire::people::admin;
 use crate::http::api::wire::seconds;
@@ -129,6 +130,11 @@ impl Wire {
             Item::Delivery(one) => delivery(one),
             Item::Broadcast(view) => broadcast(view),
             Item::Intake(row) => intake::row(row),
+            Item::Job(one) => job::job(one),
+            Item::TicketJob(ticket) => job::of_ticket(*ticket),
+            Item::Mailbox(name, standing) => {
+                json!({"type": "mailbox", "name": name, "state": standing.as_str()})
+            }
             Item::Ping => json!({"type": "ping", "message": "Notifications arrive here."}),
             Item::Gone => owed.entry.as_ref().map_or(Value::Null, |entry| gone(owed.topic, &entry.event)),
         }
@@ -192,6 +198,7 @@ fn gone(topic: Topic, event: &Event) -> Value {
         EventKind::DeliverySettled(delivery) => Some(delivery.to_string()),
         EventKind::Quarantined(intake) => Some(intake.to_string()),
         EventKind::Broadcast { broadcast, .. } => Some(broadcast.to_string()),
+        EventKind::JobCompleted { job } => Some(job.to_string()),
         _ => event.thread.map(|thread| thread.to_string()),
     };
     json!({"type": noun, "id": id})
