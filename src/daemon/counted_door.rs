@@ -30,6 +30,15 @@ impl MailDoor for CountedDoor {
         outcome
     }
 
+    async fn accept_all(&self, arrivals: Vec<Arrival>) -> Vec<Result<Accepted, NotAccepted>> {
+        let channels: Vec<&str> = arrivals.iter().map(|arrival| channel_word(&arrival.source)).collect();
+        let outcomes = self.desk.accept_all(arrivals).await;
+        for (channel, outcome) in channels.into_iter().zip(&outcomes) {
+            self.health.took_in(channel, result_word(outcome));
+        }
+        outcomes
+    }
+
     async fn unaccounted(&self, mailbox: &str, uid_validity: u32, uids: Vec<u32>) -> Result<Vec<u32>, NotAccepted> {
         self.desk.unaccounted(mailbox, uid_validity, uids).await
     }

@@ -146,6 +146,18 @@ pub trait MailDoor: Send + Sync + 'static {
     /// Takes a message in; see the module's invariant.
     fn accept(&self, arrival: Arrival) -> impl Future<Output = Result<Accepted, NotAccepted>> + Send;
 
+    /// Takes messages in, in their order, each as [`MailDoor::accept`] does, with an answer for each; one that is not
+    /// accepted holds up none behind it.
+    fn accept_all(&self, arrivals: Vec<Arrival>) -> impl Future<Output = Vec<Result<Accepted, NotAccepted>>> + Send {
+        async move {
+            let mut outcomes = Vec::with_capacity(arrivals.len());
+            for arrival in arrivals {
+                outcomes.push(self.accept(arrival).await);
+            }
+            outcomes
+        }
+    }
+
     /// Which of these messages of a mailbox have no row in the journal (EML-92).
     fn unaccounted(
         &self,

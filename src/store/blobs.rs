@@ -1,4 +1,4 @@
-//! Raw messages and attachments, named by their content: SHA-256, stored as one LZ4 frame.
+//! Raw messages and attachments, named by their content: SHA-256, stored compressed (LZ4).
 //!
 //! Small blobs stand together in packs (`DIR/blobs/packs`), large ones have files of their own (`DIR/blobs/ab/cdef…`).
 //! [`Blobs::put`] returns only when the blob is durable; the commit that names it follows after that.
@@ -11,6 +11,7 @@ mod contents;
 mod files;
 mod hash;
 mod index;
+mod lz4;
 mod pack;
 mod packs;
 mod recent;
@@ -23,7 +24,11 @@ use crate::clock::Clock;
 use crate::domain::attachment::BlobHash;
 use crate::store::blobs::files::Files;
 use crate::store::blobs::index::Place;
-use crate::store::blobs::pack::FRAME_BYTES_MAX;
+use crate::store::blobs::lz4::SMALL_BYTES_MAX;
+use crate::store::blobs::lz4::from_block;
+use crate::store::blobs::lz4::from_frame;
+use crate::store::blobs::lz4::to_block;
+use crate::store::blobs::lz4::to_frame;
 use crate::store::blobs::packs::Packs;
 use crate::store::blobs::packs::Record;
 use crate::store::blobs::recent::Recent;
@@ -31,11 +36,7 @@ use crate::store::durable::make_dir;
 use crate::store::engine::Table;
 use crate::store::error::Error;
 use crate::store::error::Result;
-use lz4_flex::frame::FrameDecoder;
-use lz4_flex::frame::FrameEncoder;
 use std::io;
-use std::io::Read;
-use std::io::Write;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -128,11 +129,14 @@ impl Blobs {
         }
         let hash = BlobHash::of(content);
         self.recent().add(hash);
-        if self.touch(hash)? {
-            return Ok(hash);
+        if content.len() <= SMALL_BYTES_MAX {
+            // A file that holds it because no pack could be written is not looked for: it costs more than a second copy.
+            if self.touch_packed(hash)? || self.0.packs.append(hash, &to_block(content), self.now_ms()) {
+                return Ok(hash);
+            }
         }
-        let frame = compressed(content).map_err(|error| Error::from_io("compressing a blob", &error))?;
-        if frame.len() > FRAME_BYTES_MAX || !self.0.packs.append(hash, &frame, self.now_ms()) {
+        if !self.touch_file(hash)? {
+            let frame = to_frame(content).map_err(|error| Error::from_io("compressing a blob", &error))?;
             self.0.files.make(hash, &frame, self.now())?;
         }
         Ok(hash)
@@ -153,9 +157,9 @@ impl Blobs {
     pub fn get_blocking(&self, hash: BlobHash) -> Result<Vec<u8>> {
         let damaged = |why: String| Error::Corrupt { table: BLOBS, key: hash.0.to_vec(), why };
         let content = if let Some(record) = self.0.packs.find(hash)? {
-            decompressed(record.frame()?.as_slice())
+            from_block(&record.block()?)
         } else if let Some(file) = self.0.files.find(hash)? {
-            decompressed(io::BufReader::new(file))
+            from_frame(io::BufReader::new(file))
         } else {
             return Err(damaged("missing".to_owned()));
         };
@@ -278,16 +282,20 @@ impl Blobs {
         Ok(lock.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Whether the blob is there; makes it count as young.
-    fn touch(&self, hash: BlobHash) -> Result<bool> {
+    /// Whether the blob is in a pack; makes it count as young.
+    fn touch_packed(&self, hash: BlobHash) -> Result<bool> {
         let _shard = self.shard(hash.shard())?;
-        let Some(record) = self.0.packs.find(hash)? else {
-            return self.0.files.touch(hash, self.now(), TOUCH_AFTER);
-        };
+        let Some(record) = self.0.packs.find(hash)? else { return Ok(false) };
         if self.now_ms().saturating_sub(record.put_ms()) > u64::try_from(TOUCH_AFTER.as_millis()).unwrap_or(0) {
             record.set_put(self.now_ms())?;
         }
         Ok(true)
+    }
+
+    /// Whether the blob has a file; makes it count as young.
+    fn touch_file(&self, hash: BlobHash) -> Result<bool> {
+        let _shard = self.shard(hash.shard())?;
+        self.0.files.touch(hash, self.now(), TOUCH_AFTER)
     }
 
     fn now(&self) -> SystemTime {
@@ -301,19 +309,6 @@ impl Blobs {
     fn recent(&self) -> MutexGuard<'_, Recent> {
         self.0.recent.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn compressed(content: &[u8]) -> io::Result<Vec<u8>> {
-    let mut encoder = FrameEncoder::new(Vec::with_capacity(content.len() / 2 + 64));
-    encoder.write_all(content)?;
-    Ok(encoder.finish()?)
-}
-
-fn decompressed(frame: impl Read) -> io::Result<Vec<u8>> {
-    let limit = u64::try_from(BLOB_BYTES_MAX).unwrap_or(u64::MAX);
-    let mut content = Vec::new();
-    FrameDecoder::new(frame).take(limit).read_to_end(&mut content)?;
-    Ok(content)
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use crate::channel::imap::error::ImapError;
 use crate::channel::imap::folder_name::modified_utf7;
 use crate::channel::imap::greeted::GOODBYE;
 use crate::channel::imap::guard::Guard;
+use crate::channel::imap::ranges::uids_text;
 use crate::channel::imap::sieve::SMALL_LITERAL_BYTES_MAX;
 use crate::channel::imap::sieve::Wanted;
 use crate::domain::id::Millis;
@@ -154,6 +155,21 @@ impl Client {
         };
         self.fetch("fetch", &uid.to_string(), "(UID RFC822.SIZE BODY.PEEK[])", bytes_max, keep).await?;
         Ok(message)
+    }
+
+    /// Whole messages, untouched (PEEK), each at most `bytes_max` bytes; those the server gave no body of are missing.
+    pub(super) async fn fetch_messages(
+        &mut self,
+        uids: &[u32],
+        bytes_max: u64,
+    ) -> Result<BTreeMap<u32, Vec<u8>>, ImapError> {
+        let mut messages = BTreeMap::new();
+        let keep = |fetch: &Fetch| {
+            let uid = fetch.uid.filter(|uid| uids.contains(uid));
+            messages.extend(uid.zip(fetch.body().map(<[u8]>::to_vec)));
+        };
+        self.fetch("fetch", &uids_text(uids), "(UID RFC822.SIZE BODY.PEEK[])", bytes_max, keep).await?;
+        Ok(messages)
     }
 
     /// The beginning of the message's header.

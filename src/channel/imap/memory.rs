@@ -30,6 +30,8 @@ pub(super) struct Memory {
     /// Messages that the last comparison found without a row (EML-92).
     pub(super) unaccounted: usize,
     troubles: BTreeMap<u32, Trouble>,
+    /// Messages that were in one FETCH with others when it failed, and are fetched by themselves.
+    alone: BTreeSet<u32>,
     /// Follow-up actions that the server refused, and how often.
     refused: BTreeMap<u32, u32>,
 }
@@ -50,6 +52,7 @@ impl Memory {
             self.reconcile_at = None;
             self.unaccounted = 0;
             self.troubles.clear();
+            self.alone.clear();
             self.refused.clear();
         }
     }
@@ -122,6 +125,16 @@ impl Memory {
         self.troubles.get(&uid).is_some_and(|trouble| trouble.too_large)
     }
 
+    /// These could not be had together.
+    pub(super) fn failed_together(&mut self, uids: &[u32]) {
+        self.alone.extend(uids);
+    }
+
+    /// Whether the message may be fetched together with others.
+    pub(super) fn may_be_with_others(&self, uid: u32) -> bool {
+        !self.alone.contains(&uid) && !self.troubles.contains_key(&uid)
+    }
+
     /// Messages that failed more than once.
     pub(super) fn unfetchable(&self) -> usize {
         self.troubles.values().filter(|trouble| trouble.times >= 2).count()
@@ -130,11 +143,13 @@ impl Memory {
     /// The message is done.
     pub(super) fn is_done(&mut self, uid: u32) {
         self.troubles.remove(&uid);
+        self.alone.remove(&uid);
     }
 
     /// Only the messages that still wait can be troublesome.
     pub(super) fn keep_troubles_of(&mut self, still_waits: impl Fn(u32) -> bool) {
         self.troubles.retain(|uid, _| still_waits(*uid));
+        self.alone.retain(|uid| still_waits(*uid));
     }
 
     /// The follow-up action of this message is done.

@@ -76,10 +76,7 @@ impl<D: MailDoor> Reader<'_, D> {
         self.publisher.found(waiting.len());
         let (now, more) = self.pick(&waiting);
         let sizes = self.sizes(&now).await?;
-        let mut taken = 0;
-        for uid in now {
-            taken += usize::from(self.take(uid, sizes.get(&uid).copied()).await?);
-        }
+        let taken = self.take_all(&now, &sizes).await?;
         self.save_what_was_paid().await?;
         let left = waiting.len().saturating_sub(taken);
         let incomplete = left == 0 && self.reconcile_when_due().await?;

@@ -1,4 +1,4 @@
-//! One message: fetched, handed in, and then done with in the folder as configured.
+//! Messages: fetched, handed in, and then done with in the folder as configured.
 
 use crate::channel::imap::client::Client;
 use crate::channel::imap::error::ImapError;
@@ -15,6 +15,15 @@ use crate::desk::arrival::ArrivalSource;
 use crate::desk::arrival::MailDoor;
 use crate::desk::arrival::NotAccepted;
 use crate::domain::mailbox_cursor::ImapFeature;
+use std::collections::BTreeMap;
+
+/// So many messages are worth fetching several with one FETCH.
+const MANY: usize = 8;
+/// Most messages that are fetched and handed in together, and their bytes as the server tells them.
+const TOGETHER_MAX: usize = 50;
+const TOGETHER_BYTES_MAX: u64 = 4 << 20;
+/// A larger one is fetched by itself.
+const SMALL_BYTES_MAX: u64 = 256 << 10;
 
 /// What the server gave for a message.
 #[derive(Debug)]
@@ -28,45 +37,146 @@ enum Had {
     Gone,
 }
 
+/// A message in hand.
+#[derive(Debug)]
+struct InHand {
+    uid: u32,
+    /// Whether something is to be done with it in the folder.
+    follow_up: bool,
+    arrival: Arrival,
+}
+
 impl<D: MailDoor> Reader<'_, D> {
-    /// Takes one message in; `false` if it stays for another look.
-    pub(super) async fn take(&mut self, uid: u32, size_bytes: Option<u64>) -> Result<bool, Stop> {
-        let (raw, stands_for_bytes) = match self.have(uid, size_bytes).await? {
-            Had::Whole(raw) => (raw, None),
-            Had::StandIn(raw, bytes) => (raw, Some(bytes)),
-            Had::Nothing => {
-                tracing::warn!(mailbox = self.options.name, uid, "the server lists a message and does not give it");
-                self.publisher.note(&format!("message with UID {uid} is listed and cannot be fetched"));
-                self.memory.had_trouble(uid);
-                return Ok(false);
+    /// Takes messages in; how many are done now. Many are fetched and handed in together: a folder that is read for the
+    /// first time waits neither for a round trip nor for a sync with each of its messages.
+    pub(super) async fn take_all(&mut self, uids: &[u32], sizes: &BTreeMap<u32, u64>) -> Result<usize, Stop> {
+        let mut done = 0;
+        for together in self.grouped(uids, sizes) {
+            let (in_hand, stopped) = self.fetch_group(&together, sizes, &mut done).await;
+            done += self.hand_in(in_hand).await?;
+            stopped?;
+        }
+        Ok(done)
+    }
+
+    /// Which of `uids` are fetched with one FETCH, in order.
+    fn grouped(&self, uids: &[u32], sizes: &BTreeMap<u32, u64>) -> Vec<Vec<u32>> {
+        let mut groups: Vec<Vec<u32>> = Vec::new();
+        let mut bytes_left = 0;
+        for uid in uids {
+            let small = sizes.get(uid).filter(|bytes| **bytes <= SMALL_BYTES_MAX);
+            let small = small.filter(|_| uids.len() >= MANY && self.memory.may_be_with_others(*uid));
+            match (small, groups.last_mut()) {
+                (Some(bytes), Some(group)) if *bytes <= bytes_left && group.len() < TOGETHER_MAX => {
+                    bytes_left -= bytes;
+                    group.push(*uid);
+                }
+                _ => {
+                    bytes_left = small.map_or(0, |bytes| TOGETHER_BYTES_MAX.saturating_sub(*bytes));
+                    groups.push(vec![*uid]);
+                }
             }
-            Had::Gone => {
-                self.set_done(&[(uid, uid)]).await?;
-                return Ok(true);
-            }
+        }
+        groups
+    }
+
+    /// The messages of a group, up to one that ended the connection, which is then told beside them. Counts those that
+    /// are gone as done.
+    async fn fetch_group(
+        &mut self,
+        uids: &[u32],
+        sizes: &BTreeMap<u32, u64>,
+        done: &mut usize,
+    ) -> (Vec<InHand>, Result<(), Stop>) {
+        let mut in_hand = Vec::with_capacity(uids.len());
+        let mut fetched = match self.fetch_together(uids).await {
+            Ok(fetched) => fetched,
+            Err(stop) => return (in_hand, Err(stop)),
         };
+        for uid in uids {
+            let had = match fetched.remove(uid).filter(|raw| !raw.is_empty()) {
+                Some(raw) => Ok(Had::Whole(raw)),
+                None => self.have(*uid, sizes.get(uid).copied()).await,
+            };
+            match had {
+                Ok(Had::Whole(raw)) => in_hand.push(self.in_hand(*uid, raw, None)),
+                Ok(Had::StandIn(raw, bytes)) => in_hand.push(self.in_hand(*uid, raw, Some(bytes))),
+                Ok(Had::Nothing) => self.could_not_have(*uid),
+                Ok(Had::Gone) => match self.set_done(&[(*uid, *uid)]).await {
+                    Ok(()) => *done += 1,
+                    Err(stop) => return (in_hand, Err(stop)),
+                },
+                Err(stop) => return (in_hand, Err(stop)),
+            }
+        }
+        (in_hand, Ok(()))
+    }
+
+    /// What one FETCH gives of several messages. Where it fails, each of them is fetched by itself from then on, so that it
+    /// is known which of them is the cause.
+    async fn fetch_together(&mut self, uids: &[u32]) -> Result<BTreeMap<u32, Vec<u8>>, Stop> {
+        if uids.len() < 2 {
+            return Ok(BTreeMap::new());
+        }
+        match self.client.fetch_messages(uids, SMALL_BYTES_MAX.saturating_mul(2)).await {
+            Ok(fetched) => Ok(fetched),
+            Err(ImapError::Draining) => Err(ImapError::Draining.into()),
+            Err(error) => {
+                tracing::warn!(mailbox = self.options.name, %error, "messages are fetched one by one after this");
+                self.memory.failed_together(uids);
+                if error.is_refusal() { Ok(BTreeMap::new()) } else { Err(error.into()) }
+            }
+        }
+    }
+
+    fn could_not_have(&mut self, uid: u32) {
+        tracing::warn!(mailbox = self.options.name, uid, "the server lists a message and does not give it");
+        self.publisher.note(&format!("message with UID {uid} is listed and cannot be fetched"));
+        self.memory.had_trouble(uid);
+    }
+
+    fn in_hand(&self, uid: u32, raw: Vec<u8>, stands_for_bytes: Option<u64>) -> InHand {
         let removes_the_only_copy = stands_for_bytes.is_some() && self.options.after == After::Delete;
         let follow_up = self.options.changes_folder() && !removes_the_only_copy;
-        match at_the_door(self.options, self.door.accept(self.arrival(uid, raw, follow_up, stands_for_bytes))).await {
-            Ok(accepted) => {
-                tracing::debug!(mailbox = self.options.name, uid, ?accepted, "taken in");
+        InHand { uid, follow_up, arrival: self.arrival(uid, raw, follow_up, stands_for_bytes) }
+    }
+
+    /// Hands messages in and does with them in the folder as configured; how many are done.
+    async fn hand_in(&mut self, in_hand: Vec<InHand>) -> Result<usize, Stop> {
+        let (sent, arrivals): (Vec<_>, Vec<_>) =
+            in_hand.into_iter().map(|one| ((one.uid, one.follow_up), one.arrival)).unzip();
+        let (options, door) = (self.options, self.door);
+        let outcomes = at_the_door(options, async { Ok(door.accept_all(arrivals).await) }).await?;
+        let (mut taken, mut owed, mut stopped) = (0, Vec::new(), None);
+        for ((uid, follow_up), outcome) in sent.into_iter().zip(outcomes) {
+            match outcome {
+                Ok(accepted) => {
+                    tracing::debug!(mailbox = options.name, uid, ?accepted, "taken in");
+                    self.is_taken(uid);
+                    owed.extend(follow_up.then_some(uid));
+                    taken += 1;
+                }
+                Err(NotAccepted::Policy(reason)) => self.was_refused(uid, &reason),
+                Err(other) => stopped = stopped.or(Some(Stop::Door(other))),
             }
-            Err(Stop::Door(NotAccepted::Policy(reason))) => {
-                tracing::error!(mailbox = self.options.name, uid, reason, "refused by the desk, left in the mailbox");
-                self.publisher.note(&format!("message with UID {uid}: {reason}"));
-                self.memory.was_refused(uid);
-                return Ok(false);
-            }
-            Err(stop) => return Err(stop),
         }
+        owed.iter().for_each(|uid| self.cursor.owe(*uid));
+        for uid in owed {
+            self.pay(uid).await?;
+        }
+        stopped.map_or(Ok(taken), Err)
+    }
+
+    fn is_taken(&mut self, uid: u32) {
         self.cursor.add(uid);
         self.memory.is_done(uid);
         self.publisher.took_one();
-        if follow_up {
-            self.cursor.owe(uid);
-            self.pay(uid).await?;
-        }
-        Ok(true)
+    }
+
+    fn was_refused(&mut self, uid: u32, reason: &str) {
+        tracing::error!(mailbox = self.options.name, uid, reason, "refused by the desk, left in the mailbox");
+        self.publisher.note(&format!("message with UID {uid}: {reason}"));
+        self.memory.was_refused(uid);
     }
 
     fn arrival(&self, uid: u32, raw: Vec<u8>, follow_up: bool, stands_for_bytes: Option<u64>) -> Arrival {

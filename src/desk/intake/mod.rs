@@ -37,7 +37,12 @@ use crate::domain::intake::ImapOrigin;
 use crate::domain::intake::IntakeRow;
 use crate::domain::mailbox_cursor::MailboxCursor;
 use crate::store;
+use futures_util::StreamExt;
+use futures_util::future::join_all;
+use futures_util::stream;
 
+/// Messages of one hand that are read at once.
+const READ_AT_ONCE_MAX: usize = 16;
 /// Deaths of the process while reading one message, after which it is quarantined unread (P6).
 const DEATHS_MAX: u32 = 2;
 /// How the reason of a delivery begins that a bounce ended.
@@ -49,13 +54,14 @@ impl MailDoor for Desk {
     }
 
     async fn accept(&self, arrival: Arrival) -> Result<Accepted, NotAccepted> {
-        self.refuse_when_full()?;
-        let (facts, raw) = Facts::split(arrival);
-        let taken = self.off_the_loop(move |inner| {
-            let hash = inner.blobs.put_blocking(&raw)?;
-            Ok(inner.read(facts, &raw, hash))
-        });
-        self.take(taken.await?, None).await
+        self.take(self.read(arrival).await?, None).await
+    }
+
+    async fn accept_all(&self, arrivals: Vec<Arrival>) -> Vec<Result<Accepted, NotAccepted>> {
+        let read = stream::iter(arrivals).map(|arrival| self.read(arrival)).buffered(READ_AT_ONCE_MAX);
+        let read: Vec<_> = read.collect().await;
+        // The store takes changes in the order in which they are handed to it, many of them with one sync.
+        join_all(read.into_iter().map(async |taken| self.take(taken?, None).await)).await
     }
 
     async fn unaccounted(&self, mailbox: &str, uid_validity: u32, uids: Vec<u32>) -> Result<Vec<u32>, NotAccepted> {
@@ -93,6 +99,17 @@ impl Desk {
             Ok(inner.read(facts, &raw, hash))
         });
         self.take(taken.await?, Some(row.id)).await
+    }
+
+    /// Keeps a message and reads it.
+    async fn read(&self, arrival: Arrival) -> Result<Taken, NotAccepted> {
+        self.refuse_when_full()?;
+        let (facts, raw) = Facts::split(arrival);
+        let taken = self.off_the_loop(move |inner| {
+            let hash = inner.blobs.put_blocking(&raw)?;
+            Ok(inner.read(facts, &raw, hash))
+        });
+        taken.await
     }
 
     async fn take(&self, taken: Taken, again: Option<IntakeId>) -> Result<Accepted, NotAccepted> {

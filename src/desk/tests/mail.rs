@@ -42,6 +42,31 @@ async fn eml_15_the_same_mail_again_adds_nothing_and_other_content_does() {
 }
 
 #[tokio::test]
+async fn mails_handed_in_together_are_taken_in_their_order_and_each_has_its_answer() {
+    let story = Story::begin().await;
+    let mail = |n: usize, body: &str| {
+        let raw = format!(
+            "To: {SUPPORT}\r\nFrom: ana@example.com\r\nSubject: n\r\nMessage-ID: <{n}@example.com>\r\n\
+             References: <0@example.com>\r\n\r\n{body}\r\n"
+        );
+        arrival(SUPPORT, raw.into_bytes())
+    };
+    // Long ones first, so that reading alone would end in another order.
+    let body = |n: usize| format!("number {n} {}", "word ".repeat(20_000 / (n + 1)));
+    let mut mails: Vec<Arrival> = (0..100).map(|n| mail(n, &body(n))).collect();
+    mails.push(mail(50, &body(50)));
+    let mut taken = story.desk.accept_all(mails).await;
+    let again = taken.pop().unwrap().unwrap();
+    let thread = thread_of(taken[0].as_ref().unwrap());
+    assert_eq!(again, Accepted::Duplicate(thread));
+    assert!(taken.iter().all(|taken| thread_of(taken.as_ref().unwrap()) == thread));
+    let numbers = |text: &str| text.split(' ').nth(1).unwrap().parse::<usize>().unwrap();
+    let parts: Vec<usize> = story.parts(thread).iter().map(|part| numbers(&part.body_text)).collect();
+    assert_eq!(parts, (0..100).collect::<Vec<_>>());
+    story.end();
+}
+
+#[tokio::test]
 async fn tst_78_a_reply_threads_by_reference_and_never_by_subject() {
     let story = Story::begin().await;
     let thread = thread_of(&story.mail(HELLO, "One").await);

@@ -4,10 +4,10 @@
 //! |---|---|
 //! | 8 | [`MARK`] |
 //! | 4 | its [`State`], little endian like all numbers here |
-//! | 4 | length of its frame |
+//! | 4 | length of its block |
 //! | 8 | when it was put, in milliseconds since 1970 |
 //! | 32 | its name |
-//! | | its frame (LZ4), whose content hashes to its name |
+//! | | its LZ4 block, whose content hashes to its name |
 //!
 //! State and time are written over in place, nothing else is. A file is longer than its records: the rest is zeros.
 //!
@@ -15,21 +15,19 @@
 //! is found all the same.
 
 use crate::domain::attachment::BlobHash;
-use crate::store::blobs::decompressed;
+use crate::store::blobs::lz4::BLOCK_BYTES_MAX;
+use crate::store::blobs::lz4::from_block;
 use memchr::memmem;
 use rustix::fs::FallocateFlags;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 
-/// Largest frame a pack takes; the sync of a larger blob's own file is little beside its bytes.
-pub(super) const FRAME_BYTES_MAX: usize = 1 << 20;
-
 /// Begins every record.
 const MARK: [u8; 8] = *b"\x89dgblob\n";
 const STATE_AT: u64 = 8;
 const PUT_AT: u64 = 16;
-/// Bytes of a record before its frame.
+/// Bytes of a record before its block.
 pub(super) const HEADER_BYTES: usize = 56;
 /// A file grows by so many bytes at once: a sync that need not make a longer file durable costs half.
 const STEP_BYTES: u64 = 1 << 20;
@@ -45,11 +43,11 @@ pub(super) enum State {
     Gone = 3,
 }
 
-/// What stands before a frame.
+/// What stands before a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Header {
     pub(super) state: State,
-    pub(super) frame_bytes: u32,
+    pub(super) block_bytes: u32,
     pub(super) put_ms: u64,
     pub(super) hash: BlobHash,
 }
@@ -66,18 +64,18 @@ pub(super) struct Found {
 }
 
 /// Appends a record to `batch`.
-pub(super) fn add(batch: &mut Vec<u8>, hash: BlobHash, frame: &[u8], put_ms: u64) {
+pub(super) fn add(batch: &mut Vec<u8>, hash: BlobHash, block: &[u8], put_ms: u64) {
     batch.extend_from_slice(&MARK);
     batch.extend_from_slice(&(State::Live as u32).to_le_bytes());
-    batch.extend_from_slice(&u32::try_from(frame.len()).unwrap_or(u32::MAX).to_le_bytes());
+    batch.extend_from_slice(&u32::try_from(block.len()).unwrap_or(u32::MAX).to_le_bytes());
     batch.extend_from_slice(&put_ms.to_le_bytes());
     batch.extend_from_slice(&hash.0);
-    batch.extend_from_slice(frame);
+    batch.extend_from_slice(block);
 }
 
 /// Bytes a record takes.
-pub(super) fn record_bytes(frame: &[u8]) -> u32 {
-    u32::try_from(frame.len().saturating_add(HEADER_BYTES)).unwrap_or(u32::MAX)
+pub(super) fn record_bytes(block: &[u8]) -> u32 {
+    u32::try_from(block.len().saturating_add(HEADER_BYTES)).unwrap_or(u32::MAX)
 }
 
 /// Writes records at `at` and syncs them, having made the file long enough for more than that.
@@ -102,11 +100,11 @@ pub(super) fn header(file: &File, at: u32) -> io::Result<Option<Header>> {
     }
 }
 
-/// The frame of the record at `at`.
-pub(super) fn frame(file: &File, at: u32, header: &Header) -> io::Result<Vec<u8>> {
-    let mut frame = vec![0; usize::try_from(header.frame_bytes).unwrap_or(0)];
-    file.read_exact_at(&mut frame, frame_at(at))?;
-    Ok(frame)
+/// The block of the record at `at`.
+pub(super) fn block(file: &File, at: u32, header: &Header) -> io::Result<Vec<u8>> {
+    let mut block = vec![0; usize::try_from(header.block_bytes).unwrap_or(0)];
+    file.read_exact_at(&mut block, block_at(at))?;
+    Ok(block)
 }
 
 /// Notes what became of the blob at `at`; durable with the next sync.
@@ -120,9 +118,9 @@ pub(super) fn set_put(file: &File, at: u32, put_ms: u64) -> io::Result<()> {
     file.sync_data()
 }
 
-/// Makes the frame at `at` zeros and gives its space back where the file system can; durable with the next sync.
+/// Makes the block at `at` zeros and gives its space back where the file system can; durable with the next sync.
 pub(super) fn wipe(file: &File, at: u32, header: &Header) -> io::Result<()> {
-    let (from, length) = (frame_at(at), u64::from(header.frame_bytes));
+    let (from, length) = (block_at(at), u64::from(header.block_bytes));
     let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
     if length > 0 && rustix::fs::fallocate(file, flags, from, length).is_err() {
         file.write_all_at(&vec![0; usize::try_from(length).unwrap_or(0)], from)?;
@@ -160,16 +158,16 @@ pub(super) fn find(octets: &[u8]) -> Found {
 fn whole_record(octets: &[u8]) -> Option<(Header, &[u8])> {
     let (head, rest) = octets.split_first_chunk::<HEADER_BYTES>()?;
     let header = parsed(head)?;
-    let (frame, behind) = rest.split_at_checked(usize::try_from(header.frame_bytes).ok()?)?;
+    let (block, behind) = rest.split_at_checked(usize::try_from(header.block_bytes).ok()?)?;
     let is_it =
-        header.state != State::Live || decompressed(frame).is_ok_and(|content| BlobHash::of(&content) == header.hash);
+        header.state != State::Live || from_block(block).is_ok_and(|content| BlobHash::of(&content) == header.hash);
     is_it.then_some((header, behind))
 }
 
 fn parsed(octets: &[u8; HEADER_BYTES]) -> Option<Header> {
     let (mark, rest) = octets.split_first_chunk::<8>()?;
     let (state, rest) = rest.split_first_chunk::<4>()?;
-    let (frame_bytes, rest) = rest.split_first_chunk::<4>()?;
+    let (block_bytes, rest) = rest.split_first_chunk::<4>()?;
     let (put_ms, rest) = rest.split_first_chunk::<8>()?;
     let (hash, _) = rest.split_first_chunk::<32>()?;
     let state = match u32::from_le_bytes(*state) {
@@ -178,12 +176,12 @@ fn parsed(octets: &[u8; HEADER_BYTES]) -> Option<Header> {
         3 => State::Gone,
         _ => return None,
     };
-    let frame_bytes = u32::from_le_bytes(*frame_bytes);
-    let is_sane = *mark == MARK && usize::try_from(frame_bytes).is_ok_and(|length| length <= FRAME_BYTES_MAX);
-    is_sane.then(|| Header { state, frame_bytes, put_ms: u64::from_le_bytes(*put_ms), hash: BlobHash(*hash) })
+    let block_bytes = u32::from_le_bytes(*block_bytes);
+    let is_sane = *mark == MARK && usize::try_from(block_bytes).is_ok_and(|length| length <= BLOCK_BYTES_MAX);
+    is_sane.then(|| Header { state, block_bytes, put_ms: u64::from_le_bytes(*put_ms), hash: BlobHash(*hash) })
 }
 
-fn frame_at(at: u32) -> u64 {
+fn block_at(at: u32) -> u64 {
     u64::from(at).saturating_add(bytes(HEADER_BYTES))
 }
 
@@ -198,13 +196,13 @@ fn bytes(length: usize) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::blobs::compressed;
+    use crate::store::blobs::lz4::to_block;
 
     fn pack(contents: &[&[u8]]) -> (Vec<u8>, Vec<(BlobHash, u32)>) {
         let (mut octets, mut places) = (Vec::new(), Vec::new());
         for content in contents {
             places.push((BlobHash::of(content), u32::try_from(octets.len()).unwrap()));
-            add(&mut octets, BlobHash::of(content), &compressed(content).unwrap(), 7);
+            add(&mut octets, BlobHash::of(content), &to_block(content), 7);
         }
         (octets, places)
     }
@@ -222,7 +220,7 @@ mod tests {
             let found = find(&garbled);
             assert_eq!(found.records.first(), Some(&places[0]), "garbled at {at}");
             assert_eq!(found.records.last(), Some(&places[2]), "garbled at {at}");
-            // The time and some bits of a frame's envelope carry nothing that is checked.
+            // The time and some bits of a record carry nothing that is checked.
             assert!(!found.is_whole || found.records == places, "garbled at {at}");
         }
     }

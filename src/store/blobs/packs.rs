@@ -10,6 +10,7 @@
 //! nothing is appended behind a gap, and what stands there is looked through when the store is opened again.
 
 use crate::domain::attachment::BlobHash;
+use crate::store::blobs::BLOBS;
 use crate::store::blobs::contents;
 use crate::store::blobs::files::names;
 use crate::store::blobs::files::remove_if_there;
@@ -47,6 +48,8 @@ use std::sync::RwLockWriteGuard;
 /// A pack takes no further blob beyond so many bytes. Opening a store reads as much.
 const PACK_BYTES_MAX: u32 = 32 << 20;
 
+/// Room kept from one batch for the next.
+const SPARE_BYTES_MAX: usize = 4 << 20;
 /// Ends the name of what a full pack holds.
 const CONTENTS: &str = ".contents";
 
@@ -67,6 +70,8 @@ struct Writing {
     /// The highest number of a pack.
     last: u32,
     batch: Batch,
+    /// Room of a batch that was written, for the next one.
+    spare: Vec<u8>,
     /// Somebody writes a batch.
     is_busy: bool,
 }
@@ -168,9 +173,9 @@ impl Packs {
     }
 
     /// Appends a blob: whether it is durable. Otherwise it has to be kept in another way.
-    pub(super) fn append(&self, hash: BlobHash, frame: &[u8], put_ms: u64) -> bool {
-        let Some(mut writing) = self.room(pack::record_bytes(frame)) else { return false };
-        let outcome = writing.add(hash, frame, put_ms);
+    pub(super) fn append(&self, hash: BlobHash, block: &[u8], put_ms: u64) -> bool {
+        let Some(mut writing) = self.room(pack::record_bytes(block)) else { return false };
+        let outcome = writing.add(hash, block, put_ms);
         loop {
             if let Some(durable) = outcome.get() {
                 return *durable;
@@ -199,7 +204,7 @@ impl Packs {
 
     /// Writes and syncs what waits, while others gather behind it.
     fn write_batch<'a>(&'a self, mut writing: MutexGuard<'a, Writing>) -> MutexGuard<'a, Writing> {
-        let batch = std::mem::take(&mut writing.batch);
+        let mut batch = writing.take_batch();
         let Some((file, first)) =
             writing.active.as_ref().map(|active| Arc::clone(&active.file)).zip(batch.records.first())
         else {
@@ -211,6 +216,7 @@ impl Packs {
         let written = pack::append(&file, &batch.octets, first.1.at);
         let mut writing = self.lock();
         writing.is_busy = false;
+        writing.keep_room(std::mem::take(&mut batch.octets));
         match written {
             Ok(()) => {
                 let mut index = self.index_mut();
@@ -351,13 +357,25 @@ impl Packs {
 }
 
 impl Writing {
-    fn add(&mut self, hash: BlobHash, frame: &[u8], put_ms: u64) -> Outcome {
+    fn add(&mut self, hash: BlobHash, block: &[u8], put_ms: u64) -> Outcome {
         if let Some(active) = &mut self.active {
             self.batch.records.push((hash, Place { pack: active.number, at: active.next_at }));
-            pack::add(&mut self.batch.octets, hash, frame, put_ms);
-            active.next_at = active.next_at.saturating_add(pack::record_bytes(frame));
+            pack::add(&mut self.batch.octets, hash, block, put_ms);
+            active.next_at = active.next_at.saturating_add(pack::record_bytes(block));
         }
         Arc::clone(&self.batch.outcome)
+    }
+
+    fn take_batch(&mut self) -> Batch {
+        let next = Batch { octets: std::mem::take(&mut self.spare), ..Batch::default() };
+        std::mem::replace(&mut self.batch, next)
+    }
+
+    fn keep_room(&mut self, mut octets: Vec<u8>) {
+        octets.clear();
+        if octets.capacity() <= SPARE_BYTES_MAX {
+            self.spare = octets;
+        }
     }
 
     /// Ends the pack; what gathered behind the gap fails too.
@@ -399,8 +417,15 @@ impl Record {
         self.header.state == State::Live
     }
 
-    pub(super) fn frame(&self) -> Result<Vec<u8>> {
-        pack::frame(&self.file, self.place.at, &self.header).map_err(|error| self.failed(&error))
+    /// What is kept of it; `Corrupt` when the file ends before it does.
+    pub(super) fn block(&self) -> Result<Vec<u8>> {
+        pack::block(&self.file, self.place.at, &self.header).map_err(|error| match error.kind() {
+            io::ErrorKind::UnexpectedEof => {
+                let why = "cut off".to_owned();
+                Error::Corrupt { table: BLOBS, key: self.header.hash.0.to_vec(), why }
+            }
+            _ => self.failed(&error),
+        })
     }
 
     /// Notes that it was put again; durable when this returns.

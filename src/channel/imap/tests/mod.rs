@@ -6,6 +6,7 @@ mod oauth;
 mod reading;
 mod reconciling;
 mod sign_in;
+mod together;
 mod traps;
 
 use crate::channel::imap::MailboxOptions;

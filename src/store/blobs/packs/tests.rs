@@ -1,7 +1,7 @@
 //! Packs that fill up, are cut, damaged, emptied, or cannot be written.
 
 use super::*;
-use crate::store::blobs::compressed;
+use crate::store::blobs::lz4::to_block;
 use std::collections::HashSet;
 use std::thread;
 
@@ -13,7 +13,7 @@ fn content(n: u32) -> Vec<u8> {
 
 fn put(packs: &Packs, n: u32) -> BlobHash {
     let hash = BlobHash::of(&content(n));
-    assert!(packs.append(hash, &compressed(&content(n)).unwrap(), 7));
+    assert!(packs.append(hash, &to_block(&content(n)), 7));
     hash
 }
 
@@ -21,7 +21,7 @@ fn put(packs: &Packs, n: u32) -> BlobHash {
 fn kept(packs: &Packs, count: u32) -> HashSet<u32> {
     let is_there = |n: &u32| {
         let found = packs.find(BlobHash::of(&content(*n))).unwrap();
-        found.is_some_and(|record| record.frame().unwrap() == compressed(&content(*n)).unwrap())
+        found.is_some_and(|record| record.block().unwrap() == to_block(&content(*n)))
     };
     (0..count).filter(is_there).collect()
 }
@@ -64,7 +64,7 @@ fn p1_what_was_put_by_many_at_once_is_there_after_a_restart() {
 fn p1_a_pack_that_was_cut_or_damaged_keeps_the_rest_and_is_not_written_to() {
     let dir = tempfile::tempdir().unwrap();
     let packs = Packs::of_size(dir.path().to_owned(), SMALL).unwrap();
-    let second_at = pack::record_bytes(&compressed(&content(0)).unwrap());
+    let second_at = pack::record_bytes(&to_block(&content(0)));
     for n in 0..3 {
         put(&packs, n);
     }
@@ -90,7 +90,7 @@ fn p1_after_a_batch_that_failed_nothing_is_appended_behind_the_gap() {
     let begun = packs.lock().active.replace(Active { number: 9, file: Arc::new(full), next_at: 0, broken: false });
     assert_eq!(begun.unwrap().number, 1);
     let hash = BlobHash::of(&content(1));
-    assert!(!packs.append(hash, &compressed(&content(1)).unwrap(), 7), "the caller keeps it in another way");
+    assert!(!packs.append(hash, &to_block(&content(1)), 7), "the caller keeps it in another way");
     assert!(packs.find(hash).unwrap().is_none());
     put(&packs, 1);
     assert_eq!(kept(&packs, 2).len(), 2);
@@ -113,7 +113,7 @@ fn obj_47_what_a_crash_left_half_removed_is_removed_by_the_next_sweep() {
     packs.take_out(&left).unwrap();
     packs.wipe(&[left.place()]).unwrap();
     assert_eq!(pack::find(&fs::read(dir.path().join("0000000001")).unwrap()).records.len(), 1);
-    assert!(left.frame().unwrap().iter().all(|octet| *octet == 0));
+    assert!(left.block().unwrap().iter().all(|octet| *octet == 0));
 }
 
 #[test]
