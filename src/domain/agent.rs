@@ -119,13 +119,15 @@ pub enum Scope {
     WriteTags,
     /// Delete conversations for good.
     DeleteConversations,
+    /// Read reports.
+    Reports,
     /// Hand in mail (`POST /hooks/in/mime`).
     Intake,
 }
 
 impl Scope {
     /// Every scope, in the order they are listed to people.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::ReadConversations,
         Self::WriteConversations,
         Self::ReadTickets,
@@ -137,6 +139,7 @@ impl Scope {
         Self::Settings,
         Self::WriteTags,
         Self::DeleteConversations,
+        Self::Reports,
         Self::Intake,
     ];
 
@@ -164,6 +167,7 @@ impl Scope {
             Self::Settings => "settings",
             Self::WriteTags => "write_tags",
             Self::DeleteConversations => "delete_conversations_and_metrics",
+            Self::Reports => "reports",
             Self::Intake => "intake",
         }
     }

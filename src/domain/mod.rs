@@ -35,6 +35,7 @@ pub mod note;
 pub mod part;
 pub mod propagation;
 pub mod refusal;
+pub mod report;
 pub mod search;
 pub mod state;
 pub mod statistics;

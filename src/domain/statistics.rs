@@ -228,7 +228,7 @@ impl Tally {
 }
 
 /// Mean of the middle two where there is no middle one (REP-1).
-fn median(sorted: &[u64]) -> Option<u64> {
+pub(crate) fn median(sorted: &[u64]) -> Option<u64> {
     let upper = *sorted.get(sorted.len() / 2)?;
     let lower = *sorted.get(sorted.len().saturating_sub(1) / 2)?;
     Some(lower.midpoint(upper))

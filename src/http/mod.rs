@@ -29,6 +29,7 @@
 mod api;
 mod call;
 mod contact_files;
+mod csv;
 mod description;
 pub mod dev_mail;
 mod error;

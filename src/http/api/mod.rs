@@ -28,6 +28,7 @@ mod outbound;
 mod part_list;
 mod propagation;
 mod quarantine;
+mod reports;
 mod search;
 mod support_addresses;
 mod suppressions;
@@ -95,6 +96,7 @@ pub(crate) fn routes(api: &Api) -> Router<Api> {
         .merge(outbound::routes())
         .merge(part_list::routes())
         .merge(quarantine::routes())
+        .merge(reports::routes())
         .merge(support_addresses::routes())
         .merge(suppressions::routes())
         .merge(search::routes())

@@ -78,6 +78,22 @@ const LIMIT: &[&str] = &["per_page"];
 const PART_PAGE: &[&str] = &["per_page", "starting_after", "after_seq", "order", "display_as", "merged"];
 const LEDGER: &[&str] =
     &["per_page", "starting_after", "kind", "channel", "state", "reason", "thread_id", "contact_id"];
+const REPORT: &[&str] = &[
+    "since",
+    "until",
+    "by",
+    "group_by",
+    "time_zone",
+    "format",
+    "ticket_type_id",
+    "category",
+    "channel",
+    "tag_id",
+    "priority",
+    "company_id",
+    "admin_id",
+    "team_id",
+];
 const PARTS: &[&str] = &["parts", "display_as"];
 const TICKET_FILTERS: &[&str] = &[
     "per_page",
@@ -192,6 +208,8 @@ const OPERATIONS: &[Operation] = &[
     act("post", "/deliveries/{id}/retry", "try a delivery again", "object"),
     get("/quarantine", "mail that could not be taken in", LIMIT, "list"),
     act("post", "/quarantine/{id}/retry", "take a mail in again", "object"),
+    get("/reports", "metrics that reports are of", &[], "list"),
+    get("/reports/{metric}", "one metric over an interval, by time and group", REPORT, "object"),
     get("/quarantine/{id}/file", "a mail that could not be taken in, as it came", &[], ""),
     get("/support_addresses", "where customers write to, and whether their mail comes in", &[], "list"),
     act("post", "/support_addresses/{address}/probe", "send a mail to one to see whether it comes in", "object"),

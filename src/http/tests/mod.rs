@@ -17,6 +17,7 @@ mod people;
 mod pictures;
 mod promises;
 mod records;
+mod reports;
 mod search;
 mod serve;
 mod shapes;

@@ -95,7 +95,7 @@ codes! {
     Scope {
         ReadConversations = 0, WriteConversations = 1, ReadTickets = 2, WriteTickets = 3, ReadContacts = 4,
         WriteContacts = 5, ReadAdmins = 6, Broadcasts = 7, Settings = 8,
-        WriteTags = 9, DeleteConversations = 10, Intake = 30
+        WriteTags = 9, DeleteConversations = 10, Reports = 11, Intake = 30
     }
     DataType { String = 0, List = 1, Integer = 2, Decimal = 3, Boolean = 4, Datetime = 5, Files = 6 }
     BroadcastState { Running = 0, Finished = 1, Draft = 2, Scheduled = 3, Paused = 4, Cancelled = 5 }

@@ -1,6 +1,6 @@
 //! The ledger as CSV (BRC-45, REP-5): every row, streamed page by page.
 //!
-//! **Invariant:** no cell begins as a formula, no page is in memory longer than it takes to write it, and a ledger that
+//! **Invariant:** no page is in memory longer than it takes to write it, and a ledger that
 //! cannot be read to its end breaks the connection off: a file that looks whole is whole.
 
 use crate::desk::broadcasts::LedgerFilter;
@@ -12,6 +12,8 @@ use crate::http::api::broadcasts::read;
 use crate::http::api::wire::broadcast::CSV_COLUMNS;
 use crate::http::api::wire::broadcast::csv_cells;
 use crate::http::call::Call;
+use crate::http::csv::MEDIA_TYPE;
+use crate::http::csv::line;
 use crate::http::error::ApiError;
 use crate::http::error::Result;
 use axum::body::Body;
@@ -46,7 +48,7 @@ pub(crate) async fn ledger(call: Call) -> Result<Response> {
     let pages = stream::try_unfold(reading, next_page);
     let name = format!("attachment; filename=\"broadcast-{id}.csv\"");
     let headers = [
-        (header::CONTENT_TYPE, HeaderValue::from_static("text/csv; charset=utf-8; header=present")),
+        (header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE)),
         (header::CONTENT_DISPOSITION, HeaderValue::from_str(&name).unwrap_or(HeaderValue::from_static("attachment"))),
         (header::CACHE_CONTROL, HeaderValue::from_static("private, no-store")),
     ];
@@ -68,32 +70,4 @@ async fn next_page(mut reading: Reading) -> std::result::Result<Option<(Bytes, R
     reading.place = page.next.map_or(Place::End, |next| Place::Behind(Some(next)));
     let text: String = page.rows.iter().map(|row: &LedgerRow| line(&csv_cells(row))).collect();
     Ok(Some((text.into(), reading)))
-}
-
-/// One line of RFC 4180.
-fn line(cells: &[String]) -> String {
-    let mut text = cells.iter().map(|cell| quoted(cell)).collect::<Vec<_>>().join(",");
-    text.push_str("\r\n");
-    text
-}
-
-/// A cell that no spreadsheet takes for a formula (REP-5), quoted where RFC 4180 asks for it.
-fn quoted(cell: &str) -> String {
-    let guard = if cell.starts_with(['=', '+', '-', '@']) { "'" } else { "" };
-    if cell.contains([',', '"', '\r', '\n']) {
-        return format!("\"{guard}{}\"", cell.replace('"', "\"\""));
-    }
-    format!("{guard}{cell}")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn tst_123_no_cell_is_a_formula() {
-        let cells = ["=1+1", "+49", "-1", "@x", "a,b", "say \"hi\"", "=\"x\"", "two\r\nlines", ""];
-        let expected = "'=1+1,'+49,'-1,'@x,\"a,b\",\"say \"\"hi\"\"\",\"'=\"\"x\"\"\",\"two\r\nlines\",\r\n";
-        assert_eq!(line(&cells.map(str::to_owned)), expected);
-    }
 }

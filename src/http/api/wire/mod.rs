@@ -129,7 +129,7 @@ pub(crate) fn with(mut object: Value, more: Value) -> Value {
 }
 
 /// Unix seconds of a moment that may not have been (API-3).
-fn seconds(at: Option<Millis>) -> Option<u64> {
+pub(crate) fn seconds(at: Option<Millis>) -> Option<u64> {
     at.map(Millis::seconds)
 }
 
