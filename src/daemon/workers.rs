@@ -13,6 +13,8 @@ use tokio_util::sync::CancellationToken;
 
 /// Longest rest of a worker; also how often it shows the watchdog that it lives.
 const REST_MAX: Duration = Duration::from_secs(5);
+/// Commits that follow a look so closely wait for the next one together: hundreds may come in a second.
+const ROUND_MIN: Duration = Duration::from_millis(20);
 /// Rest after a fault of the store.
 const REST_AFTER_FAULT: Duration = Duration::from_secs(2);
 /// Between two sweeps.
@@ -80,7 +82,9 @@ async fn in_batches(
         tokio::select! {
             () = work.drain.cancelled() => {}
             () = tokio::time::sleep(rest) => {}
-            _ = committed.changed(), if rest == REST_MAX => {}
+            _ = committed.changed(), if rest == REST_MAX => {
+                rest_for(ROUND_MIN.saturating_sub(began.elapsed()), &work.drain).await;
+            }
         }
     }
 }

@@ -22,12 +22,15 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// Requests of one subscription under way at once.
 const AT_ONCE_MAX: usize = 4;
 /// Longest rest without a look into the store.
 const REST_MAX: Duration = Duration::from_secs(5);
+/// Commits that follow a look so closely wait for the next one together.
+const ROUND_MIN: Duration = Duration::from_millis(20);
 /// Rest after a fault of the store.
 const REST_AFTER_FAULT: Duration = Duration::from_secs(2);
 
@@ -52,6 +55,7 @@ impl Worker {
         let mut faulty = false;
         while !drain.is_cancelled() {
             committed.mark_unchanged();
+            let began = Instant::now();
             let looked = self.look(&mut read_to, &mut lanes, &mut under_way, &drain).await;
             let rest = match &looked {
                 Ok(rest) => *rest,
@@ -68,7 +72,7 @@ impl Worker {
             tokio::select! {
                 () = drain.cancelled() => {}
                 () = tokio::time::sleep(rest) => {}
-                _ = committed.changed(), if !faulty => {}
+                _ = committed.changed(), if !faulty => tokio::time::sleep_until(began + ROUND_MIN).await,
                 Some(ended) = lanes.join_next() => match ended {
                     Ok(webhook) => { under_way.remove(&webhook); }
                     Err(error) => {
