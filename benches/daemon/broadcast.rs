@@ -25,6 +25,7 @@ use serde_json::Value;
 use serde_json::json;
 use std::fs;
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
@@ -110,7 +111,9 @@ fn run(recipients: usize, sockets: usize) -> Run {
     let open = sockets.min(recipients);
     eprintln!("broadcast: {recipients} recipients, {open} of them with an open socket");
     let dir = directory();
-    fs::write(dir.join("messenger-secret"), SECRET).unwrap();
+    let secret = dir.join("messenger-secret");
+    fs::write(&secret, SECRET).unwrap();
+    fs::set_permissions(&secret, fs::Permissions::from_mode(0o600)).unwrap();
     let stored = stored::reports(&dir.join("data"), recipients);
     let sink = Sink::start();
     let relay = format!(

@@ -37,7 +37,7 @@
 //! | [`search`] | tickets, conversations and contacts by their fields |
 //! | [`signing`] | DKIM signatures on what goes out |
 //! | [`suppressions`] | addresses that get no mail, limits of automatic mail |
-//! | [`reports`] | one metric over an interval |
+//! | [`reports`], [`reporting_data`] | one metric over an interval; the rows behind it |
 //! | [`thread_history`] | all parts of a thread, its statistics |
 //! | [`views`] | what readers get to see |
 //! | [`webhooks`] | who is told of what happens, what is owed to them and what became of it |
@@ -96,6 +96,7 @@ pub mod pictures;
 pub mod propagation;
 mod quick_reply;
 pub mod redaction;
+pub mod reporting_data;
 pub mod reports;
 pub mod requests;
 pub mod search;

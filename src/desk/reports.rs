@@ -17,6 +17,7 @@ use crate::domain::id::CompanyId;
 use crate::domain::id::Millis;
 use crate::domain::id::TagId;
 use crate::domain::id::TeamId;
+use crate::domain::id::ThreadId;
 use crate::domain::id::TicketTypeId;
 use crate::domain::refusal::Refusal;
 use crate::domain::report::Figures;
@@ -33,6 +34,7 @@ use jiff::Zoned;
 use jiff::civil::Weekday;
 use jiff::tz::TimeZone;
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 /// Threads of one report.
 pub const THREADS_MAX: usize = 50_000;
@@ -254,14 +256,18 @@ impl Desk {
     /// Samples of the metric in the interval with their groups, and whether every thread was read.
     fn samples(&self, asked: &ReportAsked) -> Result<(Vec<Grouped>, bool)> {
         let (mut found, mut read) = (Vec::new(), 0_usize);
+        // A thread that changes meanwhile comes again, further behind.
+        let mut seen = BTreeSet::new();
         // Behind everything that changed last before the interval.
         let mut after = Some((asked.since.0.saturating_sub(1), u64::MAX));
         while read < THREADS_MAX {
-            let page = self.inner.store.view(|tx| page_of(tx, asked, after))?;
+            let page = self.inner.store.view(|tx| page_of(tx, asked, after, &seen))?;
             found.extend(page.found);
-            read = read.saturating_add(page.read);
+            let is_full = page.read.len() == PAGE;
+            read = read.saturating_add(page.read.len());
+            seen.extend(page.read);
             match page.last {
-                Some(last) if page.read == PAGE => after = Some(last),
+                Some(last) if is_full => after = Some(last),
                 _ => return Ok((found, true)),
             }
         }
@@ -275,15 +281,23 @@ type Grouped = (Option<String>, Sample);
 /// What one snapshot gave.
 struct SampledPage {
     found: Vec<Grouped>,
-    read: usize,
+    read: Vec<ThreadId>,
     last: Option<(u64, u64)>,
 }
 
-fn page_of(tx: &dyn ReadTx, asked: &ReportAsked, after: Option<(u64, u64)>) -> store::Result<SampledPage> {
+fn page_of(
+    tx: &dyn ReadTx,
+    asked: &ReportAsked,
+    after: Option<(u64, u64)>,
+    seen: &BTreeSet<ThreadId>,
+) -> store::Result<SampledPage> {
     let threads = store::threads::by_update(tx, false, true, after, PAGE)?;
     let last = threads.last().map(|thread| (thread.updated_at.0, thread.id.0));
     let mut found = Vec::new();
-    for thread in threads.iter().filter(|thread| !thread.awaits_contact && asked.filter.takes(thread)) {
+    for thread in threads
+        .iter()
+        .filter(|thread| !thread.awaits_contact && !seen.contains(&thread.id) && asked.filter.takes(thread))
+    {
         let wanted = |sample: &Sample| {
             let within = sample.at >= asked.since && sample.at < asked.until;
             sample.metric == asked.metric && within && asked.filter.takes_sample(sample)
@@ -292,11 +306,11 @@ fn page_of(tx: &dyn ReadTx, asked: &ReportAsked, after: Option<(u64, u64)>) -> s
         let grouped = |sample: Sample| (asked.group_by.map(|by| by.of(thread, &sample)), sample);
         found.extend(samples.into_iter().filter(wanted).map(grouped));
     }
-    Ok(SampledPage { found, read: threads.len(), last })
+    Ok(SampledPage { found, read: threads.iter().map(|thread| thread.id).collect(), last })
 }
 
 /// Everything that is counted of a thread until then.
-fn samples_of(tx: &dyn ReadTx, thread: &Thread, until: Millis) -> store::Result<Vec<Sample>> {
+pub(crate) fn samples_of(tx: &dyn ReadTx, thread: &Thread, until: Millis) -> store::Result<Vec<Sample>> {
     let mut sampler = Sampler::new(thread);
     let mut from = 1;
     while from <= thread.last_seq.min(PARTS_MAX) {

@@ -28,6 +28,7 @@ mod outbound;
 mod part_list;
 mod propagation;
 mod quarantine;
+mod reporting_data;
 mod reports;
 mod search;
 mod support_addresses;
@@ -96,6 +97,7 @@ pub(crate) fn routes(api: &Api) -> Router<Api> {
         .merge(outbound::routes())
         .merge(part_list::routes())
         .merge(quarantine::routes())
+        .merge(reporting_data::routes())
         .merge(reports::routes())
         .merge(support_addresses::routes())
         .merge(suppressions::routes())

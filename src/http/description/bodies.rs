@@ -238,6 +238,18 @@ pub(super) fn ticket_change() -> Value {
     )
 }
 
+pub(super) fn reporting_export() -> Value {
+    object(
+        &["dataset_id", "attribute_ids", "start_time", "end_time"],
+        &[
+            ("dataset_id", json!({"enum": ["conversations", "tickets", "replies", "state_intervals"]})),
+            ("attribute_ids", json!({"type": "array", "minItems": 1, "items": {"type": "string"}})),
+            ("start_time", moment()),
+            ("end_time", moment()),
+        ],
+    )
+}
+
 fn priority() -> Value {
     json!({"enum": ["none", "low", "medium", "high", "urgent", null]})
 }

@@ -230,6 +230,13 @@ fn operators() -> Value {
             "type": "object", "required": ["customers"],
             "properties": {"customers": {"type": "array", "items": any_object()}},
         },
+        "reporting_export": {
+            "type": "object", "required": ["job_identifier", "status", "download_url", "download_expires_at"],
+            "properties": {
+                "job_identifier": text(), "status": {"const": "completed"}, "download_url": text(),
+                "download_expires_at": text_if_any(),
+            },
+        },
         "object": {"type": "object", "required": ["type"], "properties": {"type": text()}},
         "description": {"type": "object", "required": ["openapi", "paths"]},
     })

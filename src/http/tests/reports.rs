@@ -196,3 +196,59 @@ async fn api_50_an_interval_and_filters_bound_what_is_counted() {
     let narrow = House { token: narrow, ..known.house };
     assert_eq!(narrow.get("/api/reports/closed").await.error().0, 403);
 }
+
+#[tokio::test]
+async fn api_29_rows_behind_reports_are_exported_as_they_were_asked_for() {
+    let known = Known::made().await;
+    let datasets = known.house.get("/api/export/reporting_data/get_datasets").await.ok();
+    let names: Vec<&str> = datasets["data"].as_array().unwrap().iter().map(|one| one["id"].as_str().unwrap()).collect();
+    assert_eq!(names, ["conversations", "tickets", "replies", "state_intervals"]);
+    let path = "/api/export/reporting_data/enqueue";
+    let (since, until) = (START.seconds(), START.seconds() + 86_400);
+    let ask = |dataset: &str, names: Value| json!({"dataset_id": dataset, "attribute_ids": names, "start_time": since, "end_time": until});
+    for (dataset, names, lines) in [
+        (
+            "conversations",
+            json!(["first_response_time", "replies_received", "reopened", "created_at"]),
+            vec![",1,0,2026-01-01T00:40:00+00:00", "600,4,1,2026-01-01T00:00:00+00:00"],
+        ),
+        (
+            "tickets",
+            json!(["category", "state", "time_to_resolve"]),
+            vec!["Customer,in_progress,2160", "Tracker,submitted,"],
+        ),
+        (
+            "replies",
+            json!(["direction", "response_time"]),
+            vec!["received,", "received,", "received,", "received,", "received,", "sent,240", "sent,600"],
+        ),
+    ] {
+        let job = known.house.post(path, ask(dataset, names.clone())).await.ok();
+        let name = job["job_identifier"].as_str().unwrap();
+        let status = known.house.get(&format!("/api/export/reporting_data/{name}")).await.ok();
+        assert_eq!((&status, &job["status"]), (&job, &json!("completed")));
+        let file = known.house.get(&format!("/api{}", job["download_url"].as_str().unwrap())).await.whole_text();
+        let mut rows: Vec<&str> = file.split_terminator("\r\n").collect();
+        let names: Vec<&str> = names.as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect();
+        assert_eq!(rows.remove(0), names.join(","));
+        rows.sort_unstable();
+        assert_eq!(rows, lines, "{dataset}");
+    }
+    let stays = known.house.post(path, ask("state_intervals", json!(["duration"]))).await.ok();
+    let file = known.house.get(&format!("/api{}", stays["download_url"].as_str().unwrap())).await.whole_text();
+    assert_eq!(file.lines().count(), 6, "five stays: {file}");
+    for (body, field) in [
+        (ask("ratings", json!(["id"])), "dataset_id"),
+        (ask("replies", json!(["mood"])), "attribute_ids"),
+        (ask("replies", json!([])), "attribute_ids"),
+        (json!({"dataset_id": "replies", "attribute_ids": ["at"], "start_time": 5}), "end_time"),
+        (json!({"dataset_id": "replies", "attribute_ids": ["at"], "start_time": 5, "end_time": 5}), "end_time"),
+    ] {
+        let refused = known.house.post(path, body.clone()).await.error();
+        assert_eq!((refused.0, refused.2.as_deref()), (400, Some(field)), "{body}");
+    }
+    for path in ["/api/export/reporting_data/x", "/api/download/reporting_data/eyJ9"] {
+        let refused = known.house.get(path).await.error();
+        assert_eq!((refused.0, refused.1.as_str()), (404, "job_not_found"), "{path}");
+    }
+}
