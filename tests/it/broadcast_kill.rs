@@ -1,9 +1,12 @@
 //! The daemon is killed again and again while a broadcast runs (TST-55, BRC-44): in the end every thread has its part once,
-//! no address has two accepted mails, and only what was past the dot is in doubt.
+//! no address has two accepted mails, only what was past the dot is in doubt, and whoever had the messenger open is told
+//! once from where they were.
 //!
-//! `DESKGATE_TEST_TOLD` threads and `DESKGATE_TEST_BROADCAST_KILLS` kills; the promise is made for 10,000 and 200.
+//! `DESKGATE_TEST_TOLD` threads and `DESKGATE_TEST_BROADCAST_KILLS` kills; the promise is made for 10,000 and 200. Every
+//! twentieth of them, up to 500, is written in the messenger.
 
 use crate::disk::Rng;
+use crate::messenger::client::Client;
 use crate::support::gateway::Gateway;
 use crate::support::gateway::Plan;
 use crate::support::gateway::SUPPORT;
@@ -13,12 +16,14 @@ use crate::support::raw_mail::Session;
 use crate::support::setting;
 use crate::support::smtp_client::mail;
 use deskgate::clock::instant;
+use ring::hmac;
 use serde_json::Value;
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::thread;
 use std::time::Duration;
+use tokio_tungstenite::connect_async;
 
 /// Sessions that hand the conversations over.
 const SENDERS: u64 = 8;
@@ -31,6 +36,18 @@ const CONNECTIONS: u64 = 4;
 /// What one mail takes on average with that many connections, of the relay's own slowness.
 const MAIL_MS: u64 = 6;
 
+/// With which pages prove who their visitors are.
+const SECRET: &str = "a secret of the messenger in tests";
+/// Words of the broadcast alone.
+const WORDS: &str = "It works again.";
+
+/// Somebody with a messenger, and where their stream was when they had written.
+struct Reader {
+    identity: Value,
+    conversation: String,
+    since: u64,
+}
+
 /// What the desk says of the broadcast.
 #[derive(Debug, Default)]
 struct Desk {
@@ -40,6 +57,8 @@ struct Desk {
     threads: Vec<(String, String)>,
     /// Rows of mails: address, state, Message-ID.
     mails: Vec<(String, String, String)>,
+    /// Threads of readers, with how often their socket is told.
+    sockets: BTreeMap<String, u64>,
 }
 
 #[test]
@@ -49,11 +68,15 @@ fn tst_55_a_broadcast_survives_every_kill_and_nobody_is_told_twice() {
     let seed = setting::seed("tst_55");
     let relay = Relay::start(seed);
     let mut gateway = plan(&relay).start();
-    let (linked, addresses) = furnish(&mut gateway, threads);
+    let readers = (threads / 20).clamp(1, 500);
+    let (mut linked, mut addresses) = furnish(&mut gateway, threads - readers);
+    let readers = runtime().block_on(write_by_messenger(&gateway, readers));
+    linked.extend(readers.iter().map(|reader| reader.conversation.clone()));
+    addresses.extend((0..readers.len()).map(address_of));
     let tracker = link_all(&mut gateway, &linked);
     let new = json!({
         "subject": "All is well again",
-        "body": "It works **again**.",
+        "body": WORDS,
         "email": "always",
         "send": true,
         "confirm_count": addresses.len(),
@@ -62,12 +85,14 @@ fn tst_55_a_broadcast_survives_every_kill_and_nobody_is_told_twice() {
     let id = id.as_str().unwrap().to_owned();
     let died = kill_while_it_runs(&mut gateway, &id, threads, kills, &mut Rng::new(seed));
     comes_to_rest(&mut gateway, &id, threads);
-    let found = read(&mut gateway, &id, &linked);
+    let mut found = read(&mut gateway, &id, &linked);
+    found.sockets = runtime().block_on(told_by_socket(&gateway, &readers));
     let told = relay.seen();
     let in_doubt = found.mails.iter().filter(|(_, state, _)| state == "uncertain").count() as u64;
     println!(
-        "{threads} threads, {} addresses, {died} deaths under way of {kills}, {in_doubt} mails in doubt, of which the \
+        "{threads} threads, {} of them with a socket, {} addresses, {died} deaths under way of {kills}, {in_doubt} mails in doubt, of which the \
          relay has {}",
+        readers.len(),
         addresses.len(),
         found.mails.iter().filter(|(to, state, _)| state == "uncertain" && accepted(&told, to) == 1).count(),
     );
@@ -78,7 +103,8 @@ fn tst_55_a_broadcast_survives_every_kill_and_nobody_is_told_twice() {
 }
 
 fn plan(relay: &Relay) -> Plan {
-    Plan::default().steady().toml(&format!(
+    let plan = Plan::default().steady().file("messenger.secret", SECRET);
+    plan.set("messenger.secret_file", "messenger.secret").toml(&format!(
         "[[relay]]\nname = \"default\"\nhost = \"127.0.0.1\"\nport = {}\ntls = \"none\"\nconnections = {CONNECTIONS}\n\
          rate_per_minute = 1000000\n\
          [limits]\napi_per_token_per_minute = 60000000\napi_per_workspace_per_minute = 60000000\n",
@@ -120,6 +146,53 @@ fn furnish(gateway: &mut Gateway, threads: u64) -> (BTreeSet<String>, BTreeSet<S
     (linked, addresses)
 }
 
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
+}
+
+fn address_of(reader: usize) -> String {
+    format!("reader{reader}@example.net")
+}
+
+/// Conversations by messenger, of people who prove who they are.
+async fn write_by_messenger(gateway: &Gateway, count: u64) -> Vec<Reader> {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, SECRET.as_bytes());
+    let mut readers = Vec::new();
+    for n in 0..usize::try_from(count).unwrap() {
+        let user_id = format!("reader-{n}");
+        let hash = data_encoding::HEXLOWER.encode(hmac::sign(&key, user_id.as_bytes()).as_ref());
+        let identity = json!({"user_id": user_id, "email": address_of(n), "user_hash": hash});
+        let mut tab = open(gateway).await;
+        tab.hello(identity.clone(), None).await;
+        let ack = tab.post("begin", None, "It is down here.").await;
+        let since = ack["seq"].as_u64().unwrap();
+        readers.push(Reader { identity, conversation: text(&ack["conversation_id"]), since });
+    }
+    readers
+}
+
+async fn open(gateway: &Gateway) -> Client<tokio_tungstenite::MaybeTlsStream<tokio::net::TcpStream>> {
+    let (socket, _) = connect_async(format!("ws://{}/messenger/ws", gateway.address("http"))).await.unwrap();
+    Client { socket }
+}
+
+/// How often each reader is told of the broadcast when they go on from where they were.
+async fn told_by_socket(gateway: &Gateway, readers: &[Reader]) -> BTreeMap<String, u64> {
+    let mut told = BTreeMap::new();
+    for reader in readers {
+        let mut tab = open(gateway).await;
+        let welcome = tab.hello(reader.identity.clone(), Some(reader.since)).await;
+        assert_eq!(welcome["resumed"], true, "{welcome}");
+        let frames = tab.so_far().await;
+        let is_told = |frame: &&Value| {
+            let says = frame["part"]["text"].as_str().map(str::trim) == Some(WORDS);
+            frame["event"] == "part.created" && frame["conversation_id"] == reader.conversation.as_str() && says
+        };
+        told.insert(reader.conversation.clone(), frames.iter().filter(is_told).count() as u64);
+    }
+    told
+}
+
 fn link_all(gateway: &mut Gateway, threads: &BTreeSet<String>) -> String {
     let new = json!({"name": "Outage", "category": "Tracker"});
     let ticket_type = gateway.api("POST", "/api/ticket_types", Some(&new)).expect(200)["id"].clone();
@@ -137,7 +210,7 @@ fn kill_while_it_runs(gateway: &mut Gateway, id: &str, threads: u64, kills: u64,
     let mut died = 0;
     for n in 0..kills {
         // The first ones fall among the batches of posts, the others among the mails.
-        let within_ms = if n < kills / 4 { 60 } else { 2 * threads * MAIL_MS / kills };
+        let within_ms = if n < kills.div_ceil(4) { 60 } else { 2 * threads * MAIL_MS / kills };
         thread::sleep(Duration::from_millis(rng.below(within_ms.max(20))));
         if is_through(&broadcast(gateway, id)) {
             break;
@@ -204,6 +277,9 @@ fn faults(
     for (thread, parts) in desk.parts.iter().filter(|(_, parts)| **parts != 1) {
         faults.push(format!("thread {thread} has {parts} parts"));
     }
+    for (thread, told) in desk.sockets.iter().filter(|(_, told)| **told != 1) {
+        faults.push(format!("the socket of thread {thread} is told {told} times"));
+    }
     let rows: BTreeSet<&String> = desk.threads.iter().map(|(thread, _)| thread).collect();
     if desk.threads.len() != threads.len() || rows.len() != threads.len() {
         faults.push(format!("{} rows of threads for {} of {}", desk.threads.len(), rows.len(), threads.len()));
@@ -247,7 +323,10 @@ fn text(value: &Value) -> String {
 #[test]
 fn tst_55_its_auditor_finds_every_broken_promise() {
     type Doctor = fn(&mut Desk, &mut BTreeMap<String, Told>);
-    let table: [(&str, Doctor); 7] = [
+    let table: [(&str, Doctor); 8] = [
+        ("the socket of thread 1 is told 2 times", |desk, _| {
+            desk.sockets.insert("1".to_owned(), 2);
+        }),
         ("thread 1 has 2 parts", |desk, _| {
             desk.parts.insert("1".to_owned(), 2);
         }),
@@ -267,6 +346,7 @@ fn tst_55_its_auditor_finds_every_broken_promise() {
             parts: BTreeMap::from([("1".to_owned(), 1)]),
             threads: vec![("1".to_owned(), sent.clone())],
             mails: vec![("a@example.net".to_owned(), sent, "<m1>".to_owned())],
+            sockets: BTreeMap::from([("1".to_owned(), 1)]),
         };
         let told = Told { begun: 1, dots: 1, accepted: 1, message_ids: vec!["<m1>".to_owned()], texts: Vec::new() };
         (desk, BTreeMap::from([("a@example.net".to_owned(), told)]))
