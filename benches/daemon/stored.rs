@@ -125,6 +125,7 @@ async fn open(data_dir: &Path) -> Desk {
         state_mail_settle: Duration::from_secs(10),
         signers: Default::default(),
         keep_uncertain: false,
+        sent_from: Vec::new(),
         trust: Default::default(),
         intake: Default::default(),
         mail_limits: Default::default(),

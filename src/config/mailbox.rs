@@ -79,6 +79,24 @@ pub struct Mailbox {
     pub default_address: Option<Address>,
     /// Whether mail from before the first poll is taken, too.
     pub import_existing: bool,
+    /// Where copies of agents' answers go, and from which support addresses.
+    pub sent: Option<Sent>,
+}
+
+/// The folder that keeps what was sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sent {
+    /// Its name.
+    pub folder: String,
+    /// Support addresses that are this mailbox's: its default address, and its user.
+    pub from: Vec<Address>,
+}
+
+impl Mailbox {
+    /// Support addresses whose answers are copied here.
+    pub fn sent_from(&self) -> impl Iterator<Item = &Address> {
+        self.sent.iter().flat_map(|sent| &sent.from)
+    }
 }
 
 pub(crate) fn mailboxes(sections: Vec<Section<'_>>, support: &[Address]) -> Vec<Mailbox> {
@@ -88,6 +106,9 @@ pub(crate) fn mailboxes(sections: Vec<Section<'_>>, support: &[Address]) -> Vec<
         if let Some(mailbox) = read {
             if mailboxes.iter().any(|other| other.name == mailbox.name) {
                 section.fault("name", format!("{:?} is the name of two mailboxes", mailbox.name));
+            }
+            if mailboxes.iter().any(|other| other.sent_from().any(|from| mailbox.sent_from().any(|it| it == from))) {
+                section.fault("sent_folder", "another mailbox keeps what this address sends");
             }
             mailboxes.push(mailbox);
         }
@@ -110,6 +131,7 @@ fn mailbox(section: &Section<'_>, support: &[Address]) -> Option<Mailbox> {
         section.fault("default_address", "is not the address of any [[support]]");
     }
     let import_existing = section.flag("import_existing", false);
+    let sent = sent(section, &user, default_address.as_ref(), support);
     Some(Mailbox {
         name,
         host,
@@ -121,7 +143,22 @@ fn mailbox(section: &Section<'_>, support: &[Address]) -> Option<Mailbox> {
         after,
         default_address,
         import_existing,
+        sent,
     })
+}
+
+fn sent(section: &Section<'_>, user: &str, default_address: Option<&Address>, support: &[Address]) -> Option<Sent> {
+    let folder = section.text("sent_folder")?;
+    let user = Address::parse(user);
+    let is_ours = |address: &&Address| default_address == Some(*address) || user.as_ref() == Some(*address);
+    let from: Vec<Address> = support.iter().filter(is_ours).cloned().collect();
+    if folder.is_empty() || folder.chars().any(char::is_control) {
+        section.fault("sent_folder", "expected the name of a folder");
+    }
+    if from.is_empty() {
+        section.fault("sent_folder", "needs default_address: no [[support]] address is this mailbox's user");
+    }
+    Some(Sent { folder, from })
 }
 
 fn sign_in(section: &Section<'_>) -> Option<SignIn> {

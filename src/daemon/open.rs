@@ -2,6 +2,7 @@
 
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::config::mailbox::Mailbox;
 use crate::config::messenger::MessengerKey;
 use crate::config::messenger::TokenAlgorithm;
 use crate::config::relay::Dkim;
@@ -104,6 +105,7 @@ fn settings(config: &Config) -> Result<Settings, Failure> {
         tickets: config.tickets,
         signers: signers(config)?,
         keep_uncertain: config.notify.keep_uncertain,
+        sent_from: config.mailboxes.iter().flat_map(Mailbox::sent_from).cloned().collect(),
         trust: TrustSettings {
             authserv_id: config.smtp.trusted_authserv_id.clone(),
             strict_senders: addresses_where(config, |support| support.strict_senders),

@@ -3,6 +3,7 @@
 use crate::channel::imap;
 use crate::channel::imap::MailboxOptions;
 use crate::channel::imap::MailboxState;
+use crate::channel::imap::SentFolder;
 use crate::channel::smtp_in;
 use crate::channel::smtp_in::ListenerOptions;
 use crate::channel::smtp_in::Protocol;
@@ -72,6 +73,7 @@ pub(super) fn start(parts: &Parts<'_>, site: &Site, listeners: Listeners) -> Res
         mail_listener(parts, "lmtp", bound, channels::listener(parts.config, Protocol::Lmtp)?);
     }
     mailboxes(parts);
+    sent_folders(parts);
     alarms(parts);
     messenger(parts, site);
     webhooks(parts, site);
@@ -155,6 +157,24 @@ fn mailboxes(parts: &Parts<'_>) {
                 }
                 imap::run(options, door, desk.clock().clone(), drain, sender).await;
             }
+        });
+    }
+}
+
+/// Copies of sent mail, a task for each mailbox that keeps them.
+fn sent_folders(parts: &Parts<'_>) {
+    let desk = parts.house.desk.clone();
+    tokio::spawn(async move {
+        if let Err(error) = desk.forget_unwanted_copies().await {
+            tracing::warn!(%error, "copies of sent mail that nobody wants are still kept");
+        }
+    });
+    for (mailbox, options) in parts.config.mailboxes.iter().zip(parts.mailboxes) {
+        let Some(sent) = &mailbox.sent else { continue };
+        let sent = SentFolder { folder: sent.folder.clone(), from: sent.from.clone() };
+        let (options, desk, drain) = (options.clone(), parts.house.desk.clone(), parts.drain.clone());
+        parts.supervisor.keep(&format!("sent folder {}", mailbox.name), move || {
+            imap::keep_sent(options.clone(), sent.clone(), desk.clone(), drain.clone())
         });
     }
 }

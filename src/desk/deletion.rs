@@ -203,6 +203,7 @@ fn purge(tx: &mut dyn WriteTx, id: ThreadId, at: &At) -> store::Result<()> {
         return Ok(());
     }
     for delivery in store::outbox::of_thread(tx, id, DELIVERIES_MAX)? {
+        store::sent_copies::delete(tx, &delivery)?;
         if let Some(kept) = store::captured::get(tx, delivery.id)? {
             store::captured::delete(tx, delivery.id, kept)?;
         }

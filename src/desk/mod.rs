@@ -101,6 +101,7 @@ pub mod reports;
 pub mod requests;
 pub mod search;
 pub mod sending;
+pub mod sent_copies;
 mod sharing;
 pub mod signing;
 pub mod stream;
@@ -246,6 +247,8 @@ pub struct Settings {
     pub intake: IntakeSettings,
     /// How much automatic mail may go out (EML-86).
     pub mail_limits: MailLimits,
+    /// Support addresses of which a mailbox keeps the answers in its Sent folder.
+    pub sent_from: Vec<Address>,
     /// Keys that sign outgoing mail (EML-66).
     pub signers: signing::Signers,
     /// How broadcasts are bounded.

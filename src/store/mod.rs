@@ -57,6 +57,7 @@ pub mod requests;
 mod sample;
 pub mod save;
 pub mod sealing;
+pub mod sent_copies;
 pub mod settings;
 pub mod suppressions;
 pub mod tables;

@@ -125,6 +125,8 @@ use crate::store::requests::Answered;
 use crate::store::requests::KeptAnswer;
 use crate::store::save::Change;
 use crate::store::save::save;
+use crate::store::sent_copies;
+use crate::store::sent_copies::SentCopy;
 use crate::store::settings;
 use crate::store::suppressions;
 use crate::store::suppressions::Bucket;
@@ -453,6 +455,11 @@ pub(crate) fn delivery(id: u64, kind: DeliveryKind, state: DeliveryState) -> Del
     }
 }
 
+/// Owed to the Sent folder.
+pub(crate) fn sent_copy() -> SentCopy {
+    SentCopy { delivery: DeliveryId(FIRST_DELIVERY + 2), message: blob(FILE), begun: true }
+}
+
 pub(crate) fn deliveries() -> Vec<Delivery> {
     let part = PartId(FIRST_PART);
     let reply = || DeliveryKind::Reply { parts: vec![part, PartId(FIRST_PART + 1)] };
@@ -629,6 +636,7 @@ pub(crate) fn fill(tx: &mut dyn WriteTx) -> Result<()> {
     outbox::set_pending(tx, CONVERSATION, ANA, Pending::Reply, Some(DeliveryId(FIRST_DELIVERY)))?;
     outbox::set_pending(tx, CONVERSATION, BEN, Pending::Status, Some(WAITING_STATUS))?;
     captured::put(tx, DeliveryId(FIRST_DELIVERY + 2), blob(CAPTURED))?;
+    sent_copies::put(tx, &address("support@example.org"), &sent_copy())?;
     cross_posts::put(tx, PartId(160), BACK_OFFICE, CONVERSATION)?;
     links().iter().try_for_each(|link| links::put(tx, link))?;
     chores::set_redaction(tx, PartId(160), PartId(FIRST_PART + 1))?;

@@ -116,6 +116,9 @@ pub const PENDING_STATUS: Table = Table("pending_status");
 pub const PENDING_NOTICES: Table = Table("pending_notices");
 /// delivery → hash of the message that was kept instead of sent; named in [`BLOB_REFS`] for the delivery.
 pub const CAPTURED: Table = Table("captured");
+/// lane of the sender's address (as in [`DUE`]) ++ delivery → 0 or 1 (begun) ++ hash of the message: copies owed to a Sent
+/// folder; named in [`BLOB_REFS`] for the delivery.
+pub const SENT_COPIES: Table = Table("sent_copies");
 /// part → ticket ++ linked thread served last: cross-posts under way (BKO-22).
 pub const CROSS_POSTS: Table = Table("cross_posts");
 
@@ -284,6 +287,7 @@ pub const ALL: &[Table] = &[
     PENDING_STATUS,
     PENDING_NOTICES,
     CAPTURED,
+    SENT_COPIES,
     CROSS_POSTS,
     TAGS,
     TAGS_BY_NAME,

@@ -42,6 +42,7 @@ mod relays;
 mod restart;
 mod sdk;
 mod search;
+mod sent_folder;
 mod sources;
 mod supervision;
 mod support;

@@ -9,6 +9,7 @@
 
 use crate::channel::imap::error::ImapError;
 use crate::channel::imap::folder_name::modified_utf7;
+use crate::channel::imap::folder_name::quoted_folder;
 use crate::channel::imap::greeted::GOODBYE;
 use crate::channel::imap::guard::Guard;
 use crate::channel::imap::ranges::uids_text;
@@ -218,6 +219,19 @@ impl Client {
     pub(super) async fn simple(&mut self, step: &'static str, line: &str) -> Result<(), ImapError> {
         self.begin(step, Wanted::Nothing);
         let answer = self.session.run_command_and_check_ok(line).await;
+        self.concluded(answer)
+    }
+
+    /// Makes a folder.
+    pub(super) async fn make_folder(&mut self, folder: &str) -> Result<(), ImapError> {
+        let named = quoted_folder(folder).ok_or(ImapError::Unsafe("the name of a folder holds control characters"))?;
+        self.simple("make folder", &format!("CREATE {named}")).await
+    }
+
+    /// Adds a message to a folder, as seen.
+    pub(super) async fn append(&mut self, folder: &str, message: &[u8]) -> Result<(), ImapError> {
+        self.begin("append", Wanted::Nothing);
+        let answer = self.session.append(modified_utf7(folder), Some("(\\Seen)"), None, message).await;
         self.concluded(answer)
     }
 

@@ -6,6 +6,7 @@ use crate::channel::smtp_out::connect::Connection;
 use crate::channel::smtp_out::connect::connect;
 use crate::channel::smtp_out::options::RelayOptions;
 use crate::channel::smtp_out::outbox::Outbox;
+use crate::channel::smtp_out::outbox::Settled;
 use crate::channel::smtp_out::transact::After;
 use crate::channel::smtp_out::transact::Outcome;
 use crate::channel::smtp_out::transact::transact;
@@ -45,6 +46,8 @@ pub(crate) struct Done {
     pub(crate) id: DeliveryId,
     /// `None` when it was cut short before the dot, or is settled already: the lease is all that is left.
     pub(crate) verdict: Option<Verdict>,
+    /// The message, where it was taken and a copy is wanted.
+    pub(crate) copy: Option<Vec<u8>>,
     /// To be used again.
     pub(crate) connection: Option<Connection>,
     pub(crate) relay: News,
@@ -72,7 +75,7 @@ impl<O: Outbox> Attempt<O> {
                 let verdict = past_dot.load(Ordering::SeqCst).then(|| Verdict::Uncertain {
                     reason: "the process ended before the relay's answer".to_owned(),
                 });
-                Done { id, verdict, connection: None, relay: News::Untouched }
+                Done { id, verdict, copy: None, connection: None, relay: News::Untouched }
             }
         }
     }
@@ -85,12 +88,17 @@ impl<O: Outbox> Attempt<O> {
             Err(verdict) => (Some(verdict), None),
         };
         match (mail, self.relay.clone()) {
-            (Some(mail), Some(relay)) => self.hand_over(&mail, &relay).await,
+            (Some(mail), Some(relay)) => {
+                let wants_copy = self.outbox.wants_copy(&self.delivery);
+                let done = self.hand_over(&mail, &relay).await;
+                let is_taken = matches!(done.verdict, Some(Verdict::Delivered { .. }));
+                Done { copy: (wants_copy && is_taken).then_some(mail.bytes), ..done }
+            }
             (Some(mail), None) => {
                 let verdict = self.outbox.capture(mail).await.err().map(|error| deferred(&error.to_string()));
-                Done { id, verdict, connection: None, relay: News::Untouched }
+                Done { id, verdict, copy: None, connection: None, relay: News::Untouched }
             }
-            (None, _) => Done { id, verdict, connection: self.connection, relay: News::Untouched },
+            (None, _) => Done { id, verdict, copy: None, connection: self.connection, relay: News::Untouched },
         }
     }
 
@@ -127,7 +135,7 @@ impl<O: Outbox> Attempt<O> {
             Err(fault) => {
                 let reason = fault.to_string();
                 let verdict = Some(deferred(&reason));
-                Done { id: self.delivery.id, verdict, connection: None, relay: News::Down(reason) }
+                Done { id: self.delivery.id, verdict, copy: None, connection: None, relay: News::Down(reason) }
             }
         }
     }
@@ -149,7 +157,8 @@ impl<O: Outbox> Attempt<O> {
             After::Unwell(error) | After::UnwellPastDot(error) => (false, News::Down(error)),
         };
         connection.rest();
-        Done { id: self.delivery.id, verdict: Some(outcome.verdict), connection: keep.then_some(connection), relay }
+        let (id, verdict) = (self.delivery.id, Some(outcome.verdict));
+        Done { id, verdict, copy: None, connection: keep.then_some(connection), relay }
     }
 }
 
@@ -159,10 +168,10 @@ fn deferred(reason: &str) -> Verdict {
 
 /// Stores a verdict, with patience: it is known here alone. One that cannot be stored leaves the lease, and past the dot
 /// the marker, to speak for it.
-pub(crate) async fn settle<O: Outbox>(outbox: O, id: DeliveryId, verdict: Verdict) {
+pub(crate) async fn settle<O: Outbox>(outbox: O, done: Settled) {
     let mut pauses = SETTLE_PAUSES_MS.into_iter();
     loop {
-        let error = match outbox.settle(id, verdict.clone()).await {
+        let error = match outbox.settle(done.clone()).await {
             Ok(()) => return,
             Err(error) => error,
         };
@@ -171,7 +180,7 @@ pub(crate) async fn settle<O: Outbox>(outbox: O, id: DeliveryId, verdict: Verdic
                 tokio::time::sleep(Duration::from_millis(pause)).await;
             }
             (error, _) => {
-                tracing::error!(delivery = %id, %error, ?verdict, "a verdict could not be stored");
+                tracing::error!(delivery = %done.id, %error, verdict = ?done.verdict, "a verdict could not be stored");
                 return;
             }
         }

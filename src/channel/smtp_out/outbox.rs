@@ -14,6 +14,14 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 
+/// What a delivery came to, with the message where its copy is owed.
+#[derive(Clone, Debug)]
+pub(crate) struct Settled {
+    pub(crate) id: DeliveryId,
+    pub(crate) verdict: Verdict,
+    pub(crate) copy: Option<Vec<u8>>,
+}
+
 /// The deliveries that are owed, as [`Desk`] keeps them; its functions say what each does. `next_due` and `lease_due` are
 /// one-to-one mail's. Everything is of one share.
 pub(crate) trait Outbox: Clone + Send + Sync + 'static {
@@ -28,7 +36,8 @@ pub(crate) trait Outbox: Clone + Send + Sync + 'static {
     fn prepare(&self, delivery: &Delivery) -> Result<Prepared>;
     fn mark_past_dot(&self, id: DeliveryId) -> impl Future<Output = Result<()>> + Send;
     fn capture(&self, mail: OutgoingMail) -> impl Future<Output = Result<()>> + Send;
-    fn settle(&self, id: DeliveryId, verdict: Verdict) -> impl Future<Output = Result<()>> + Send;
+    fn wants_copy(&self, delivery: &Delivery) -> bool;
+    fn settle(&self, done: Settled) -> impl Future<Output = Result<()>> + Send;
 }
 
 /// The desk's outbox as one relay sees it: its share and nothing else.
@@ -83,7 +92,14 @@ impl Outbox for Shared {
         self.desk.capture(mail).await
     }
 
-    async fn settle(&self, id: DeliveryId, verdict: Verdict) -> Result<()> {
-        self.desk.settle(id, verdict).await
+    fn wants_copy(&self, delivery: &Delivery) -> bool {
+        self.desk.wants_sent_copy(delivery)
+    }
+
+    async fn settle(&self, done: Settled) -> Result<()> {
+        match done.copy {
+            Some(message) => self.desk.settle_with_copy(done.id, done.verdict, message).await,
+            None => self.desk.settle(done.id, done.verdict).await,
+        }
     }
 }

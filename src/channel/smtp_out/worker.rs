@@ -13,6 +13,7 @@ use crate::channel::smtp_out::health::Circuit;
 use crate::channel::smtp_out::health::RelayHealth;
 use crate::channel::smtp_out::options::RelayOptions;
 use crate::channel::smtp_out::outbox::Outbox;
+use crate::channel::smtp_out::outbox::Settled;
 use crate::channel::smtp_out::pace::Pace;
 use crate::desk;
 use crate::domain::delivery::Delivery;
@@ -282,7 +283,8 @@ impl<O: Outbox> Worker<O> {
         self.idle.extend(done.connection);
         if let Some(verdict) = done.verdict {
             told(done.id, &verdict);
-            self.ending.spawn(settle(self.outbox.clone(), done.id, verdict));
+            let settled = Settled { id: done.id, verdict, copy: done.copy };
+            self.ending.spawn(settle(self.outbox.clone(), settled));
         }
     }
 
@@ -373,7 +375,7 @@ fn broken_off(under_way: &UnderWay, fault: &JoinError) -> Done {
     } else {
         Verdict::Deferred { reason, retry_after: None }
     };
-    Done { id: under_way.id, verdict: Some(verdict), connection: None, relay: News::Untouched }
+    Done { id: under_way.id, verdict: Some(verdict), copy: None, connection: None, relay: News::Untouched }
 }
 
 fn ended_quietly(ended: Result<(), JoinError>) {

@@ -105,6 +105,7 @@ fn erase_delivery(
 ) -> store::Result<()> {
     let Some(current) = store::outbox::get(&*tx, delivery.id)? else { return Ok(()) };
     if current.contact == who {
+        store::sent_copies::delete(tx, &current)?;
         if let Some(kept) = store::captured::get(&*tx, current.id)? {
             store::captured::delete(tx, current.id, kept)?;
         }

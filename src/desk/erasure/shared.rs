@@ -195,6 +195,7 @@ fn without_person(thread: &mut Thread, source: Option<&Part>, who: ContactId, tr
 /// Mails about the thread that were kept instead of sent, notices to agents among them: each may quote them.
 fn forget_captured(tx: &mut dyn WriteTx, thread: ThreadId) -> store::Result<()> {
     for delivery in store::outbox::of_thread(&*tx, thread, DELIVERIES_MAX)? {
+        store::sent_copies::delete(tx, &delivery)?;
         if let Some(kept) = store::captured::get(&*tx, delivery.id)? {
             store::captured::delete(tx, delivery.id, kept)?;
         }

@@ -123,6 +123,7 @@ impl Story {
             tickets: TicketRules::default(),
             signers: Default::default(),
             keep_uncertain: false,
+            sent_from: Vec::new(),
             trust: Default::default(),
             intake: Default::default(),
             mail_limits: Default::default(),

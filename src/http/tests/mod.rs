@@ -145,6 +145,7 @@ fn settings() -> Settings {
         broadcasts: crate::desk::broadcasts::BroadcastSettings::default(),
         signers: Default::default(),
         keep_uncertain: false,
+        sent_from: Vec::new(),
         trust: Default::default(),
         intake: Default::default(),
         mail_limits: Default::default(),

@@ -13,6 +13,7 @@ use crate::store::events;
 use crate::store::key;
 use crate::store::outbox;
 use crate::store::record::event::Logged;
+use crate::store::sent_copies;
 use crate::store::tables;
 use crate::store::verify::Check;
 use std::collections::BTreeMap;
@@ -106,6 +107,18 @@ impl Check<'_> {
         for table in [tables::PENDING_REPLIES, tables::PENDING_STATUS] {
             self.each(table, |check, row, value| check.pending(table, row, value))?;
         }
+        self.each(tables::SENT_COPIES, |check, row, value| {
+            let read = sent_copies::read(row, value);
+            let Some((lane, copy)) = check.sound(read.map(Some))? else { return Ok(()) };
+            let id = key::one(copy.delivery.0);
+            check.names((tables::SENT_COPIES, row), tables::DELIVERIES, &id)?;
+            check.names((tables::SENT_COPIES, row), tables::BLOB_REFS, &key::joined(&[&copy.message.0, &id]))?;
+            let delivery = outbox::get(check.tx, copy.delivery)?;
+            if delivery.is_some_and(|it| outbox::lane_of(&it.from) != lane || it.state != DeliveryState::Sent) {
+                check.fault(tables::SENT_COPIES, row, "its delivery was not sent, or from another address");
+            }
+            Ok(())
+        })?;
         self.each(tables::CAPTURED, |check, row, hash| {
             check.names((tables::CAPTURED, row), tables::DELIVERIES, row)?;
             check.names((tables::CAPTURED, row), tables::BLOB_REFS, &key::joined(&[hash, row]))

@@ -1,6 +1,7 @@
 //! Positive controls: what is broken here must be named.
 
 use crate::clock::Clock;
+use crate::domain::address::Address;
 use crate::domain::agent::Agent;
 use crate::domain::agent::Token;
 use crate::domain::broadcast::Broadcast;
@@ -38,6 +39,7 @@ use crate::store::record::event::Logged;
 use crate::store::record::ledger::LedgerRow;
 use crate::store::requests::Answered;
 use crate::store::sample;
+use crate::store::sent_copies;
 use crate::store::tables;
 use crate::store::verify::sweepable;
 use crate::store::verify::verify;
@@ -147,6 +149,7 @@ fn every_record_that_cannot_be_read_is_named() {
         tables::PENDING_REPLIES,
         tables::PENDING_STATUS,
         tables::CAPTURED,
+        tables::SENT_COPIES,
         tables::CROSS_POSTS,
         tables::LEDGER_EMAILS,
         tables::REDACTIONS,
@@ -316,6 +319,15 @@ fn wrong_counts_and_what_waits_in_vain_are_named() {
         ("a change of state pending that was sent", tables::PENDING_STATUS, {
             let sent = key::one(sample::FIRST_DELIVERY + 2);
             faults_after(write(tables::PENDING_STATUS, key::two(sample::CONVERSATION.0, sample::BEN.0), sent))
+        }),
+        ("a copy of a mail that was not sent", tables::SENT_COPIES, {
+            let mut copy = sample::sent_copy();
+            copy.delivery.0 -= 1;
+            faults_after(move |tx| sent_copies::put(tx, &Address::parse("support@example.org").unwrap(), &copy))
+        }),
+        ("a copy whose message nothing keeps", tables::SENT_COPIES, {
+            let row = blob_refs::row(sample::sent_copy().message, sample::sent_copy().delivery.0);
+            faults_after(move |tx| tx.delete(tables::BLOB_REFS, &row))
         }),
         ("a kept message of no delivery", tables::CAPTURED, {
             faults_after(write(tables::CAPTURED, key::one(7), sample::blob(sample::CAPTURED).0.to_vec()))

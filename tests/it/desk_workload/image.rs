@@ -118,6 +118,7 @@ pub async fn desk(store: Store, dir: &Path, now: Millis) -> Result<Desk> {
         broadcasts: deskgate::desk::broadcasts::BroadcastSettings::default(),
         signers: Default::default(),
         keep_uncertain: false,
+        sent_from: Vec::new(),
         trust: Default::default(),
         intake: Default::default(),
         mail_limits: Default::default(),

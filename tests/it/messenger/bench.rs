@@ -144,6 +144,7 @@ fn settings(enforced: bool) -> Settings {
         broadcasts: deskgate::desk::broadcasts::BroadcastSettings::default(),
         signers: Default::default(),
         keep_uncertain: false,
+        sent_from: Vec::new(),
         trust: Default::default(),
         intake: Default::default(),
         mail_limits: Default::default(),

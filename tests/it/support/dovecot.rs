@@ -157,6 +157,16 @@ impl Dovecot {
         self.doveadm(&["search", "-u", user, "mailbox", folder, query], b"").lines().count()
     }
 
+    /// Whether the user has that folder.
+    pub(crate) fn has_folder(&self, user: &str, folder: &str) -> bool {
+        self.doveadm(&["mailbox", "list", "-8", "-u", user], b"").lines().any(|it| it == folder)
+    }
+
+    /// The messages of a folder.
+    pub(crate) fn text(&self, user: &str, folder: &str) -> String {
+        self.doveadm(&["fetch", "-u", user, "text", "mailbox", folder, "all"], b"")
+    }
+
     /// Freezes the server's process of the user's connection, which stays open and says nothing.
     pub(crate) fn freeze(&self, user: &str) -> Frozen {
         let who = self.doveadm(&["who", "-1"], b"");

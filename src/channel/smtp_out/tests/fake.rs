@@ -3,6 +3,7 @@
 use super::LIMIT;
 use super::mail;
 use crate::channel::smtp_out::outbox::Outbox;
+use crate::channel::smtp_out::outbox::Settled;
 use crate::clock::Clock;
 use crate::desk::Error;
 use crate::desk::Result;
@@ -232,10 +233,15 @@ impl Outbox for FakeOutbox {
 
     async fn capture(&self, mail: OutgoingMail) -> Result<()> {
         self.world().captured.push(mail.delivery.0);
-        self.settle(mail.delivery, Verdict::Delivered { answer: "captured".to_owned() }).await
+        let verdict = Verdict::Delivered { answer: "captured".to_owned() };
+        self.settle(Settled { id: mail.delivery, verdict, copy: None }).await
     }
 
-    async fn settle(&self, id: DeliveryId, verdict: Verdict) -> Result<()> {
+    fn wants_copy(&self, _: &Delivery) -> bool {
+        false
+    }
+
+    async fn settle(&self, Settled { id, verdict, .. }: Settled) -> Result<()> {
         self.write()?;
         let now = self.now();
         let mut world = self.world();
