@@ -61,8 +61,9 @@ impl Door {
         let config = context.config()?;
         check_owner(&config.data_dir)?;
         let house = open::open(&config).await?;
-        let large_mail = daemon::large_mail(&config, &daemon::mailboxes(&config));
-        Ok(Self::Local(Box::new((Control::local(&house, (large_mail, daemon::probe_relays(&config))), house))))
+        let mailboxes = daemon::mailboxes(&config);
+        let outside = (daemon::large_mail(&config, &mailboxes), daemon::probe_relays(&config, &mailboxes));
+        Ok(Self::Local(Box::new((Control::local(&house, outside), house))))
     }
 
     /// Asks, and returns the answer; notes on the way are left out.

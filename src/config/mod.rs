@@ -184,6 +184,8 @@ fn read(reader: &Reader<'_>) -> Config {
     let support = workspace::support(reader, &workspace, &relays);
     let addresses: Vec<_> = support.iter().map(|support| support.address.clone()).collect();
     check_listeners(reader);
+    let mut mailboxes = mailbox::mailboxes(reader.list("mailbox"), &addresses);
+    relay::share_tokens(&reader.list("relay"), &mut mailboxes);
     let http = listen::http(reader.section("http"));
     let smtp = listen::smtp(reader.section("smtp"), &http.public_url);
     Config {
@@ -191,7 +193,6 @@ fn read(reader: &Reader<'_>) -> Config {
         data_dir: data_dir(reader),
         ops: listen::ops(reader.section("ops")),
         lmtp: listen::lmtp(reader.section("lmtp")),
-        mailboxes: mailbox::mailboxes(reader.list("mailbox"), &addresses),
         dkim: relay::dkim(reader.list("dkim")),
         messenger: messenger::messenger(reader.section("messenger"), reader.list("messenger_key")),
         notify: workspace::notify(reader.section("notify")),
@@ -205,6 +206,7 @@ fn read(reader: &Reader<'_>) -> Config {
         smtp,
         support,
         relays,
+        mailboxes,
     }
 }
 

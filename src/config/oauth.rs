@@ -23,6 +23,20 @@ pub struct OAuth {
     pub prefers_device: bool,
 }
 
+/// What is asked of Microsoft by default, and where a relay signs in with the same tokens. Google has one scope for both.
+const MICROSOFT_SCOPE: &str = "https://outlook.office.com/IMAP.AccessAsUser.All offline_access";
+const MICROSOFT_SCOPE_TO_SEND: &str =
+    "https://outlook.office.com/IMAP.AccessAsUser.All https://outlook.office.com/SMTP.Send offline_access";
+
+impl OAuth {
+    /// A relay signs in with these tokens, too: a scope that nobody chose asks for sending as well.
+    pub(crate) fn also_send(&mut self) {
+        if self.scope == MICROSOFT_SCOPE {
+            MICROSOFT_SCOPE_TO_SEND.clone_into(&mut self.scope);
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Provider {
     Google,
@@ -133,7 +147,7 @@ fn known_endpoints(provider: Provider, tenant: &str) -> Option<Endpoints> {
             "/authorize",
             "/token",
             "/devicecode",
-            "https://outlook.office.com/IMAP.AccessAsUser.All offline_access",
+            MICROSOFT_SCOPE,
         ),
         Provider::Custom => return None,
     };

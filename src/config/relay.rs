@@ -1,6 +1,8 @@
 //! `[[relay]]` and `[[dkim]]`: how mail goes out.
 
 use crate::config::listen::is_host;
+use crate::config::mailbox::Mailbox;
+use crate::config::mailbox::SignIn;
 use crate::config::mailbox::TLS_WORDS;
 use crate::config::mailbox::Tls;
 use crate::config::mailbox::host;
@@ -21,6 +23,8 @@ pub struct Relay {
     pub tls: Tls,
     /// Who signs in; nobody where the relay knows us by address.
     pub sign_in: Option<(String, Secret)>,
+    /// The mailbox by whose user and access tokens we sign in instead (XOAUTH2).
+    pub mailbox: Option<String>,
     /// Most messages handed over in a minute.
     pub rate_per_minute: u64,
     /// Most connections at a time.
@@ -61,6 +65,10 @@ fn relay(section: &Section<'_>) -> Relay {
     if password.is_some() && user.is_none() {
         section.fault("password_file", "needs user beside it");
     }
+    let mailbox = section.text("mailbox");
+    if mailbox.is_some() && (user.is_some() || password.is_some()) {
+        section.fault("mailbox", "stands beside user or password_file; one way to sign in is enough");
+    }
     let rate_per_minute = section.number("rate_per_minute", 1..=1_000_000, 600);
     let connections = section.number("connections", 1..=50, 4);
     Relay {
@@ -69,8 +77,22 @@ fn relay(section: &Section<'_>) -> Relay {
         port: u16::try_from(port).unwrap_or(u16::MAX),
         tls,
         sign_in: user.zip(password),
+        mailbox,
         rate_per_minute,
         connections: usize::try_from(connections).unwrap_or(1),
+    }
+}
+
+/// Lets mailboxes ask for tokens that relays are shown as well.
+pub(crate) fn share_tokens(sections: &[Section<'_>], mailboxes: &mut [Mailbox]) {
+    for section in sections {
+        let Some(name) = section.text("mailbox") else { continue };
+        let found = mailboxes.iter_mut().find(|mailbox| mailbox.name == name);
+        match found.map(|mailbox| &mut mailbox.sign_in) {
+            Some(SignIn::OAuth(oauth)) => oauth.also_send(),
+            Some(SignIn::Password(_)) => section.fault("mailbox", format!("{name:?} has no [mailbox.oauth]")),
+            None => section.fault("mailbox", format!("no [[mailbox]] is named {name:?}")),
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Watches mailboxes and webhooks for what only people can mend, and tells the admins by mail, once per spell (EML-6).
 
 use crate::channel::imap::MailboxPhase;
+use crate::channel::smtp_out::RelayHealth;
 use crate::channel::smtp_out::RelayOptions;
 use crate::channel::smtp_out::send_single;
 use crate::desk;
@@ -24,8 +25,8 @@ const TELL_AGAIN_AFTER: Duration = Duration::from_secs(60);
 pub(crate) struct Watch {
     pub(crate) desk: Desk,
     pub(crate) health: Health,
-    /// By which mail goes to admins; without one the log alone tells.
-    pub(crate) relay: Option<RelayOptions>,
+    /// By which mail goes to admins, the first that is not down; without one the log alone tells.
+    pub(crate) relays: Vec<RelayOptions>,
     pub(crate) drain: CancellationToken,
 }
 
@@ -63,6 +64,18 @@ async fn note(watch: &Watch) -> desk::Result<()> {
             tracing::error!(mailbox, state = standing.as_str(), why = words, "only people can mend this");
         }
     }
+    for (relay, health) in watch.health.relays() {
+        let needs_auth = format!("relay {relay} needs a new sign-in");
+        match health {
+            RelayHealth::Down { needs_auth: true, last_error, .. } => {
+                if watch.desk.raise_alarm(&needs_auth, &last_error).await? {
+                    tracing::error!(alarm = needs_auth, why = last_error, "only people can mend this");
+                }
+            }
+            RelayHealth::Up => watch.desk.end_alarm(&needs_auth).await?,
+            RelayHealth::Capturing | RelayHealth::Untried | RelayHealth::Down { .. } => {}
+        }
+    }
     note_webhooks(watch).await
 }
 
@@ -98,7 +111,9 @@ async fn tell(watch: &Watch) -> desk::Result<bool> {
 
 /// Whether at least one admin has the mail, or nobody can ever get it.
 async fn is_told(watch: &Watch, alarm: &Alarm) -> desk::Result<bool> {
-    let Some(relay) = &watch.relay else {
+    let known = watch.health.relays();
+    let is_down = |relay: &&RelayOptions| matches!(known.get(&relay.name), Some(RelayHealth::Down { .. }));
+    let Some(relay) = watch.relays.iter().find(|relay| !is_down(relay)).or(watch.relays.first()) else {
         tracing::warn!(alarm = alarm.name, "nobody is told by mail: there is no relay");
         return Ok(true);
     };

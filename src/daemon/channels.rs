@@ -15,6 +15,7 @@ use crate::channel::smtp_out;
 use crate::channel::smtp_out::ProbeRelays;
 use crate::channel::smtp_out::RelayOptions;
 use crate::channel::smtp_out::RelayTls;
+use crate::channel::smtp_out::RelayTokens;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::config::listen::TlsFiles;
@@ -74,8 +75,13 @@ fn tls(files: &TlsFiles) -> Result<rustls::ServerConfig, Failure> {
         .map_err(|error| refused(error.to_string()))
 }
 
-/// Options of a relay.
-pub(crate) fn relay(relay: &Relay, config: &Config) -> RelayOptions {
+/// Options of a relay, for a command that uses it alone.
+pub(crate) fn one_relay(relay_of: &Relay, config: &Config) -> RelayOptions {
+    relay(relay_of, config, &mailboxes(config))
+}
+
+/// Options of a relay; one that signs in as a mailbox shares its access tokens.
+pub(crate) fn relay(relay: &Relay, config: &Config, mailboxes: &[MailboxOptions]) -> RelayOptions {
     let tls = match relay.tls {
         Tls::Implicit => RelayTls::Implicit,
         Tls::StartTls => RelayTls::StartTls,
@@ -85,17 +91,22 @@ pub(crate) fn relay(relay: &Relay, config: &Config) -> RelayOptions {
     options.credentials = relay.sign_in.as_ref().map(|(user, password)| {
         smtp_out::Credentials::new(user.clone(), password.reveal_text().unwrap_or_default().to_owned())
     });
+    let mailbox = mailboxes.iter().find(|mailbox| relay.mailbox.as_ref() == Some(&mailbox.name));
+    options.tokens = mailbox.and_then(|mailbox| match &mailbox.credentials {
+        Credentials::OAuth(source) => Some(RelayTokens { user: mailbox.user.clone(), source: source.clone() }),
+        Credentials::Password(_) => None,
+    });
     options.connections = relay.connections;
     options.rate_per_minute = relay.rate_per_minute;
     options
 }
 
 /// The relay of each support address.
-pub(crate) fn probe_relays(config: &Config) -> ProbeRelays {
+pub(crate) fn probe_relays(config: &Config, mailboxes: &[MailboxOptions]) -> ProbeRelays {
     let of = |support: &Support| {
         let named = config.relays.iter().find(|relay| support.relay.as_ref() == Some(&relay.name));
         let found = named.or(config.relays.first())?;
-        Some((support.address.clone(), relay(found, config)))
+        Some((support.address.clone(), relay(found, config, mailboxes)))
     };
     ProbeRelays::new(config.support.iter().filter_map(of).collect())
 }

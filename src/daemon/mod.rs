@@ -32,8 +32,8 @@ mod workers;
 pub(crate) use crate::daemon::channels::large_mail;
 pub(crate) use crate::daemon::channels::mailbox as mailbox_options;
 pub(crate) use crate::daemon::channels::mailboxes;
+pub(crate) use crate::daemon::channels::one_relay as relay_options;
 pub(crate) use crate::daemon::channels::probe_relays;
-pub(crate) use crate::daemon::channels::relay as relay_options;
 pub(crate) use crate::daemon::channels::token_source;
 
 use crate::channel::messenger::hub::Hub;
@@ -146,8 +146,8 @@ async fn start(config: &Config, health: Health) -> Result<Running, Failure> {
     let house = open::open(config).await?;
     house.desk.probe_write().await?;
     let mailboxes = mailboxes(config);
-    let large_mail = large_mail(config, &mailboxes);
-    let site = site::site(config, &house, &health, &large_mail).await?;
+    let outside = (large_mail(config, &mailboxes), probe_relays(config, &mailboxes));
+    let site = site::site(config, &house, &health, &outside).await?;
     let listeners = Listeners::bind(config)?;
     let run_dir = house.data_dir.run_dir()?;
     let socket_path = data_dir::control_socket(house.data_dir.path());
@@ -155,7 +155,7 @@ async fn start(config: &Config, health: Health) -> Result<Running, Failure> {
     let socket = bound.map_err(|error| Failure::doing(&format!("listen on {}", socket_path.display()), error))?;
     let (drain, fatal) = (CancellationToken::new(), CancellationToken::new());
     let supervisor = Supervisor::new(health.clone(), drain.clone());
-    let control = Control::of_daemon(&house, health.clone(), (large_mail, probe_relays(config)));
+    let control = Control::of_daemon(&house, health.clone(), outside);
     let mut addresses = listeners.addresses();
     addresses.push(("control", socket_path.display().to_string()));
     let owner = house.data_dir.owner()?;

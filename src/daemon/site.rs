@@ -4,11 +4,11 @@ use crate::channel::imap::OnDemand;
 use crate::channel::messenger::hub::Hub;
 use crate::channel::messenger::hub::Look;
 use crate::channel::messenger::hub::Options;
+use crate::channel::smtp_out::ProbeRelays;
 use crate::channel::webhook_out::Bodies;
 use crate::channel::webhook_out::Targets;
 use crate::config::Config;
 use crate::config::messenger::AskEmail;
-use crate::daemon::channels;
 use crate::daemon::exit::Failure;
 use crate::daemon::open::House;
 use crate::http;
@@ -44,7 +44,7 @@ pub(super) async fn site(
     config: &Config,
     house: &House,
     health: &Health,
-    large_mail: &OnDemand,
+    (large_mail, probe_relays): &(OnDemand, ProbeRelays),
 ) -> Result<Site, Failure> {
     let desk = &house.desk;
     let rates = RateLimits {
@@ -54,7 +54,7 @@ pub(super) async fn site(
     let targets = Targets::new(config.webhooks.allow_private);
     let mut api = Api::open(desk.clone(), rates).await?.with_webhook_targets(targets.clone());
     api = api.with_intake(config.limits.message_bytes_max, health.clone()).with_large_mail(large_mail.clone());
-    api = api.with_probe_relays(channels::probe_relays(config));
+    api = api.with_probe_relays(probe_relays.clone());
     let words = words(&house.data_dir.path().join(SEARCH_DIR)).await;
     if let Some(words) = &words {
         api = api.with_words(Arc::new(words.clone()));

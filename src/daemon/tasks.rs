@@ -183,7 +183,7 @@ fn alarms(parts: &Parts<'_>) {
     let watch = Watch {
         desk: parts.house.desk.clone(),
         health: parts.health.clone(),
-        relay: parts.config.relays.first().map(|relay| channels::relay(relay, parts.config)),
+        relays: parts.config.relays.iter().map(|it| channels::relay(it, parts.config, parts.mailboxes)).collect(),
         drain: parts.drain.clone(),
     };
     parts.supervisor.keep("alarms", move || alarms::watch(watch.clone()));
@@ -202,7 +202,7 @@ fn outbox(parts: &Parts<'_>) {
         let (sender, state) = watch::channel(RelayHealth::default());
         parts.health.watch_relay(&relay.name, state);
         let task = format!("outbox {}", relay.name);
-        outbox_of(parts, &task, share, Some(channels::relay(relay, config)), sender);
+        outbox_of(parts, &task, share, Some(channels::relay(relay, config, parts.mailboxes)), sender);
     }
 }
 

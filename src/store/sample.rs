@@ -457,7 +457,7 @@ pub(crate) fn delivery(id: u64, kind: DeliveryKind, state: DeliveryState) -> Del
 
 /// Owed to the Sent folder.
 pub(crate) fn sent_copy() -> SentCopy {
-    SentCopy { delivery: DeliveryId(FIRST_DELIVERY + 2), message: blob(FILE), begun: true }
+    SentCopy { delivery: DeliveryId(FIRST_DELIVERY + 2), message: blob(RAW), begun: true }
 }
 
 pub(crate) fn deliveries() -> Vec<Delivery> {

@@ -4,6 +4,7 @@
 
 use crate::channel::smtp_out::connect::Connection;
 use crate::channel::smtp_out::connect::connect;
+use crate::channel::smtp_out::fault::Fault;
 use crate::channel::smtp_out::options::RelayOptions;
 use crate::channel::smtp_out::outbox::Outbox;
 use crate::channel::smtp_out::outbox::Settled;
@@ -62,6 +63,8 @@ pub(crate) enum News {
     Reached,
     /// It takes nothing.
     Down(String),
+    /// It takes nothing from us until a person signs in anew.
+    NeedsAuth(String),
 }
 
 impl<O: Outbox> Attempt<O> {
@@ -135,7 +138,9 @@ impl<O: Outbox> Attempt<O> {
             Err(fault) => {
                 let reason = fault.to_string();
                 let verdict = Some(deferred(&reason));
-                Done { id: self.delivery.id, verdict, copy: None, connection: None, relay: News::Down(reason) }
+                let relay =
+                    if matches!(fault, Fault::NeedsAuth(_)) { News::NeedsAuth(reason) } else { News::Down(reason) };
+                Done { id: self.delivery.id, verdict, copy: None, connection: None, relay }
             }
         }
     }

@@ -5,11 +5,14 @@
 //! **Invariant:** a relay that is to be reached by TLS is never spoken to in clear beyond STARTTLS, and nothing it said
 //! in clear is believed; credentials leave this host only inside TLS.
 
+use crate::channel::oauth::Bearer;
 use crate::channel::smtp_out::fault::Fault;
 use crate::channel::smtp_out::offers::Offers;
 use crate::channel::smtp_out::options::RelayOptions;
 use crate::channel::smtp_out::options::RelayTls;
+use crate::channel::smtp_out::options::RelayTokens;
 use crate::channel::smtp_out::reply::Reply;
+use crate::channel::smtp_out::token;
 use crate::channel::smtp_out::wire::Duplex;
 use crate::channel::smtp_out::wire::Wire;
 use crate::channel::smtp_out::wire::within;
@@ -90,9 +93,24 @@ impl Connection {
 /// The steps of connecting that were taken, with what came of each.
 pub(crate) type Steps = Vec<(String, Result<String, String>)>;
 
-/// Connects and signs in.
+/// Connects and signs in; a second time with a new access token where the relay refuses the one that was kept.
 pub(crate) async fn connect(options: &RelayOptions, steps: &mut Steps) -> Result<Connection, Fault> {
+    match connect_once(options, steps).await {
+        Err(Fault::StaleToken(reply)) => {
+            tracing::debug!(relay = options.name, %reply, "a new access token is asked for");
+            steps.clear();
+            connect_once(options, steps).await
+        }
+        done => done,
+    }
+}
+
+async fn connect_once(options: &RelayOptions, steps: &mut Steps) -> Result<Connection, Fault> {
     let mut dial = Dial { options, steps };
+    let bearer = match &options.tokens {
+        Some(tokens) => Some((tokens, dial.bearer(tokens).await?)),
+        None => None,
+    };
     let tcp = dial.tcp().await?;
     let loopback = tcp.peer_addr().is_ok_and(|peer| peer.ip().is_loopback());
     let (wire, offers) = match options.tls {
@@ -111,8 +129,10 @@ pub(crate) async fn connect(options: &RelayOptions, steps: &mut Steps) -> Result
         }
     };
     let mut connection = Connection { wire, offers, mails: 0, idle_since: Instant::now() };
-    if let Some(credentials) = &options.credentials {
-        let protected = options.tls != RelayTls::None || loopback;
+    let protected = options.tls != RelayTls::None || loopback;
+    if let Some((tokens, bearer)) = &bearer {
+        dial.sign_in_by_token(&mut connection, tokens, bearer, protected).await?;
+    } else if let Some(credentials) = &options.credentials {
         dial.sign_in(&mut connection, credentials, protected).await?;
     }
     Ok(connection)
@@ -181,6 +201,29 @@ impl Dial<'_> {
         };
         self.note("STARTTLS", asked, Reply::to_string)?;
         wire.into_stream()
+    }
+
+    async fn bearer(&mut self, tokens: &RelayTokens) -> Result<Bearer, Fault> {
+        let asked = token::bearer(tokens).await;
+        self.note(token::ACCESS_TOKEN, asked, |bearer| {
+            if bearer.is_fresh { "given just now".to_owned() } else { "still good".to_owned() }
+        })
+    }
+
+    async fn sign_in_by_token(
+        &mut self,
+        connection: &mut Connection,
+        tokens: &RelayTokens,
+        bearer: &Bearer,
+        protected: bool,
+    ) -> Result<(), Fault> {
+        let signed_in = if protected {
+            token::sign_in(connection, tokens, bearer, self.options.step_wait()).await
+        } else {
+            let host = &self.options.host;
+            Err(Fault::Unfit(format!("the connection to {host} is not protected; the token is not sent over it")))
+        };
+        self.note("sign in", signed_in, Reply::to_string).map(|_| ())
     }
 
     async fn sign_in(&mut self, connection: &mut Connection, who: &Credentials, protected: bool) -> Result<(), Fault> {

@@ -48,6 +48,12 @@ pub(crate) enum Fault {
     /// No protected connection.
     #[error("TLS: {0}")]
     Tls(String),
+    /// The sign-in needs a person.
+    #[error("sign in: {0}")]
+    NeedsAuth(String),
+    /// The relay refuses an access token that was kept for a while; there may be a better one.
+    #[error("sign in: {0}; a new access token is asked for")]
+    StaleToken(Reply),
     /// We do not want the relay as it is.
     #[error("{0}")]
     Unfit(String),

@@ -30,6 +30,8 @@ pub enum RelayHealth {
         since: Millis,
         /// The newest fault, with the step it came at.
         last_error: String,
+        /// Whether only a person can mend it, by signing in anew (EML-6).
+        needs_auth: bool,
     },
 }
 
@@ -111,7 +113,7 @@ impl Circuit {
     }
 
     /// An attempt found the relay unwell. Those that were under way together count once.
-    pub(crate) fn failed(&mut self, error: &str, now: Instant, at: Millis) {
+    pub(crate) fn failed(&mut self, error: &str, needs_auth: bool, now: Instant, at: Millis) {
         let length = match self.pause {
             Some(pause) if pause.until > now => return,
             Some(pause) => pause.length.saturating_mul(2).min(PAUSE_MAX),
@@ -124,7 +126,7 @@ impl Circuit {
         let last_error = error.to_owned();
         self.health.send_modify(|health| {
             let since = if let RelayHealth::Down { since, .. } = health { *since } else { at };
-            *health = RelayHealth::Down { since, last_error };
+            *health = RelayHealth::Down { since, last_error, needs_auth };
         });
     }
 }
@@ -142,8 +144,8 @@ mod tests {
         let mut now = start;
         let mut pauses = Vec::new();
         for round in 0..8 {
-            circuit.failed("connect: refused", now, Millis(round));
-            circuit.failed("of the same moment", now, Millis(round));
+            circuit.failed("connect: refused", false, now, Millis(round));
+            circuit.failed("of the same moment", false, now, Millis(round));
             assert_eq!(circuit.room(now, 4), 0);
             let until = circuit.opens_at(now).unwrap();
             pauses.push((until - now).as_secs());
@@ -156,7 +158,7 @@ mod tests {
             circuit.ended(DeliveryId(round));
         }
         assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 60, 60]);
-        let down = RelayHealth::Down { since: Millis(0), last_error: "connect: refused".to_owned() };
+        let down = RelayHealth::Down { since: Millis(0), last_error: "connect: refused".to_owned(), needs_auth: false };
         assert_eq!(*seen.borrow(), down);
         circuit.reached();
         assert_eq!((seen.borrow().clone(), circuit.room(now, 4)), (RelayHealth::Up, 4));

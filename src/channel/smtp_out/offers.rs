@@ -26,6 +26,8 @@ pub(crate) struct Offers {
     pub(crate) utf8: bool,
     /// SIZE (RFC 1870).
     pub(crate) size: Size,
+    /// AUTH with access tokens, as Google and Microsoft have it.
+    pub(crate) xoauth2: bool,
     /// AUTH (RFC 4954) with the mechanisms we can use, best first.
     pub(crate) auth: Vec<Mechanism>,
 }
@@ -53,6 +55,7 @@ impl Offers {
     }
 
     fn read_auth(&mut self, words: &[&str]) {
+        self.xoauth2 = words.contains(&"XOAUTH2");
         let known = [("PLAIN", Mechanism::Plain), ("LOGIN", Mechanism::Login)];
         self.auth = known.into_iter().filter(|(word, _)| words.contains(word)).map(|(_, it)| it).collect();
     }
@@ -81,7 +84,10 @@ mod tests {
             "250 SMTPUTF8",
         ]));
         let auth = vec![Mechanism::Plain, Mechanism::Login];
-        assert_eq!(read, Offers { start_tls: false, eight_bit: true, utf8: true, size: Size::AtMost(1000), auth });
+        assert_eq!(
+            read,
+            Offers { start_tls: false, eight_bit: true, utf8: true, size: Size::AtMost(1000), xoauth2: true, auth }
+        );
     }
 
     #[test]

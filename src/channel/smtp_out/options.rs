@@ -1,5 +1,6 @@
 //! How the relay is reached: the `[[relay]]` section after it was checked.
 
+use crate::channel::oauth::TokenSource;
 use lettre::transport::smtp::authentication::Credentials;
 use rustls::pki_types::CertificateDer;
 use std::time::Duration;
@@ -8,6 +9,9 @@ use std::time::Duration;
 const CONNECT_STEP_MAX: Duration = Duration::from_secs(30);
 /// Steps of connecting and signing in, the slowest way: TCP, TLS, greeting, EHLO, STARTTLS, EHLO again, three of AUTH.
 const CONNECT_STEPS: u32 = 9;
+
+/// Longest wait for an access token.
+pub(crate) const TOKEN_WAIT: Duration = Duration::from_secs(60);
 
 /// How the connection to the relay is protected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +22,15 @@ pub enum RelayTls {
     StartTls,
     /// In clear; with credentials only over loopback.
     None,
+}
+
+/// Whose access tokens a relay is shown: those of a mailbox, after a person gave consent (EML-6).
+#[derive(Clone, Debug)]
+pub struct RelayTokens {
+    /// Who signs in.
+    pub user: String,
+    /// The tokens; shared with the mailbox, so that a rotation is known to both.
+    pub source: TokenSource,
 }
 
 /// A relay and how much it may be asked for.
@@ -33,6 +46,8 @@ pub struct RelayOptions {
     pub tls: RelayTls,
     /// Who signs in; nobody where the relay knows us by address. Their `Debug` shows nothing.
     pub credentials: Option<Credentials>,
+    /// Who signs in with access tokens instead (XOAUTH2).
+    pub tokens: Option<RelayTokens>,
     /// Most connections at a time; 0 counts as 1.
     pub connections: usize,
     /// Most messages handed over in a minute; 0 counts as 1.
@@ -56,6 +71,7 @@ impl RelayOptions {
             port,
             tls,
             credentials: None,
+            tokens: None,
             connections: 4,
             rate_per_minute: 600,
             timeout: Duration::from_secs(300),
@@ -82,6 +98,12 @@ impl RelayOptions {
     /// No attempt takes longer, whatever the relay does; one connection may turn out to be stale on the way.
     pub(crate) fn attempt_max(&self) -> Duration {
         let connecting = self.step_wait().saturating_mul(CONNECT_STEPS);
+        // A token that is refused is asked for anew, and the relay is connected to again.
+        let connecting = if self.tokens.is_some() {
+            connecting.saturating_mul(2).saturating_add(TOKEN_WAIT * 2)
+        } else {
+            connecting
+        };
         let stale = self.step_wait().saturating_add(self.text_wait());
         connecting.saturating_add(stale).saturating_add(self.text_wait()).saturating_add(self.answer_wait())
     }

@@ -273,8 +273,9 @@ impl<O: Outbox> Worker<O> {
                 }
             }
             News::Reached => self.circuit.reached(),
-            News::Down(error) => {
-                self.circuit.failed(error, Instant::now(), self.outbox.now());
+            News::Down(error) | News::NeedsAuth(error) => {
+                let needs_auth = matches!(done.relay, News::NeedsAuth(_));
+                self.circuit.failed(error, needs_auth, Instant::now(), self.outbox.now());
                 if let Some(since) = self.circuit.down_since() {
                     self.ending.spawn(tell_down(self.outbox.clone(), since));
                 }

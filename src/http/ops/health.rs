@@ -51,8 +51,9 @@ pub fn relay_words(relay: &RelayHealth, now: Millis) -> String {
         RelayHealth::Capturing => "mail is captured".to_owned(),
         RelayHealth::Untried => "nothing was sent yet".to_owned(),
         RelayHealth::Up => "up".to_owned(),
-        RelayHealth::Down { since, last_error } => {
-            format!("down for {} s: {last_error}", now.since(*since).as_secs())
+        RelayHealth::Down { since, last_error, needs_auth } => {
+            let word = if *needs_auth { "needs_auth" } else { "down" };
+            format!("{word} for {} s: {last_error}", now.since(*since).as_secs())
         }
     }
 }

@@ -64,11 +64,14 @@ fn deliveries(registry: &mut Registry, status: &Status, now: Millis) {
 }
 
 fn relays(registry: &mut Registry, health: &Health) {
-    let up = Gauges::default();
+    let (up, needs_auth) = (Gauges::default(), Gauges::default());
     for (name, relay) in health.relays() {
         let takes = !matches!(relay, RelayHealth::Down { .. });
+        let waits = matches!(relay, RelayHealth::Down { needs_auth: true, .. });
+        needs_auth.get_or_create(&vec![("relay", name.clone())]).set(i64::from(waits));
         up.get_or_create(&vec![("relay", name)]).set(i64::from(takes));
     }
+    registry.register("relay_needs_auth", "1 while a person has to sign in anew for the relay", needs_auth);
     registry.register("relay_up", "0 when the relay takes no mail", up);
 }
 

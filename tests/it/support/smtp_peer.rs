@@ -286,6 +286,16 @@ impl Dialogue {
                 lock(&self.shared.said).push(answer);
             }
         }
+        if let Act::Say(challenge) = (self.shared.script)(&self.moment(Stage::Auth, line))
+            && challenge.starts_with("334 ")
+            && line.to_ascii_uppercase().starts_with("AUTH XOAUTH2")
+        {
+            // Why the token is refused; the client answers with nothing, and only then hears the refusal.
+            self.say(challenge).await?;
+            let answer = self.line().await?;
+            lock(&self.shared.said).push(answer);
+            return self.say("535 5.7.8 not accepted").await;
+        }
         self.act(Stage::Auth, line, "235 2.7.0 welcome").await.map(drop)
     }
 

@@ -5,6 +5,7 @@ mod fake;
 #[path = "../../../../tests/it/support/smtp_peer.rs"]
 #[allow(dead_code, unreachable_pub, missing_debug_implementations, reason = "shared with tests/it")]
 mod smtp_peer;
+mod tokens;
 mod verdicts;
 mod worker;
 

@@ -24,13 +24,13 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 /// A running worker.
-struct Running {
+pub(super) struct Running {
     task: JoinHandle<()>,
     drain: CancellationToken,
-    health: watch::Receiver<RelayHealth>,
+    pub(super) health: watch::Receiver<RelayHealth>,
 }
 
-fn start(outbox: &FakeOutbox, relay: Option<RelayOptions>) -> Running {
+pub(super) fn start(outbox: &FakeOutbox, relay: Option<RelayOptions>) -> Running {
     let (health, seen) = watch::channel(RelayHealth::default());
     let drain = CancellationToken::new();
     let mut worker = Worker::new(outbox.clone(), relay, health);
@@ -39,13 +39,13 @@ fn start(outbox: &FakeOutbox, relay: Option<RelayOptions>) -> Running {
 }
 
 impl Running {
-    async fn drained(self) {
+    pub(super) async fn drained(self) {
         self.drain.cancel();
         timeout(LIMIT, self.task).await.unwrap().unwrap();
     }
 }
 
-fn count(counts: &BTreeMap<&'static str, usize>, word: &str) -> usize {
+pub(super) fn count(counts: &BTreeMap<&'static str, usize>, word: &str) -> usize {
     counts.get(word).copied().unwrap_or(0)
 }
 
