@@ -45,12 +45,15 @@ fn the_sample_is_sound_as_it_is_and_with_every_key_on() {
     let on = on.join("\n");
     let refused = Config::parse(&on, "sample", dir.path(), &Environment::default()).unwrap_err().to_string();
     assert!(refused.contains("password_file") && refused.contains("stands beside oauth"), "{refused}");
+    assert!(refused.contains("stands beside user or password_file"), "{refused}");
     // A mailbox has a password or the consent of a person, and a custom provider alone has addresses of its own.
     let by_password = on.split_once("[mailbox.oauth]").map(|(before, rest)| {
         let (_, after) = rest.split_once("\n\n").unwrap();
-        format!("{before}\n\n{after}")
+        format!("{before}\n\n{after}").replace("\nmailbox = \"support\"\n", "\n")
     });
+    // A relay signs in with a password of its own or as a mailbox.
     let by_consent = on.replace("password_file = \"imap-password\"", "").replace("\"microsoft\"", "\"custom\"");
+    let by_consent = by_consent.replace("user = \"support@example.com\"\npassword_file = \"relay-password\"\n", "");
     for text in [by_password.unwrap(), by_consent] {
         let config = Config::parse(&text, "sample", dir.path(), &Environment::default()).unwrap();
         assert_eq!((config.mailboxes.len(), config.relays.len(), config.dkim.len()), (1, 1, 1));
