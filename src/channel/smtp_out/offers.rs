@@ -17,6 +17,7 @@ pub(crate) enum Size {
 
 /// Extensions that matter to us.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "a relay offers each of them or does not")]
 pub(crate) struct Offers {
     /// STARTTLS (RFC 3207).
     pub(crate) start_tls: bool,
