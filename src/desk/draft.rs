@@ -235,6 +235,7 @@ impl Draft {
             skip_notifications: new.skip_notifications || self.silent,
             redacted: false,
             quick_reply_uuid: new.quick_reply_uuid,
+            impersonation_warning: false,
             tags: Vec::new(),
             mailing: new.mailing,
         };

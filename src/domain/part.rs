@@ -520,6 +520,7 @@ pub struct BounceFacts {
 
 /// An entry of a thread.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "facts that stand beside each other; none rules another out")]
 pub struct Part {
     /// Never changes.
     pub id: PartId,
@@ -569,4 +570,7 @@ pub struct Part {
     pub mailing: Option<Mailing>,
     /// The answer of a quick reply that the contact chose with it (SHP-4).
     pub quick_reply_uuid: Option<String>,
+    /// Shown under a user or an address that its writer had not proved (MSG-14). A fact of the moment, for agents: their
+    /// readers find it out, and it is not stored.
+    pub impersonation_warning: bool,
 }

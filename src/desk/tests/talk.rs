@@ -4,6 +4,7 @@ use super::Story;
 use super::text;
 use crate::desk::conversations::ThreadAct;
 use crate::desk::identity::Claim;
+use crate::desk::identity::Facts;
 use crate::desk::identity::NoSession;
 use crate::desk::identity::Presented;
 use crate::desk::message::NewMessage;
@@ -148,11 +149,34 @@ async fn tst_103_who_signs_in_keeps_what_they_wrote_as_a_visitor_and_by_mail() {
         story.desk.snapshot(user.id).unwrap().conversations.iter().map(|card| card.thread.id).collect();
     theirs.sort_unstable();
     assert_eq!(theirs, [here, by_mail]);
+    // What was written before the proof is marked; neither the mail nor what the user writes now is (MSG-14).
+    story.desk.contact_comment(user.id, Some(here), text("Me again"), ChannelKind::Messenger).await.unwrap();
+    let warned = |thread| -> Vec<_> {
+        let parts = story.desk.thread_view(&story.agent, thread, true).unwrap().parts;
+        parts.iter().map(|part| (part.body_text.trim().to_owned(), part.impersonation_warning)).collect()
+    };
+    assert_eq!(warned(here), [("Hello".to_owned(), true), ("Me again".to_owned(), false)]);
+    assert_eq!(warned(by_mail), [("By mail".to_owned(), false)]);
     let again = story.desk.open_session(Claim::Visitor(token.clone())).await.unwrap();
     assert!(![user.id, visitor].contains(&again.contact.id), "the visitor's token is spent");
     // Somebody else on the same device, later, gets nothing of it.
     let other = story.desk.open_session(sign_in("u-8", "ben@example.com", Some(token))).await.unwrap().contact;
     assert!(story.desk.snapshot(other.id).unwrap().conversations.is_empty());
+    story.end();
+}
+
+#[tokio::test]
+async fn msg_14_an_address_that_is_only_claimed_warns_agents_and_no_address_does_not() {
+    let story = Story::begin().await;
+    let visitor = story.desk.open_session(Claim::NewVisitor).await.unwrap().contact.id;
+    let thread = story.desk.contact_comment(visitor, None, text("Hello"), ChannelKind::Messenger).await.unwrap().thread;
+    let warned = || story.desk.thread_view(&story.agent, thread, true).unwrap().parts[0].impersonation_warning;
+    assert!(!warned(), "who says nothing of themselves pretends nothing");
+    let claimed = Facts { email: Some("boss@example.com".to_owned()), ..Facts::default() };
+    story.desk.introduce(visitor, claimed).await.unwrap();
+    assert!(warned());
+    let view = story.desk.thread_view(&story.agent, thread, false).unwrap();
+    assert!(view.source.unwrap().impersonation_warning, "the source says it too");
     story.end();
 }
 

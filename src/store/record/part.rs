@@ -238,6 +238,7 @@ impl Record for Part {
             tags: stored.tags.into_iter().map(TagId).collect(),
             mailing: stored.mailing.map(StoredMailing::restore).transpose()?,
             quick_reply_uuid: stored.quick_reply_uuid,
+            impersonation_warning: false,
         })
     }
 }

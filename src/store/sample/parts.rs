@@ -173,6 +173,7 @@ pub(crate) fn part(thread: ThreadId, seq: u64, id: u64, kind: PartKind) -> Part 
         tags: Vec::new(),
         mailing: None,
         quick_reply_uuid: None,
+        impersonation_warning: false,
     }
 }
 

@@ -128,6 +128,7 @@ fn part(id: u64, seq: u64, kind: PartKind, author: Author) -> Part {
         tags: Vec::new(),
         mailing: None,
         quick_reply_uuid: None,
+        impersonation_warning: false,
     }
 }
 
