@@ -27,6 +27,12 @@ pub fn cpu_time_of_children() -> Duration {
     Duration::from_millis(ticks * 1_000 / TICKS_PER_S)
 }
 
+/// CPU time that this thread used so far, as finely as the system counts it.
+pub fn thread_cpu_time() -> Duration {
+    let stat = fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+    Duration::from_nanos(stat.split_whitespace().next().unwrap().parse().unwrap())
+}
+
 /// Resident memory of a process in KiB.
 pub fn resident_kib(pid: u32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();

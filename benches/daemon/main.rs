@@ -27,10 +27,12 @@ mod growth;
 #[allow(dead_code, reason = "shared with the tests, which use more of it")]
 mod http_client;
 mod intake;
+mod linear;
 mod lmtp;
 mod machine;
 mod mails;
 mod memory;
+mod outgoing;
 mod peers;
 mod program;
 mod sink;
@@ -53,8 +55,8 @@ use std::process::ExitCode;
 #[derive(Debug, Parser)]
 #[command(name = "cargo bench --bench daemon --")]
 struct Options {
-    /// What to measure: intake, peers, growth, catch-up, echo, fanout, broadcast, memory, api; all of it by default
-    #[arg(value_parser = ["intake", "peers", "growth", "catch-up", "echo", "fanout", "broadcast", "memory", "api"])]
+    /// What to measure: intake, peers, growth, catch-up, echo, fanout, broadcast, outgoing, linear, memory, api; all of it by default
+    #[arg(value_parser = ["intake", "peers", "growth", "catch-up", "echo", "fanout", "broadcast", "outgoing", "linear", "memory", "api"])]
     parts: Vec<String>,
     /// Mails of one intake run
     #[arg(long, default_value_t = 2_000)]
@@ -127,6 +129,12 @@ fn main() -> ExitCode {
     }
     if wanted("broadcast") {
         broadcast::measure(options.recipients, options.sockets * 5);
+    }
+    if wanted("outgoing") {
+        outgoing::measure(options.messages, options.rounds);
+    }
+    if wanted("linear") {
+        linear::measure(if options.quick { 100_000 } else { 10_000_000 });
     }
     if wanted("memory") {
         memory::measure(options.sockets);

@@ -131,7 +131,7 @@ impl Program {
         Admin { to: self.address("http"), authorization: format!("Bearer {}", token.trim()) }
     }
 
-    fn cli(&self, arguments: &[&str]) -> String {
+    pub fn cli(&self, arguments: &[&str]) -> String {
         let output = program(&self.dir, arguments).output().unwrap();
         assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap()
@@ -197,8 +197,17 @@ pub struct Sink {
 }
 
 impl Sink {
-    /// `None` where Postfix is not installed.
+    /// By LMTP; `None` where Postfix is not installed.
     pub fn start() -> Option<Self> {
+        Self::speaking(&["-L"])
+    }
+
+    /// By SMTP.
+    pub fn start_smtp() -> Option<Self> {
+        Self::speaking(&[])
+    }
+
+    fn speaking(options: &[&str]) -> Option<Self> {
         if !fs::exists(SINK).unwrap() {
             return None;
         }
@@ -207,7 +216,7 @@ impl Sink {
         if Command::new("id").arg("-u").output().unwrap().stdout.starts_with(b"0\n") {
             command.args(["-u", "nobody"]);
         }
-        command.args(["-L", &free.to_string(), "128"]);
+        command.args(options).args([&free.to_string(), "128"]);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let sink = Self { child: command.spawn().unwrap(), address: free };
         within_limit("smtp-sink", || TcpStream::connect(free).ok());
