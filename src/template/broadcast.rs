@@ -10,6 +10,7 @@ use super::check::Check;
 use super::check::Mode;
 use super::engine;
 use super::functions;
+use super::locales::Locales;
 use super::markdown;
 use super::markdown_text;
 use super::sentinel;
@@ -103,11 +104,11 @@ impl Broadcast {
         if let Some(at) = sentinel::find_mark(markdown) {
             return Err(TemplateError::at_offset(NAME, markdown, at, "has a private-use character here"));
         }
-        let mut registry = functions::registry(sentinel::wrap);
+        let mut registry = functions::registry(sentinel::wrap, Locales::embedded());
         engine::compile(&mut registry, NAME, NAME, markdown)?;
         if let Some(template) = engine::template(&registry, NAME) {
             let sample = engine::to_value(NAME, &sample())?;
-            Check::new(&registry, Mode::Broadcast).entry(NAME, template, &sample)?;
+            Check::new(&registry, Mode::Broadcast, &Locales::embedded()).entry(NAME, template, &sample)?;
         }
         let broadcast = Self { registry };
         for values in [sample(), BroadcastValues::default()] {

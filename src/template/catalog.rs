@@ -88,6 +88,8 @@ pub(super) enum Place {
     Entry { lang: Option<String>, kind: Kind, piece: Piece },
     /// `partials/<name>.hbs`.
     Partial(String),
+    /// `locales/<lang>.ftl`: sentences of a language.
+    Locale(String),
 }
 
 impl Place {
@@ -97,6 +99,11 @@ impl Place {
             && is_partial_name(name)
         {
             return Ok(Self::Partial(name.to_owned()));
+        }
+        if let Some(lang) = path.strip_prefix("locales/").and_then(|rest| rest.strip_suffix(".ftl"))
+            && is_lang(lang)
+        {
+            return Ok(Self::Locale(lang.to_owned()));
         }
         let (lang, rest) = match path.split_once('/') {
             Some((first, rest)) if is_lang(first) => (Some(first.to_owned()), rest),
@@ -115,7 +122,8 @@ impl Place {
 fn unknown_file() -> String {
     let known: Vec<&str> = EMBEDDED.iter().map(|(path, _)| *path).collect();
     format!(
-        "is no template; known are {}, each also below a language such as de/, and further partials/<name>.hbs",
+        "is no template; known are {}, each also below a language such as de/, and further \
+         partials/<name>.hbs and locales/<language>.ftl",
         known.join(", ")
     )
 }

@@ -10,7 +10,7 @@ use super::error::TemplateError;
 use super::escape::is_web_url;
 use super::field::Scope;
 use super::functions;
-use super::locales;
+use super::locales::Locales;
 use super::scan::DEPTH_MAX;
 use handlebars::Handlebars;
 use handlebars::Path;
@@ -43,6 +43,7 @@ pub(super) enum Mode {
 #[derive(Debug)]
 pub(super) struct Check<'a> {
     registry: &'a Handlebars<'static>,
+    locales: &'a Locales,
     mode: Mode,
     elements: usize,
     /// Partials entered, outermost first.
@@ -59,8 +60,8 @@ fn refuse<T>(message: impl Into<String>) -> Checked<T> {
 }
 
 impl<'a> Check<'a> {
-    pub(super) fn new(registry: &'a Handlebars<'static>, mode: Mode) -> Self {
-        Self { registry, mode, elements: 0, inside: Vec::new(), tail: Tail::default(), used: BTreeSet::new() }
+    pub(super) fn new(registry: &'a Handlebars<'static>, mode: Mode, locales: &'a Locales) -> Self {
+        Self { registry, locales, mode, elements: 0, inside: Vec::new(), tail: Tail::default(), used: BTreeSet::new() }
     }
 
     /// Checks `template` from `file` against a sample with every field filled.
@@ -259,7 +260,7 @@ impl<'a> Check<'a> {
         }
     }
 
-    /// A sentence in English: its name is written out, and every value it needs is given.
+    /// A sentence in English, which every other language can say as well: its name is written out, and every value it needs is given.
     fn sentence(&self, call: &HelperTemplate, scope: &Scope) -> Checked<String> {
         let [Parameter::Literal(Value::String(key))] = call.params.as_slice() else {
             return refuse("t takes the name of a text in quotes, and name=value for what stands in it");
@@ -268,7 +269,10 @@ impl<'a> Check<'a> {
         for (name, given) in &call.hash {
             values.push((name.as_str(), functions::plain(&self.parameter(given, scope)?)));
         }
-        locales::text("en", key, &values).map_err(TemplateError::of)
+        for lang in self.locales.languages() {
+            self.locales.text(lang, key, &values).map_err(TemplateError::of)?;
+        }
+        self.locales.text("en", key, &values).map_err(TemplateError::of)
     }
 
     fn date(&self, value: &Value, call: &HelperTemplate, scope: &Scope) -> Checked {

@@ -9,6 +9,7 @@ use super::check::Mode;
 use super::error::TemplateError;
 use super::escape;
 use super::functions;
+use super::locales::Locales;
 use super::sample;
 use super::scan;
 use handlebars::Handlebars;
@@ -19,6 +20,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::io;
+use std::sync::Arc;
 
 /// Largest output besides the bodies put into it.
 pub(super) const OUTPUT_BYTES_MAX: usize = 256 * 1_024;
@@ -31,12 +33,27 @@ const FRAME_CHARS_MAX: usize = 300;
 pub(super) struct Engine {
     html: Handlebars<'static>,
     plain: Handlebars<'static>,
+    pub(super) locales: Arc<Locales>,
+}
+
+/// The overriding sentences among `sources`, by language.
+fn own_sentences(sources: &BTreeMap<String, Source>) -> BTreeMap<String, &str> {
+    let mut own = BTreeMap::new();
+    for (path, source) in sources {
+        if let Ok(Place::Locale(lang)) = Place::parse(path) {
+            own.insert(lang, source.text.as_str());
+        }
+    }
+    own
 }
 
 impl Engine {
     /// Compiles and checks all of `sources`.
     pub(super) fn build(sources: &BTreeMap<String, Source>) -> Result<Self, TemplateError> {
-        let mut engine = Self { html: functions::registry(escape::html), plain: functions::registry(escape::plain) };
+        let locales = Locales::build(&own_sentences(sources))?;
+        let registry = |escape| functions::registry(escape, Arc::clone(&locales));
+        let mut engine =
+            Self { html: registry(escape::html), plain: registry(escape::plain), locales: Arc::clone(&locales) };
         let mut entries = Vec::new();
         let mut partials = BTreeSet::new();
         for (path, source) in sources {
@@ -46,6 +63,7 @@ impl Engine {
                     compile(registry, path, path, &source.text)?;
                     entries.push((path.as_str(), kind, piece, lang));
                 }
+                Place::Locale(_) => {}
                 Place::Partial(name) => {
                     compile(&mut engine.html, path, &name, &source.text)?;
                     compile(&mut engine.plain, path, &name, &source.text)?;
@@ -83,7 +101,7 @@ impl Engine {
         let registry = self.registry(piece);
         let full = to_value(path, &sample::full(kind))?;
         let mode = if piece == Piece::Html { Mode::Html } else { Mode::Plain };
-        let mut check = Check::new(registry, mode);
+        let mut check = Check::new(registry, mode, &self.locales);
         if let Some(template) = registry.get_template(path) {
             check.entry(path, template, &full)?;
         }

@@ -4,7 +4,7 @@
 //! **Invariant:** no function prints by itself; each gives a value that is escaped like any other.
 
 use super::escape::is_web_url;
-use super::locales;
+use super::locales::Locales;
 use handlebars::Context;
 use handlebars::Handlebars;
 use handlebars::Helper;
@@ -18,6 +18,7 @@ use jiff::Timestamp;
 use jiff::fmt::strtime;
 use jiff::tz::TimeZone;
 use serde_json::Value;
+use std::sync::Arc;
 
 /// How `date` writes a moment unless told otherwise.
 const DATE_FORMAT: &str = "%-d %B %Y, %H:%M %Z";
@@ -27,7 +28,7 @@ const KEPT: [&str; 7] = ["if", "unless", "each", "and", "not", "eq", "ne"];
 const REMOVED: [&str; 10] = ["with", "lookup", "raw", "log", "gt", "gte", "lt", "lte", "len", "or"];
 
 /// A registry in strict mode with these functions and no others.
-pub(super) fn registry(escape: fn(&str) -> String) -> Handlebars<'static> {
+pub(super) fn registry(escape: fn(&str) -> String, locales: Arc<Locales>) -> Handlebars<'static> {
     let mut registry = Handlebars::new();
     registry.set_strict_mode(true);
     // Indenting a partial would also indent the lines of `<pre>` and of quoted text inside it.
@@ -39,7 +40,7 @@ pub(super) fn registry(escape: fn(&str) -> String) -> Handlebars<'static> {
     registry.register_helper("or", Box::new(Or));
     registry.register_helper("date", Box::new(Date));
     registry.register_helper("url", Box::new(Url));
-    registry.register_helper("t", Box::new(Text));
+    registry.register_helper("t", Box::new(Text { locales }));
     registry
 }
 
@@ -70,7 +71,9 @@ impl HelperDef for Or {
 }
 
 /// `{{t "greeting" name=contact.first_name}}`: a sentence in the view's language (I18-1).
-struct Text;
+struct Text {
+    locales: Arc<Locales>,
+}
 
 impl HelperDef for Text {
     fn call_inner<'reg: 'rc, 'rc>(
@@ -84,7 +87,7 @@ impl HelperDef for Text {
         let lang = context.data().get("lang").and_then(Value::as_str).unwrap_or_default();
         let values: Vec<(&str, String)> =
             call.hash().iter().map(|(name, given)| (*name, plain(given.value()))).collect();
-        let text = locales::text(lang, key, &values).map_err(refused)?;
+        let text = self.locales.text(lang, key, &values).map_err(refused)?;
         Ok(ScopedJson::Derived(Value::String(text)))
     }
 }
@@ -161,7 +164,7 @@ mod tests {
     use serde_json::json;
 
     fn render(text: &str, data: &Value) -> Result<String, RenderError> {
-        registry(escape::html).render_template(text, data)
+        registry(escape::html, Locales::embedded()).render_template(text, data)
     }
 
     #[test]

@@ -163,7 +163,7 @@ impl Templates {
         let base = lang.split('-').next().unwrap_or_default().to_ascii_lowercase();
         let own =
             |path: &String| path.split('/').next().is_some_and(|first| first.split('-').next() == Some(base.as_str()));
-        !base.is_empty() && (locales::best(lang).is_some() || self.sources.keys().any(own))
+        !base.is_empty() && (self.engine.locales.best(lang).is_some() || self.sources.keys().any(own))
     }
 
     /// Renders `name` (`agent_reply`, …, or `messenger/part_created`, …) in `lang` with sample data, and `data`'s fields in the
