@@ -67,7 +67,7 @@ async fn probe(config: &Config, relay: &config::relay::Relay, to: Address) -> Re
         Verdict::Delivered { answer } => Ok(format!("{} taken after {took_ms} ms: {answer}", mail.message_id)),
         Verdict::Uncertain { reason } => Err(format!("the relay may have it: {reason}")),
         Verdict::Deferred { reason, .. } | Verdict::Failed { reason } => Err(reason),
-        Verdict::Skipped(_) | Verdict::Held => Err("nothing was sent".to_owned()),
+        Verdict::Skipped(_) | Verdict::Held | Verdict::Postponed { .. } => Err("nothing was sent".to_owned()),
     };
     let sound = outcome.is_ok();
     if sound || steps.iter().all(|(_, outcome)| outcome.is_ok()) {

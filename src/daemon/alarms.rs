@@ -126,7 +126,7 @@ async fn is_told(watch: &Watch, alarm: &Alarm) -> desk::Result<bool> {
                 later += 1;
             }
             Verdict::Failed { reason } => tracing::warn!(alarm = alarm.name, reason, "an admin cannot be told"),
-            Verdict::Skipped(_) | Verdict::Held => {}
+            Verdict::Skipped(_) | Verdict::Held | Verdict::Postponed { .. } => {}
         }
     }
     Ok(taken > 0 || later == 0)

@@ -5,6 +5,7 @@ use crate::desk::Error;
 use crate::desk::Result;
 use crate::desk::arrival::NotAccepted;
 use crate::desk::draft::missing;
+use crate::desk::forwarding::Forwarding;
 use crate::desk::requests::KNOWN_FOR;
 use crate::desk::webhooks::owed::Figures;
 use crate::domain::address::Address;
@@ -83,6 +84,8 @@ pub struct Status {
     pub rate_limited: u64,
     /// Whether nothing is sent until somebody says so (OPS-5).
     pub sending_paused: bool,
+    /// The newest probe of each support address (EML-93).
+    pub probes: Vec<Forwarding>,
 }
 
 /// Most arrivals looked at for one answer.
@@ -151,6 +154,7 @@ impl Desk {
     pub fn status(&self) -> Result<Status> {
         let stats = self.inner.store.stats();
         let webhooks = self.webhook_figures()?;
+        let probes = self.forwarding(None)?;
         let (now, all) = (self.inner.clock.now(), MailShare::All);
         Ok(self.inner.store.view(|tx| {
             Ok(Status {
@@ -169,6 +173,7 @@ impl Desk {
                 webhooks: webhooks.clone(),
                 rate_limited: self.inner.rate_limited.load(Ordering::Relaxed),
                 sending_paused: store::meta::sending_is_paused(tx)?,
+                probes: probes.clone(),
             })
         })?)
     }

@@ -514,7 +514,7 @@ fn note_in_lane(tx: &mut dyn WriteTx, broadcast: BroadcastId, verdict: &Verdict,
     let mut lane = store::lanes::get(&*tx, broadcast.id)?;
     let before = lane;
     let too_many = match verdict {
-        Verdict::Skipped(_) | Verdict::Held => {
+        Verdict::Skipped(_) | Verdict::Held | Verdict::Postponed { .. } => {
             lane.give_back(rate);
             false
         }
@@ -543,6 +543,7 @@ fn apply(delivery: &mut Delivery, verdict: &Verdict, now: Millis, jitter: u64) {
     delivery.past_dot = false;
     match verdict {
         Verdict::Held => {}
+        Verdict::Postponed { wait } => postpone(delivery, *wait, now, jitter),
         Verdict::Delivered { .. } => delivery.state = DeliveryState::Sent,
         Verdict::Failed { reason } => delivery.state = DeliveryState::Failed(reason.clone()),
         Verdict::Skipped(reason) => delivery.state = DeliveryState::Skipped(*reason),
@@ -562,13 +563,24 @@ fn apply(delivery: &mut Delivery, verdict: &Verdict, now: Millis, jitter: u64) {
     }
 }
 
+/// A mail that was not tried because its destination takes nothing is given up in the end like one that was.
+fn postpone(delivery: &mut Delivery, wait: Duration, now: Millis, jitter: u64) {
+    if next_attempt(1, delivery.created_at, now, 0).is_none() {
+        delivery.state = DeliveryState::Failed("retries exhausted: the destination takes no mail for now".to_owned());
+        return;
+    }
+    let quarter_ms = u64::try_from(wait.as_millis() / 4).unwrap_or(0).max(1);
+    delivery.state = DeliveryState::Deferred;
+    delivery.due_at = now.plus(wait).plus(Duration::from_millis(jitter % quarter_ms));
+}
+
 fn note_attempt(delivery: &mut Delivery, verdict: &Verdict, now: Millis) {
     let (stage, answer) = match verdict {
         Verdict::Delivered { answer } => (Stage::Answered, answer.clone()),
         Verdict::Failed { reason } => (Stage::Answered, reason.clone()),
         Verdict::Deferred { reason, .. } => (Stage::BeforeDot, reason.clone()),
         Verdict::Uncertain { reason } => (Stage::AfterDot, reason.clone()),
-        Verdict::Skipped(_) | Verdict::Held => return,
+        Verdict::Skipped(_) | Verdict::Held | Verdict::Postponed { .. } => return,
     };
     delivery.attempt_count = delivery.attempt_count.saturating_add(1);
     if delivery.attempts.len() >= ATTEMPTS_KEPT_MAX {

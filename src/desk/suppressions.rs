@@ -143,7 +143,8 @@ pub(crate) fn take_automatic(
     now: Millis,
 ) -> store::Result<bool> {
     let Some(address) = delivery.address.as_ref().filter(|_| delivery.kind.is_automatic()) else { return Ok(true) };
-    if delivery.attempt_count > 0 {
+    // One that was only postponed was counted then.
+    if delivery.attempt_count > 0 || delivery.state == DeliveryState::Deferred {
         return Ok(true);
     }
     // An agent who is told of many threads is no loop; one who is told what became of their own mails could be.

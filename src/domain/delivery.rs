@@ -360,6 +360,11 @@ pub enum Verdict {
     Skipped(SkipReason),
     /// Not now: its broadcast is held (BRC-32). No attempt; it waits as before.
     Held,
+    /// Not tried: its destination takes nothing for now. No attempt; it is looked at again after the wait (EML-63).
+    Postponed {
+        /// So long, and up to a quarter more.
+        wait: Duration,
+    },
 }
 
 /// When to try again after `tries` failed tries, or `None` to give up: one minute doubling to four hours for five days

@@ -4,6 +4,7 @@
 
 use crate::channel::smtp_out::connect::Connection;
 use crate::channel::smtp_out::connect::connect;
+use crate::channel::smtp_out::destinations::Destinations;
 use crate::channel::smtp_out::fault::Fault;
 use crate::channel::smtp_out::options::RelayOptions;
 use crate::channel::smtp_out::outbox::Outbox;
@@ -18,9 +19,13 @@ use crate::domain::delivery::Delivery;
 use crate::domain::delivery::Verdict;
 use crate::domain::id::DeliveryId;
 use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// Pauses between the tries to store a verdict.
@@ -37,6 +42,8 @@ pub(crate) struct Attempt<O> {
     pub(crate) connection: Option<Connection>,
     /// Set before the final dot; outlives the attempt.
     pub(crate) past_dot: Arc<AtomicBool>,
+    /// Which domains are left in peace.
+    pub(crate) destinations: Arc<Mutex<Destinations>>,
     /// Ends the attempt wherever it is.
     pub(crate) cut: CancellationToken,
 }
@@ -92,8 +99,15 @@ impl<O: Outbox> Attempt<O> {
         };
         match (mail, self.relay.clone()) {
             (Some(mail), Some(relay)) => {
+                let (destinations, domain) = (Arc::clone(&self.destinations), mail.recipient.domain().to_owned());
+                if let Some(wait) = lock(&destinations).wait(&domain, Instant::now()) {
+                    let verdict = Some(Verdict::Postponed { wait });
+                    return Done { id, verdict, copy: None, connection: self.connection, relay: News::Untouched };
+                }
                 let wants_copy = self.outbox.wants_copy(&self.delivery);
                 let done = self.hand_over(&mail, &relay).await;
+                let answered = done.verdict.as_ref().filter(|_| done.relay == News::Reached);
+                lock(&destinations).ended(&domain, answered, Instant::now());
                 let is_taken = matches!(done.verdict, Some(Verdict::Delivered { .. }));
                 Done { copy: (wants_copy && is_taken).then_some(mail.bytes), ..done }
             }
@@ -165,6 +179,10 @@ impl<O: Outbox> Attempt<O> {
         let (id, verdict) = (self.delivery.id, Some(outcome.verdict));
         Done { id, verdict, copy: None, connection: keep.then_some(connection), relay }
     }
+}
+
+fn lock(destinations: &Mutex<Destinations>) -> MutexGuard<'_, Destinations> {
+    destinations.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn deferred(reason: &str) -> Verdict {

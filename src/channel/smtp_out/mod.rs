@@ -18,6 +18,7 @@
 
 mod attempt;
 mod connect;
+mod destinations;
 mod envelope;
 mod fault;
 mod health;

@@ -29,7 +29,7 @@ impl ProbeRelays {
             Verdict::Delivered { answer } => Ok(answer),
             Verdict::Uncertain { reason } => Err(format!("the relay may have it: {reason}")),
             Verdict::Deferred { reason, .. } | Verdict::Failed { reason } => Err(reason),
-            Verdict::Skipped(_) | Verdict::Held => Err("nothing was sent".to_owned()),
+            Verdict::Skipped(_) | Verdict::Held | Verdict::Postponed { .. } => Err("nothing was sent".to_owned()),
         }
     }
 }

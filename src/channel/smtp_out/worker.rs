@@ -9,6 +9,7 @@ use crate::channel::smtp_out::attempt::Done;
 use crate::channel::smtp_out::attempt::News;
 use crate::channel::smtp_out::attempt::settle;
 use crate::channel::smtp_out::connect::Connection;
+use crate::channel::smtp_out::destinations::Destinations;
 use crate::channel::smtp_out::health::Circuit;
 use crate::channel::smtp_out::health::RelayHealth;
 use crate::channel::smtp_out::options::RelayOptions;
@@ -23,6 +24,7 @@ use crate::domain::id::Millis;
 use std::collections::HashMap;
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -88,6 +90,7 @@ pub(crate) struct Worker<O> {
     /// Verdicts being stored, and farewells.
     ending: JoinSet<()>,
     store_pause_until: Option<Instant>,
+    destinations: Arc<Mutex<Destinations>>,
     cut: CancellationToken,
     pub(crate) drain_grace: Duration,
 }
@@ -112,6 +115,7 @@ impl<O: Outbox> Worker<O> {
             under_way: HashMap::new(),
             ending: JoinSet::new(),
             store_pause_until: None,
+            destinations: Arc::default(),
             cut: CancellationToken::new(),
             drain_grace: DRAIN_GRACE,
         }
@@ -238,6 +242,7 @@ impl<O: Outbox> Worker<O> {
                 delivery: leased.delivery,
                 connection: self.idle.pop(),
                 past_dot,
+                destinations: Arc::clone(&self.destinations),
                 cut: self.cut.clone(),
             };
             let task = self.sending.spawn(attempt.run());
@@ -361,7 +366,11 @@ fn told(id: DeliveryId, verdict: &Verdict) {
     match verdict {
         Verdict::Failed { reason } => tracing::info!(delivery = %id, reason, "delivery failed"),
         Verdict::Uncertain { reason } => tracing::info!(delivery = %id, reason, "delivery uncertain"),
-        Verdict::Delivered { .. } | Verdict::Deferred { .. } | Verdict::Skipped(_) | Verdict::Held => {
+        Verdict::Delivered { .. }
+        | Verdict::Deferred { .. }
+        | Verdict::Skipped(_)
+        | Verdict::Held
+        | Verdict::Postponed { .. } => {
             tracing::debug!(delivery = %id, ?verdict, "delivery attempted");
         }
     }

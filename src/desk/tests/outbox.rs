@@ -115,6 +115,28 @@ async fn tst_65_deferred_then_sent_failed_at_once_and_uncertain_once_more() {
 }
 
 #[tokio::test]
+async fn eml_63_a_mail_whose_destination_takes_nothing_waits_without_an_attempt_and_five_days_at_most() {
+    let story = Story::begin().await;
+    let thread = asked(&story).await;
+    story.desk.agent_comment(&story.agent, thread, text("On its way.")).await.unwrap();
+    let lease = || story.desk.lease_due(10, LEASE);
+    let postponed = || Verdict::Postponed { wait: Duration::from_secs(60) };
+    let first = lease().await.unwrap().remove(0);
+    story.desk.settle(first.id, postponed()).await.unwrap();
+    let waits = story.desk.delivery(first.id).unwrap();
+    assert_eq!((waits.state, waits.attempt_count, waits.attempts.len()), (DeliveryState::Deferred, 0, 0));
+    assert!(lease().await.unwrap().is_empty(), "not due yet");
+    story.wait(Duration::from_secs(76));
+    let again = lease().await.unwrap().remove(0);
+    assert_eq!((again.id, &again.message_id), (first.id, &first.message_id));
+    story.wait(Duration::from_secs(6 * 24 * 3_600));
+    story.desk.settle(first.id, postponed()).await.unwrap();
+    let given_up = story.desk.delivery(first.id).unwrap().state;
+    assert!(matches!(&given_up, DeliveryState::Failed(why) if why.starts_with("retries exhausted")), "{given_up:?}");
+    story.end();
+}
+
+#[tokio::test]
 async fn eml_65_where_the_house_says_so_an_uncertain_mail_waits_for_an_agent() {
     let story = Story::begin_with(|settings| settings.keep_uncertain = true).await;
     let thread = asked(&story).await;

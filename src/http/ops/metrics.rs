@@ -33,6 +33,7 @@ pub(crate) fn page(health: &Health, status: &Status, now: Millis) -> Result<Stri
     intake(&mut registry, health, status);
     mailboxes(&mut registry, health, now);
     relays(&mut registry, health);
+    probes(&mut registry, status, now);
     sockets(&mut registry, health.sockets());
     webhooks(&mut registry, health, status, now);
     tasks(&mut registry, health);
@@ -73,6 +74,22 @@ fn relays(registry: &mut Registry, health: &Health) {
     }
     registry.register("relay_needs_auth", "1 while a person has to sign in anew for the relay", needs_auth);
     registry.register("relay_up", "0 when the relay takes no mail", up);
+}
+
+/// A way through relay and mailbox, as its newest probe found it (EML-93).
+fn probes(registry: &mut Registry, status: &Status, now: Millis) {
+    let (round_trips, outstanding) = (Family::<Labels, Seconds>::default(), Family::<Labels, Seconds>::default());
+    for probe in &status.probes {
+        let Some(sent_at) = probe.probed_at else { continue };
+        let labels = vec![("address", probe.address.to_string())];
+        match probe.proven_at {
+            Some(back_at) => round_trips.get_or_create(&labels).set(back_at.since(sent_at).as_secs_f64()),
+            None => outstanding.get_or_create(&labels).set(now.since(sent_at).as_secs_f64()),
+        };
+    }
+    let help = "Time the newest probe mail to each support address took through relay and mailbox";
+    registry.register("probe_round_trip_seconds", help, round_trips);
+    registry.register("probe_outstanding_seconds", "Age of a probe mail that has not come back", outstanding);
 }
 
 fn sockets(registry: &mut Registry, counts: Counts) {
@@ -175,6 +192,8 @@ fn signed(value: u64) -> i64 {
 mod tests {
     use super::*;
     use crate::channel::imap::MailboxState;
+    use crate::desk::forwarding::Forwarding;
+    use crate::domain::address::Address;
     use std::collections::BTreeMap;
 
     #[test]
@@ -188,6 +207,11 @@ mod tests {
             deliveries: BTreeMap::from([("queued", 3)]),
             oldest_due: Some(Millis(90_000)),
             broadcasts_held: BTreeMap::from([("relay_refuses", 1)]),
+            probes: vec![Forwarding {
+                address: Address::parse("support@example.com").unwrap(),
+                probed_at: Some(Millis(90_000)),
+                proven_at: Some(Millis(92_500)),
+            }],
             ..Status::default()
         };
         let page = page(&health, &status, Millis(100_000)).unwrap();
@@ -198,6 +222,7 @@ mod tests {
             "deskgate_intake_total{channel=\"lmtp\",result=\"part\"} 1",
             "deskgate_mailbox_last_success_seconds{mailbox=\"support\"} 60.0",
             "deskgate_mailbox_phase{mailbox=\"support\",phase=\"connecting\"} 1",
+            "deskgate_probe_round_trip_seconds{address=\"support@example.com\"} 2.5",
             "deskgate_task_restarts_total{task=\"snooze\"} 1",
             "deskgate_store_sound 1",
             "# EOF",

@@ -262,7 +262,7 @@ impl Held {
                     let settled = delivery.kind.lane().is_some() && *state == DeliveryState::Sent;
                     *state == DeliveryState::Uncertain || delivery.uncertain_retried || settled
                 }
-                (Some(Verdict::Held) | None, _) => true,
+                (Some(Verdict::Held | Verdict::Postponed { .. }) | None, _) => true,
             };
             check(right, || format!("settled as {:?}, yet {delivery:?}", handed.settled))?;
             let ended = matches!(

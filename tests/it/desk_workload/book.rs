@@ -172,7 +172,8 @@ impl Book {
                 return broken("after its end");
             }
             Some(Verdict::Uncertain { .. }) if !delivery.uncertain_retried => return broken("without its doubt"),
-            Some(Verdict::Uncertain { .. } | Verdict::Deferred { .. } | Verdict::Held) | None => {}
+            Some(Verdict::Uncertain { .. } | Verdict::Deferred { .. } | Verdict::Held | Verdict::Postponed { .. })
+            | None => {}
         }
         if handed.past_dot && !delivery.uncertain_retried {
             return broken("though it was past the dot");

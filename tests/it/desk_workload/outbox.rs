@@ -47,7 +47,7 @@ impl DeskWorkload {
         match &verdict {
             Verdict::Deferred { .. } => handed.past_dot = false,
             Verdict::Delivered { .. } | Verdict::Uncertain { .. } => handed.taken += 1,
-            Verdict::Failed { .. } | Verdict::Skipped(_) | Verdict::Held => {}
+            Verdict::Failed { .. } | Verdict::Skipped(_) | Verdict::Held | Verdict::Postponed { .. } => {}
         }
         let most = if handed.is_broadcast { 1 } else { 2 };
         if handed.taken > most {
@@ -69,6 +69,7 @@ impl DeskWorkload {
             Verdict::Uncertain { .. } => "mail in doubt",
             Verdict::Skipped(_) => "mail skipped",
             Verdict::Held => "mail held",
+            Verdict::Postponed { .. } => "mail postponed",
         });
         self.book.hand(delivery).settled = Some(verdict);
         Ok(())

@@ -23,6 +23,7 @@ use crate::domain::id::Millis;
 use crate::domain::id::PartId;
 use crate::domain::id::ThreadId;
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
@@ -38,7 +39,7 @@ pub(super) enum Composes {
     Unsafe,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct World {
     pub(super) deliveries: BTreeMap<u64, Delivery>,
     pub(super) composes: BTreeMap<u64, Composes>,
@@ -47,6 +48,8 @@ pub(super) struct World {
     pub(super) failing_writes: usize,
     pub(super) retry_after: Duration,
     pub(super) leases: usize,
+    /// Deliveries to another domain than the others.
+    pub(super) slow: RangeInclusive<u64>,
 }
 
 #[derive(Clone, Debug)]
@@ -59,7 +62,15 @@ pub(super) struct FakeOutbox {
 impl FakeOutbox {
     /// So many replies are due.
     pub(super) fn with(count: u64) -> Self {
-        let world = World { retry_after: Duration::from_millis(50), ..World::default() };
+        let world = World {
+            deliveries: BTreeMap::new(),
+            composes: BTreeMap::new(),
+            captured: Vec::new(),
+            failing_writes: 0,
+            retry_after: Duration::from_millis(50),
+            leases: 0,
+            slow: 0..=0,
+        };
         let fake =
             Self { world: Arc::new(Mutex::new(world)), committed: watch::Sender::new(0), clock: Clock::default() };
         (1..=count).for_each(|id| fake.owe(id, false));
@@ -99,6 +110,10 @@ impl FakeOutbox {
 
     pub(super) fn world(&self) -> MutexGuard<'_, World> {
         self.world.lock().unwrap()
+    }
+
+    pub(super) fn to_slow_domain(&self, ids: RangeInclusive<u64>) {
+        self.world().slow = ids;
     }
 
     pub(super) fn compose(&self, id: u64, composes: Composes) {
@@ -215,7 +230,13 @@ impl Outbox for FakeOutbox {
     fn prepare(&self, delivery: &Delivery) -> Result<Prepared> {
         let composes = self.world().composes.get(&delivery.id.0).copied().unwrap_or(Composes::Mail);
         match composes {
-            Composes::Mail => Ok(Prepared::Send(mail(delivery.id.0))),
+            Composes::Mail => {
+                let mut mail = mail(delivery.id.0);
+                if self.world().slow.contains(&delivery.id.0) {
+                    mail.recipient = Address::parse("customer@slow.example").unwrap();
+                }
+                Ok(Prepared::Send(mail))
+            }
             Composes::Skip => Ok(Prepared::Settle(Verdict::Skipped(SkipReason::SeenInMessenger))),
             Composes::Panic => panic!("a name with a line break"),
             Composes::Unsafe => {
@@ -255,6 +276,11 @@ impl Outbox for FakeOutbox {
             Verdict::Uncertain { .. } => DeliveryState::Uncertain,
             Verdict::Skipped(reason) => DeliveryState::Skipped(reason),
             Verdict::Held => DeliveryState::Queued,
+            Verdict::Postponed { wait } => {
+                delivery.due_at = now.plus(wait);
+                delivery.attempt_count -= 1;
+                DeliveryState::Deferred
+            }
             Verdict::Deferred { .. } => {
                 delivery.due_at = now.plus(retry_after);
                 DeliveryState::Deferred

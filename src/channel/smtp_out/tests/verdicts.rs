@@ -47,6 +47,7 @@ fn word(verdict: &Verdict) -> (&'static str, &str) {
         Verdict::Uncertain { reason } => ("uncertain", reason),
         Verdict::Skipped(_) => ("skipped", ""),
         Verdict::Held => ("held", ""),
+        Verdict::Postponed { .. } => ("postponed", ""),
     }
 }
 

@@ -342,3 +342,25 @@ async fn p11_p12_killed_at_any_moment_nobody_is_missed_and_only_the_uncertain_ma
         }
     }
 }
+
+#[tokio::test]
+async fn eml_63_a_domain_that_greylists_slows_its_own_mail_alone() {
+    let peer = SmtpPeer::start(|at| match at.stage {
+        Stage::Rcpt if at.line.contains("@slow.example") => Act::Say("451 4.7.1 greylisted"),
+        _ => Act::Well,
+    })
+    .await;
+    let outbox = FakeOutbox::with(40);
+    outbox.world().retry_after = Duration::from_secs(3_600);
+    outbox.to_slow_domain(1..=30);
+    let mut options = relay(&peer);
+    options.connections = 1;
+    let running = start(&outbox, Some(options));
+    outbox.wait_until(|counts| count(counts, "sent") == 10 && count(counts, "deferred") == 30).await;
+    assert_eq!(*running.health.borrow(), RelayHealth::Up, "the relay itself is well");
+    let asked = peer.commands().iter().filter(|line| line.contains("@slow.example")).count();
+    assert_eq!(asked, 3, "the others wait without being tried");
+    let tried = outbox.world().deliveries.values().filter(|it| it.attempt_count > 0).count();
+    assert_eq!(tried, 10 + 3, "no attempt is counted that was none");
+    running.drained().await;
+}
