@@ -19,6 +19,9 @@ use crate::domain::id::NotificationId;
 use crate::domain::id::WebhookId;
 use crate::domain::webhook_topic::Topic;
 use std::fmt;
+use std::hash::DefaultHasher;
+use std::hash::Hash;
+use std::hash::Hasher;
 use std::time::Duration;
 
 /// Most subscriptions of a workspace.
@@ -249,11 +252,16 @@ impl Notification {
         }
     }
 
-    /// What it must stay in order with: notifications of one thread, or of one contact, go one after the other.
+    /// What it must stay in order with: notifications of one thread, contact or mailbox go one after the other.
     #[must_use]
     pub fn line(&self) -> Option<u64> {
         let event = &self.entry.as_ref()?.event;
         match event.kind {
+            EventKind::MailboxChanged { ref mailbox, .. } => {
+                let mut hasher = DefaultHasher::new();
+                mailbox.hash(&mut hasher);
+                Some(hasher.finish())
+            }
             EventKind::ContactUpdated(contact)
             | EventKind::ContactTagged { contact, .. }
             | EventKind::ContactChanged { contact, .. }
