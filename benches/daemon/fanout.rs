@@ -25,7 +25,7 @@ use tokio::task::JoinSet;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 /// Linked threads that the daemon serves in one transaction.
-const BATCH: usize = 20;
+const BATCH: usize = 50;
 /// Threads that one call links.
 const LINKS_AT_ONCE: usize = 1_000;
 

@@ -13,6 +13,8 @@ use tokio_util::sync::CancellationToken;
 
 /// Longest rest of a worker; also how often it shows the watchdog that it lives.
 const REST_MAX: Duration = Duration::from_secs(5);
+/// What a worker did not do within this time it may do at once: who waits for a small broadcast need not wait for its pace.
+const BURST: Duration = Duration::from_millis(250);
 /// Commits that follow a look so closely wait for the next one together: hundreds may come in a second.
 const ROUND_MIN: Duration = Duration::from_millis(20);
 /// Rest after a fault of the store.
@@ -53,8 +55,7 @@ pub(crate) async fn chores(work: Work) {
     .await;
 }
 
-/// Runs batches as long as there are any, each for at least `batch_takes`, so that others write meanwhile (BRC-31); then
-/// rests until something was committed.
+/// Runs batches as long as there are any, one in `batch_takes` on average (BRC-31); then rests until something was committed.
 async fn in_batches(
     work: Work,
     name: &'static str,
@@ -63,6 +64,7 @@ async fn in_batches(
 ) {
     let mut committed = work.desk.committed();
     let mut faults = Faults::new(name);
+    let mut due = Instant::now();
     while !work.drain.is_cancelled() {
         work.health.beat(name);
         committed.mark_unchanged();
@@ -70,7 +72,11 @@ async fn in_batches(
         let rest = match batch(&work.desk).await {
             Ok(true) => {
                 faults.over();
-                rest_for(batch_takes.saturating_sub(began.elapsed()), &work.drain).await;
+                due = due.max(began.checked_sub(BURST).unwrap_or(began)) + batch_takes;
+                let rest = due.saturating_duration_since(Instant::now());
+                if !rest.is_zero() {
+                    rest_for(rest, &work.drain).await;
+                }
                 continue;
             }
             Ok(false) => {

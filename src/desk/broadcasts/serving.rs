@@ -48,7 +48,7 @@ use crate::template;
 /// Links written down in one transaction.
 const GATHERED: usize = 200;
 /// Rows served in one transaction.
-pub const POSTED: usize = 20;
+pub const POSTED: usize = 50;
 
 impl Desk {
     /// One batch of every broadcast with work; starts those whose time has come. For the daemon's worker; `false` when

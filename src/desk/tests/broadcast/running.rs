@@ -1,6 +1,7 @@
 //! From the start to the end, held, called off, extended, taken back.
 
 use super::*;
+use crate::desk::broadcasts::serving::POSTED;
 use crate::domain::broadcast::After;
 use crate::domain::broadcast::Only;
 use crate::domain::delivery::SkipReason;
@@ -67,36 +68,36 @@ async fn brc_20_the_part_opens_nothing_and_nobody_stops_waiting() {
 #[tokio::test]
 async fn tst_61_a_pause_lets_nothing_new_out_and_cancel_skips_the_rest() {
     let story = Story::begin().await;
-    let (issue, threads) = reports(&story, 45).await;
+    let (issue, threads) = reports(&story, 2 * POSTED + 5).await;
     let broadcast = story.send_off(issue, news_with(always())).await;
     for _ in 0..2 {
         story.desk.broadcast_batch().await.unwrap();
     }
     let posted = || threads.iter().filter(|thread| !story.told(broadcast.id, **thread).is_empty()).count();
-    assert_eq!(posted(), 20, "one batch was gathered, one posted");
+    assert_eq!(posted(), POSTED, "one batch was gathered, one posted");
     let leased = story.desk.lease_due(5, Duration::from_secs(60)).await.unwrap();
     story.desk.pause_broadcast(&story.agent, broadcast.id).await.unwrap();
     story.run_broadcasts().await;
-    assert_eq!(posted(), 20);
-    assert_eq!(story.desk.lease_due(50, SECOND).await.unwrap(), []);
+    assert_eq!(posted(), POSTED);
+    assert_eq!(story.desk.lease_due(100, SECOND).await.unwrap(), []);
     assert!(matches!(story.desk.prepare(&leased[0]).unwrap(), Prepared::Settle(Verdict::Held)));
     assert!(story.desk.mark_past_dot(vec![leased[1].id]).await.is_err(), "no dot after the pause");
     for delivery in &leased {
         story.desk.settle(delivery.id, Verdict::Held).await.unwrap();
     }
-    assert_eq!(story.count_of(broadcast.id, "email", "queued"), 20, "held mails wait as before");
+    assert_eq!(story.count_of(broadcast.id, "email", "queued"), POSTED as u64, "held mails wait as before");
     assert!(refused(story.desk.pause_broadcast(&story.agent, broadcast.id).await).contains("is paused"));
 
     story.desk.resume_broadcast(&story.agent, broadcast.id).await.unwrap();
-    assert_eq!(story.send_due().await.len(), 20);
+    assert_eq!(story.send_due().await.len(), POSTED);
     story.desk.broadcast_batch().await.unwrap();
-    assert_eq!(posted(), 40);
+    assert_eq!(posted(), 2 * POSTED);
     story.desk.cancel_broadcast(&story.agent, broadcast.id).await.unwrap();
     story.run_broadcasts().await;
-    assert_eq!((posted(), story.send_all().await.len()), (40, 0));
+    assert_eq!((posted(), story.send_all().await.len()), (2 * POSTED, 0));
     let counts = |rows, word| story.count_of(broadcast.id, rows, word);
-    assert_eq!((counts("threads", "sent"), counts("threads", "skipped/cancelled")), (40, 5));
-    assert_eq!((counts("email", "sent"), counts("email", "skipped/cancelled")), (20, 20));
+    assert_eq!((counts("threads", "sent"), counts("threads", "skipped/cancelled")), (2 * POSTED as u64, 5));
+    assert_eq!((counts("email", "sent"), counts("email", "skipped/cancelled")), (POSTED as u64, POSTED as u64));
     assert_eq!(story.state_of(broadcast.id), "cancelled");
     let expected = [BroadcastStep::Started, BroadcastStep::Paused, BroadcastStep::Resumed, BroadcastStep::Cancelled];
     assert_eq!(steps(&story), expected);
@@ -267,7 +268,7 @@ async fn brc_8_only_and_exclusions_leave_threads_and_contacts_out_with_their_rea
 #[tokio::test]
 async fn brc_26_words_taken_back_are_gone_from_every_thread_and_unsent_mails_stay_unsent() {
     let story = Story::begin().await;
-    let (issue, threads) = reports(&story, 30).await;
+    let (issue, threads) = reports(&story, POSTED + 10).await;
     let broadcast = story.send_off(issue, news_with(always())).await;
     story.desk.broadcast_batch().await.unwrap();
     story.desk.broadcast_batch().await.unwrap();
@@ -279,12 +280,12 @@ async fn brc_26_words_taken_back_are_gone_from_every_thread_and_unsent_mails_sta
     story.desk.redact_broadcast(&story.agent, broadcast.id).await.unwrap();
     story.run_broadcasts().await;
     let parts: Vec<Part> = threads.iter().flat_map(|thread| story.told(broadcast.id, *thread)).collect();
-    assert_eq!(parts.len(), 20);
+    assert_eq!(parts.len(), POSTED);
     assert!(parts.iter().all(|part| part.redacted && part.body_html.is_empty() && part.body_text.is_empty()));
     assert_eq!(story.send_all().await.len(), 0);
     let counts = |rows, word| story.count_of(broadcast.id, rows, word);
-    assert_eq!((counts("threads", "sent"), counts("threads", "skipped/redacted")), (20, 10));
-    assert_eq!((counts("email", "sent"), counts("email", "skipped/redacted")), (5, 15));
+    assert_eq!((counts("threads", "sent"), counts("threads", "skipped/redacted")), (POSTED as u64, 10));
+    assert_eq!((counts("email", "sent"), counts("email", "skipped/redacted")), (5, POSTED as u64 - 5));
     assert!(story.desk.redact_broadcast(&story.agent, broadcast.id).await.is_err());
     story.end();
 }
