@@ -17,6 +17,7 @@ use crate::channel::messenger::session::REFUSALS_MAX;
 use crate::desk;
 use crate::desk::broadcasts::receipts::Told;
 use crate::desk::comments::Posted;
+use crate::desk::data_events::NewDataEvent;
 use crate::desk::form_submission::Submission;
 use crate::desk::form_submission::Submitted;
 use crate::desk::message::Body;
@@ -60,8 +61,24 @@ where
                 Ok(()) => Ok(()),
                 Err(error) => self.fail(Fault::of(&error)).await,
             },
+            Incoming::Track { client_id, name, metadata } => {
+                self.track(client_id, NewDataEvent { name, at: None, metadata }).await
+            }
             Incoming::Bye => self.sign_out().await,
             Incoming::Hello(_) => self.fail(Fault::new("bad_frame", "hello comes once")).await,
+        }
+    }
+
+    /// Answered only when it is refused: a page that tells what happens on it waits for nothing.
+    async fn track(&mut self, client_id: Option<String>, event: NewDataEvent) -> Result<(), End> {
+        if let Err(wait_ms) = self.hub.may_track(self.contact) {
+            self.intake.refusals += 1;
+            self.fail(Fault::too_often(wait_ms).about(client_id)).await?;
+            return if self.intake.refusals < REFUSALS_MAX { Ok(()) } else { Err(Close::TooMany.into()) };
+        }
+        match self.hub.desk().contact_did(self.contact, event).await {
+            Ok(()) => Ok(()),
+            Err(error) => self.fail(Fault::of(&error).about(client_id)).await,
         }
     }
 

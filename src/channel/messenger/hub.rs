@@ -49,6 +49,8 @@ const WAKE_ENTRIES_MAX: usize = 1_000;
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// A drain gives sockets so long to end.
 const DRAIN_WITHIN: Duration = Duration::from_secs(10);
+/// Events of a page that one contact may have noted in a minute; each is a commit.
+const TRACKED_PER_MINUTE: u32 = 20;
 const MINUTE_MS: u64 = 60_000;
 const HOUR_MS: u64 = 60 * MINUTE_MS;
 
@@ -83,6 +85,7 @@ struct Shared {
     messages: Mutex<Paces<ContactId>>,
     conversations: Mutex<Paces<ContactId>>,
     forms: Mutex<Paces<ContactId>>,
+    tracked: Mutex<Paces<ContactId>>,
     connects: Mutex<Paces<IpAddr>>,
     leads: Mutex<Paces<IpAddr>>,
     tasks: TaskTracker,
@@ -138,6 +141,7 @@ impl Hub {
             messages: pace(options.messages_per_minute, MINUTE_MS),
             conversations: pace(options.conversations_per_hour, HOUR_MS),
             forms: pace(options.forms_per_hour, HOUR_MS),
+            tracked: pace(TRACKED_PER_MINUTE, MINUTE_MS),
             connects: Mutex::new(Paces::new(Pace::new(options.connects_per_minute, MINUTE_MS))),
             leads: Mutex::new(Paces::new(Pace::new(options.leads_per_hour, HOUR_MS))),
             desk,
@@ -368,6 +372,14 @@ impl Hub {
     /// Milliseconds to wait.
     pub(crate) fn may_submit(&self, contact: ContactId) -> Result<(), u64> {
         lock(&self.shared.forms).take(contact, self.now_ms())
+    }
+
+    /// Whether a contact's page may tell one more thing that happened on it.
+    ///
+    /// # Errors
+    /// Milliseconds to wait.
+    pub(crate) fn may_track(&self, contact: ContactId) -> Result<(), u64> {
+        lock(&self.shared.tracked).take(contact, self.now_ms())
     }
 
     pub(crate) fn contact_types(&self, thread: ThreadId, contact: ContactId) {

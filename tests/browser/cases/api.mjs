@@ -41,6 +41,16 @@ export async function msg_2_calls_before_loading_are_kept_and_every_method_answe
   await visit.frame.locator('.ticket-head').waitFor();
 }
 
+export async function msg_2_tracked_events_are_kept_though_told_before_the_socket_is_open(suite) {
+  const visit = await suite.visit({ settings: null, queue: [['boot', {}], ['trackEvent', 'opened-page', { page: 'prices' }]] });
+  await visit.ready();
+  await visit.script('trackEvent', 'ordered', { total: 12 });
+  const contact = await visit.page.evaluate(() => window.Deskgate('getVisitorId'));
+  const names = async () => (await suite.agent.call('GET', `/events?type=user&intercom_user_id=${contact}`)).events.map((event) => event.event_name).sort();
+  await until('both are kept', async () => (await names()).length === 2);
+  assert.deepEqual(await names(), ['opened-page', 'ordered']);
+}
+
 export async function msg_2_an_unknown_method_is_a_warning_and_nothing_else(suite) {
   const visit = await suite.visit();
   const warned = [];

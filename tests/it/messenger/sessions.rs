@@ -8,6 +8,7 @@ use crate::messenger::client::Seen;
 use deskgate::channel::messenger::hub::Options;
 use deskgate::channel::messenger::presence::AgentFace;
 use deskgate::channel::messenger::presence::AgentState;
+use deskgate::desk::contacts::ContactRef;
 use deskgate::desk::message::Body;
 use deskgate::desk::message::NewMessage;
 use deskgate::desk::ticket_types::NewTicketType;
@@ -213,6 +214,29 @@ async fn msg_45_typing_is_shown_and_not_logged() {
     assert_eq!(bench.desk.log_seq().unwrap(), before);
     drop(client);
     bench.until(|bench| !bench.hub.is_online(contact)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn msg_2_what_a_page_tracks_is_kept_for_agents_and_said_to_nobody_else() {
+    let bench = Bench::new().await;
+    let mut client = bench.connect().await;
+    let welcome = client.hello(json!({}), None).await;
+    let contact = bench.contact(&welcome["contact"]["id"]).id;
+    client.say(json!({"type": "track", "name": "ordered", "metadata": {"total": 12}})).await;
+    client.say(json!({"type": "track", "client_id": "track", "name": "", "metadata": {}})).await;
+    let refused = client.frame().await;
+    assert_eq!((&refused["type"], &refused["client_id"]), (&json!("error"), &json!("track")), "{refused}");
+    let (_, kept) = bench.desk.data_events(&bench.caller, &ContactRef::Id(contact), None, 10).unwrap();
+    assert_eq!(kept.len(), 1);
+    assert_eq!((kept[0].name.as_str(), kept[0].metadata.as_str()), ("ordered", r#"{"total":12}"#));
+    // Both counted against the twenty of a minute.
+    for n in 0..18 {
+        client.say(json!({"type": "track", "name": format!("step-{}", n % 3)})).await;
+    }
+    client.say(json!({"type": "track", "name": "one too many"})).await;
+    assert_eq!(client.frame().await["code"], "rate_limit_exceeded");
+    let (_, counts) = bench.desk.data_event_summaries(&bench.caller, &ContactRef::Id(contact)).unwrap();
+    assert_eq!(counts.iter().map(|one| one.count).sum::<u64>(), 19);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -8,6 +8,7 @@ use crate::desk::identity::Facts;
 use crate::desk::identity::Presented;
 use crate::desk::identity::fact;
 use crate::desk::message::NewAttachment;
+use crate::domain::data_event::METADATA_KEYS_MAX;
 use crate::domain::id::AttachmentId;
 use crate::domain::id::EventSeq;
 use crate::domain::id::PartId;
@@ -55,6 +56,15 @@ pub enum Incoming {
     Upload,
     /// What the contact says about themselves (MSG-16).
     Contact(Facts),
+    /// The contact did something in the product around the messenger (MSG-2, `trackEvent`).
+    Track {
+        /// Comes back with a refusal, so that the client knows that no message is meant; nothing is kept by it.
+        client_id: Option<String>,
+        /// What.
+        name: String,
+        /// A JSON object, as text.
+        metadata: String,
+    },
     /// Ends the session everywhere (MSG-15).
     Bye,
     /// Are you there?
@@ -138,6 +148,7 @@ pub fn read(text: &str) -> Result<Incoming, BadFrame> {
         "contact" => body(text).map(|frame: ContactFrame| {
             Incoming::Contact(Facts { email: frame.email, name: frame.name, ..Facts::default() })
         }),
+        "track" => body(text).and_then(track),
         "bye" => Ok(Incoming::Bye),
         "ping" => body(text).map(|frame: PingFrame| Incoming::Ping { n: frame.n }),
         _ => Err("unknown type".to_owned()),
@@ -228,6 +239,13 @@ struct HistoryFrame {
     conversation_id: Id,
     before: Option<Id>,
     limit: Option<usize>,
+}
+
+#[derive(Deserialize)]
+struct TrackFrame {
+    client_id: Option<String>,
+    name: String,
+    metadata: Option<serde_json::Map<String, serde_json::Value>>,
 }
 
 #[derive(Deserialize)]
@@ -326,6 +344,16 @@ fn seen(frame: SeenFrame) -> Result<Incoming, String> {
     Ok(Incoming::Seen { thread: frame.conversation_id.id()?, part: frame.part_id.id()? })
 }
 
+fn track(frame: TrackFrame) -> Result<Incoming, String> {
+    let client_id = frame.client_id.map(client_id).transpose()?;
+    let metadata = frame.metadata.unwrap_or_default();
+    if metadata.len() > METADATA_KEYS_MAX {
+        return Err(format!("metadata takes at most {METADATA_KEYS_MAX} keys"));
+    }
+    let metadata = serde_json::Value::Object(metadata).to_string();
+    Ok(Incoming::Track { client_id, name: frame.name, metadata })
+}
+
 fn history(frame: HistoryFrame) -> Result<Incoming, String> {
     let thread = frame.conversation_id.id()?;
     let before = frame.before.map(Id::id).transpose()?;
@@ -370,6 +398,23 @@ mod tests {
             let text = format!(r#"{{"type":"hello","identity":{{}},"since":{since}}}"#);
             let presented = Presented { names_user: false, ..Claim::NewVisitor.into() };
             assert_eq!(read(&text), Ok(Incoming::Hello(Box::new(Hello { presented, since: expected }))), "{since}");
+        }
+    }
+
+    #[test]
+    fn msg_2_a_tracked_event_has_a_name_and_perhaps_an_object_beside_it() {
+        let tracked = |frame: &str| match read(frame) {
+            Ok(Incoming::Track { name, metadata, .. }) => (name, metadata),
+            other => panic!("{frame}: {other:?}"),
+        };
+        let with = tracked(r#"{"type":"track","name":"order","metadata":{"total":12}}"#);
+        assert_eq!(with, ("order".to_owned(), r#"{"total":12}"#.to_owned()));
+        assert_eq!(tracked(r#"{"type":"track","name":"order","metadata":null}"#).1, "{}");
+        assert_eq!(tracked(r#"{"type":"track","name":"order"}"#).1, "{}");
+        for wrong in
+            [r#"{"type":"track"}"#, r#"{"type":"track","name":1}"#, r#"{"type":"track","name":"a","metadata":[]}"#]
+        {
+            assert!(matches!(read(wrong), Err(BadFrame::Shape { .. })), "{wrong}");
         }
     }
 

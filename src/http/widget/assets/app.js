@@ -12,6 +12,9 @@ import { applyTheme } from './theme.js';
 import { Shell } from './views/shell.js';
 
 const BEGUN_KEPT_MS = 7 * 86_400_000;
+/** What refusals of the page's events are known by. */
+const TRACKED = 'track';
+const TRACKED_MAX = 20;
 const PRESET = JSON.parse(document.documentElement.dataset.preset);
 /** Keys of the page's settings that are not facts about the person. */
 const NOT_FACTS = new Set(['app_id', 'user_id', 'email', 'name', 'phone', 'created_at', 'user_hash', 'deskgate_user_jwt', 'intercom_user_jwt', 'company',
@@ -28,6 +31,7 @@ class App {
     this.quiet = false;
     this.state = 'connecting';
     this.asked = { history: [], upload: [] };
+    this.tracked = [];
     this.outbox = new Outbox({
       storage: this.storage,
       send: (frame) => this.connection.send(frame),
@@ -49,7 +53,7 @@ class App {
       open: (to) => this.show(to),
       close: () => this.hidden(),
       quiet: (quiet) => (this.quiet = quiet),
-      track: () => console.warn('Deskgate: events of the page are not kept by this version'),
+      track: (event) => this.track(event),
     });
     document.addEventListener('keydown', (event) => {
       if (event.key === 'Escape' && !event.defaultPrevented) this.close();
@@ -78,6 +82,12 @@ class App {
       user_hash: text(given.user_hash),
       attributes,
     };
+  }
+
+  /** What happens before the socket is open waits for it; of a page that tells too much the newest is kept. */
+  track(event) {
+    const frame = { type: 'track', client_id: TRACKED, ...event };
+    if (!this.connection.send(frame)) this.tracked = [...this.tracked, frame].slice(-TRACKED_MAX);
   }
 
   async boot({ settings, page, kept }) {
@@ -118,6 +128,7 @@ class App {
     this.storage.clear();
     this.model.reset();
     this.outbox.items = [];
+    this.tracked = [];
   }
 
   heard(frame) {
@@ -176,6 +187,7 @@ class App {
     if (state === 'open') {
       this.connection.send({ type: 'forms' });
       this.outbox.pump(true);
+      this.tracked.splice(0).forEach((frame) => this.track(frame));
       this.shell?.reload();
     }
     if (state === 'refused') {
@@ -198,7 +210,8 @@ class App {
   }
 
   fault(frame) {
-    if (frame.client_id) this.outbox.failed(frame);
+    if (frame.client_id === TRACKED) this.bridge.tell('error', `trackEvent: ${frame.message}`);
+    else if (frame.client_id) this.outbox.failed(frame);
     else if (frame.code === 'unauthorized' || frame.code === 'blocked') this.refusal = frame.message;
     else if (frame.code.endsWith('_not_found') || frame.code === 'not_found') this.asked.history.shift()?.fail(frame);
     else this.shell?.say(frame.message);
