@@ -30,7 +30,16 @@ pub struct Messenger {
     pub reply_time: Option<String>,
     /// Whether contacts without an address are asked for one (MSG-16).
     pub ask_email: AskEmail,
+    /// Spaces of the widget for visitors and leads, in the order they stand (MSG-20).
+    pub visitor_spaces: Vec<&'static str>,
+    /// The same for users.
+    pub user_spaces: Vec<&'static str>,
+    /// Where the portal is, for a link in the widget (MSG-20).
+    pub portal_url: Option<String>,
 }
+
+/// Spaces of the widget, in the order they stand (MSG-20).
+const SPACES: [&str; 3] = ["home", "messages", "tickets"];
 
 /// A `[[messenger_key]]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,6 +98,8 @@ pub(crate) fn messenger(section: Section<'_>, keys: Vec<Section<'_>>) -> Messeng
     let (greeting, reply_time) = (section.text("greeting"), section.text("reply_time"));
     let asks = [("ask", AskEmail::Ask), ("require", AskEmail::Require), ("off", AskEmail::Off)];
     let ask_email = section.choice("ask_email", &asks, AskEmail::Ask);
+    let (visitor_spaces, user_spaces) = (spaces(&section, "visitor_spaces"), spaces(&section, "user_spaces"));
+    let portal_url = section.parsed("portal_url", "an address such as https://example.com/portal", address);
     section.end();
     Messenger {
         allowed_origins,
@@ -102,7 +113,24 @@ pub(crate) fn messenger(section: Section<'_>, keys: Vec<Section<'_>>) -> Messeng
         greeting,
         reply_time,
         ask_email,
+        visitor_spaces,
+        user_spaces,
+        portal_url,
     }
+}
+
+/// The spaces a list names; all of them where it names none.
+fn spaces(section: &Section<'_>, key: &'static str) -> Vec<&'static str> {
+    let named = section.texts(key);
+    if let Some(unknown) = named.iter().find(|name| !SPACES.contains(&name.as_str())) {
+        section.fault(key, format!("{} is none of {}", shown(unknown), SPACES.join(", ")));
+    }
+    SPACES.into_iter().filter(|space| named.is_empty() || named.iter().any(|name| name == space)).collect()
+}
+
+fn address(text: &str) -> Option<String> {
+    let is_web = text.starts_with("https://") || text.starts_with("http://");
+    (is_web && !text.contains(char::is_whitespace)).then(|| text.to_owned())
 }
 
 fn colour(section: &Section<'_>, key: &'static str) -> Option<String> {

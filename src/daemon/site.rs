@@ -103,7 +103,14 @@ fn look(config: &Config) -> Look {
         AskEmail::Off => "off",
     };
     let messenger = &config.messenger;
-    Look { greeting: messenger.greeting.clone(), reply_time: messenger.reply_time.clone(), ask_email }
+    Look {
+        greeting: messenger.greeting.clone(),
+        reply_time: messenger.reply_time.clone(),
+        ask_email,
+        visitor_spaces: messenger.visitor_spaces.clone(),
+        user_spaces: messenger.user_spaces.clone(),
+        portal_url: messenger.portal_url.clone(),
+    }
 }
 
 /// The index of words. The desk works without it, so what is wrong with it is said and no more.

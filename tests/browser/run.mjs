@@ -9,6 +9,7 @@ import * as forms from './cases/forms.mjs';
 import * as identity from './cases/identity.mjs';
 import * as inert from './cases/inert.mjs';
 import * as network from './cases/network.mjs';
+import * as spaces from './cases/spaces.mjs';
 import * as talk from './cases/talk.mjs';
 import * as tickets from './cases/tickets.mjs';
 
@@ -16,7 +17,9 @@ const only = process.env.ONLY ?? '';
 const suite = await Suite.start();
 const failed = [];
 let count = 0;
-for (const group of [talk, forms, tickets, identity, api, network, continuity, chaos, inert, accessibility]) {
+// What needs a configuration of its own runs alone.
+const groups = process.env.GROUP === 'spaces' ? [spaces] : [talk, forms, tickets, identity, api, network, continuity, chaos, inert, accessibility];
+for (const group of groups) {
   for (const [name, test] of Object.entries(group)) {
     if (!name.includes(only)) continue;
     const begun = Date.now();

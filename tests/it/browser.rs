@@ -20,3 +20,19 @@ fn the_widget_does_what_people_do_with_it() {
     browser::run(node, &gateway, &token);
     gateway.finish();
 }
+
+#[test]
+fn msg_20_spaces_are_on_or_off_for_visitors_and_for_users() {
+    let Some(mut node) = browser::suite() else { return };
+    let mut gateway = Plan::default()
+        .file("messenger.secret", SECRET)
+        .set("messenger.secret_file", "messenger.secret")
+        .set("messenger.visitor_spaces", "messages, tickets")
+        .set("messenger.user_spaces", "home")
+        .set("messenger.portal_url", "https://example.com/portal")
+        .start();
+    let token = gateway.token();
+    node.env("SECRET", SECRET).env("GROUP", "spaces");
+    browser::run(node, &gateway, &token);
+    gateway.finish();
+}

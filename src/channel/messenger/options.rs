@@ -51,6 +51,12 @@ pub struct Look {
     pub reply_time: Option<String>,
     /// `ask`, `require` or `off` (MSG-16).
     pub ask_email: &'static str,
+    /// Of `home`, `messages`, `tickets` those that visitors and leads see; none says all (MSG-20).
+    pub visitor_spaces: Vec<&'static str>,
+    /// The same for users.
+    pub user_spaces: Vec<&'static str>,
+    /// Where the portal is (MSG-20).
+    pub portal_url: Option<String>,
 }
 
 impl Default for Options {

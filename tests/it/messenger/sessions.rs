@@ -5,6 +5,7 @@ use crate::messenger::bench::SECRET;
 use crate::messenger::bench::thread;
 use crate::messenger::client::Client;
 use crate::messenger::client::Seen;
+use deskgate::channel::messenger::hub::Look;
 use deskgate::channel::messenger::hub::Options;
 use deskgate::channel::messenger::presence::AgentFace;
 use deskgate::channel::messenger::presence::AgentState;
@@ -237,6 +238,23 @@ async fn msg_2_what_a_page_tracks_is_kept_for_agents_and_said_to_nobody_else() {
     assert_eq!(client.frame().await["code"], "rate_limit_exceeded");
     let (_, counts) = bench.desk.data_event_summaries(&bench.caller, &ContactRef::Id(contact)).unwrap();
     assert_eq!(counts.iter().map(|one| one.count).sum::<u64>(), 19);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn msg_20_visitors_and_users_are_told_their_own_spaces() {
+    let look = Look {
+        visitor_spaces: vec!["messages"],
+        user_spaces: vec!["home", "tickets"],
+        portal_url: Some("https://example.com/portal".to_owned()),
+        ..Look::default()
+    };
+    let bench = Bench::with(Options { look, ..Options::default() }, false).await;
+    let user = json!({"user_id": "u-1", "user_hash": user_hash("u-1")});
+    for (identity, spaces) in [(json!({}), json!(["messages"])), (user, json!(["home", "tickets"]))] {
+        let welcome = bench.connect().await.hello(identity, None).await;
+        let settings = &welcome["settings"];
+        assert_eq!((&settings["spaces"], &settings["portal_url"]), (&spaces, &json!("https://example.com/portal")));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

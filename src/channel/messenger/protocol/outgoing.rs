@@ -19,6 +19,7 @@ use crate::desk::identity::Session;
 use crate::desk::stream::Snapshot;
 use crate::desk::stream::StreamEntry;
 use crate::domain::contact::Contact;
+use crate::domain::contact::ContactRole;
 use crate::domain::event::EventKind;
 use crate::domain::id::EventSeq;
 use crate::domain::id::ThreadId;
@@ -73,6 +74,10 @@ struct SettingsObject<'a> {
     greeting: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reply_time: Option<&'a str>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    spaces: &'a [&'static str],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    portal_url: Option<&'a str>,
 }
 
 /// `welcome`. A resumed session gets no snapshot, and its `seq` is where it was, so that a client cut off before the
@@ -105,6 +110,11 @@ pub fn welcome<'s>(session: &Session, beginning: Beginning<'s>, settings: &Setti
             ask_email: look.ask_email,
             greeting: look.greeting.as_deref(),
             reply_time: look.reply_time.as_deref(),
+            spaces: match session.contact.role {
+                ContactRole::User => &look.user_spaces,
+                ContactRole::Visitor | ContactRole::Lead => &look.visitor_spaces,
+            },
+            portal_url: look.portal_url.as_deref(),
         },
     })
 }

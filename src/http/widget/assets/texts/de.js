@@ -3,7 +3,7 @@ export default {
   home: 'Start', messages: 'Nachrichten', tickets: 'Tickets', back: 'Zurück',
   hello: 'Hallo!', hello_name: 'Hallo {name}!', how: 'Wie können wir helfen?', start: 'Schreiben Sie uns', recent: 'Zuletzt', requests: 'Anfrage stellen',
   no_messages: 'Noch keine Nachrichten', no_messages_more: 'Was Sie uns schreiben und was wir antworten, steht hier.',
-  no_tickets: 'Noch keine Tickets', no_tickets_more: 'Ihre Anfragen und ihr Stand stehen hier.',
+  no_tickets: 'Noch keine Tickets', portal: 'Alle Ihre Tickets im Portal', no_tickets_more: 'Ihre Anfragen und ihr Stand stehen hier.',
   all: 'Alle', unresolved: 'Offen', resolved: 'Gelöst', filter: 'Anzeigen', new_conversation: 'Neue Unterhaltung', conversation: 'Unterhaltung',
   you: 'Sie', team: 'Support', you_said: 'Sie: {text}', file_sent: 'Datei: {name}', write: 'Nachricht schreiben …', send: 'Senden', attach: 'Datei anhängen',
   emoji: 'Emoji', remove: '{name} entfernen', drop: 'Dateien hier ablegen', sending: 'Wird gesendet …', sent: 'Gesendet', failed: 'Nicht gesendet',

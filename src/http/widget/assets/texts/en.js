@@ -17,6 +17,7 @@ export default {
   no_messages: 'No messages yet',
   no_messages_more: 'What you write to us and our answers show here.',
   no_tickets: 'No tickets yet',
+  portal: 'All your tickets in the portal',
   no_tickets_more: 'Your requests and where they stand show here.',
   all: 'All',
   unresolved: 'Open',

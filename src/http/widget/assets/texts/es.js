@@ -3,7 +3,7 @@ export default {
   home: 'Inicio', messages: 'Mensajes', tickets: 'Tickets', back: 'Atrás',
   hello: '¡Hola!', hello_name: '¡Hola, {name}!', how: '¿Cómo podemos ayudar?', start: 'Escríbanos', recent: 'Reciente', requests: 'Hacer una solicitud',
   no_messages: 'Aún no hay mensajes', no_messages_more: 'Aquí aparecen sus mensajes y nuestras respuestas.',
-  no_tickets: 'Aún no hay tickets', no_tickets_more: 'Aquí aparecen sus solicitudes y su estado.',
+  no_tickets: 'Aún no hay tickets', portal: 'Todos sus tickets en el portal', no_tickets_more: 'Aquí aparecen sus solicitudes y su estado.',
   all: 'Todos', unresolved: 'Abiertos', resolved: 'Resueltos', filter: 'Mostrar', new_conversation: 'Conversación nueva', conversation: 'Conversación',
   you: 'Usted', team: 'Soporte', you_said: 'Usted: {text}', file_sent: 'Archivo: {name}', write: 'Escriba un mensaje…', send: 'Enviar', attach: 'Adjuntar un archivo',
   emoji: 'Emoji', remove: 'Quitar {name}', drop: 'Suelte los archivos aquí', sending: 'Enviando…', sent: 'Enviado', failed: 'No enviado',

@@ -3,7 +3,7 @@ export default {
   home: 'Accueil', messages: 'Messages', tickets: 'Tickets', back: 'Retour',
   hello: 'Bonjour !', hello_name: 'Bonjour {name} !', how: 'Comment pouvons-nous vous aider ?', start: 'Écrivez-nous', recent: 'Récents', requests: 'Faire une demande',
   no_messages: 'Pas encore de messages', no_messages_more: 'Vos messages et nos réponses s’affichent ici.',
-  no_tickets: 'Pas encore de tickets', no_tickets_more: 'Vos demandes et leur avancement s’affichent ici.',
+  no_tickets: 'Pas encore de tickets', portal: 'Tous vos tickets sur le portail', no_tickets_more: 'Vos demandes et leur avancement s’affichent ici.',
   all: 'Tous', unresolved: 'Ouverts', resolved: 'Résolus', filter: 'Afficher', new_conversation: 'Nouvelle conversation', conversation: 'Conversation',
   you: 'Vous', team: 'Assistance', you_said: 'Vous : {text}', file_sent: 'Fichier : {name}', write: 'Écrire un message…', send: 'Envoyer', attach: 'Joindre un fichier',
   emoji: 'Émoji', remove: 'Retirer {name}', drop: 'Déposez les fichiers ici', sending: 'Envoi…', sent: 'Envoyé', failed: 'Non envoyé',

@@ -3,7 +3,7 @@ export default {
   home: 'ホーム', messages: 'メッセージ', tickets: 'チケット', back: '戻る',
   hello: 'こんにちは', hello_name: '{name}さん、こんにちは', how: 'どのようなご用件でしょうか', start: 'メッセージを送る', recent: '最近', requests: 'リクエストする',
   no_messages: 'メッセージはまだありません', no_messages_more: 'お送りいただいた内容と返信がここに表示されます。',
-  no_tickets: 'チケットはまだありません', no_tickets_more: 'リクエストと状況がここに表示されます。',
+  no_tickets: 'チケットはまだありません', portal: 'ポータルですべてのチケットを見る', no_tickets_more: 'リクエストと状況がここに表示されます。',
   all: 'すべて', unresolved: '対応中', resolved: '解決済み', filter: '表示', new_conversation: '新しい会話', conversation: '会話',
   you: 'あなた', team: 'サポート', you_said: 'あなた: {text}', file_sent: 'ファイル: {name}', write: 'メッセージを入力…', send: '送信', attach: 'ファイルを添付',
   emoji: '絵文字', remove: '{name}を削除', drop: 'ここにファイルをドロップ', sending: '送信中…', sent: '送信済み', failed: '送信できませんでした',

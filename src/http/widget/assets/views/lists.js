@@ -78,7 +78,8 @@ export class TicketsView {
         this.filter = name;
         this.update();
       } }, t(name))));
-    this.element = h('div', { class: 'list' }, this.tabs, this.rows, this.none);
+    this.portal = h('a', { class: 'portal', target: '_blank', rel: 'noopener', hidden: true }, t('portal'));
+    this.element = h('div', { class: 'list' }, this.tabs, this.rows, this.none, this.portal);
   }
 
   bar() {
@@ -95,6 +96,9 @@ export class TicketsView {
     for (const tab of this.tabs.children) tab.setAttribute('aria-pressed', String(tab.dataset.name === this.filter));
     keyed(this.rows, shown, ({ ticket }) => ticket.id, ({ ticket, conversation }) => JSON.stringify([ticket, conversation.last_part?.id, conversation.unread > 0]), (one) => this.row(one));
     this.none.hidden = shown.length > 0;
+    const portal = this.app.model.settings.portal_url;
+    this.portal.hidden = !portal;
+    if (portal) this.portal.href = portal;
     this.tabs.hidden = all.length === 0;
   }
 

@@ -40,6 +40,21 @@ export class Shell {
     if (draft) this.view?.setDraft?.(draft);
   }
 
+  /** Spaces that are on for this contact; all until the welcome says (MSG-20). */
+  get spaces() {
+    const names = SPACES.map(([name]) => name);
+    const on = names.filter((name) => this.app.model.settings.spaces?.includes(name) ?? true);
+    return on.length ? on : names;
+  }
+
+  /** Whether the trail begins in a space that is off; then it begins in the first that is on. */
+  strays() {
+    const [{ name }] = this.trail;
+    if (!SPACES.some(([space]) => space === name) || this.spaces.includes(name)) return false;
+    this.trail[0] = { name: this.spaces[0] };
+    return true;
+  }
+
   get route() {
     return this.trail.at(-1);
   }
@@ -61,12 +76,12 @@ export class Shell {
   }
 
   stand(focus = false) {
+    this.strays();
     this.view?.leave?.();
     this.view = new VIEWS[this.route.name](this.app, this, this.route);
     this.root.dataset.view = this.route.name;
     this.main.replaceChildren(this.view.element);
     this.main.scrollTop = 0;
-    this.nav.hidden = this.trail.length > 1 || !SPACES.some(([name]) => name === this.route.name);
     this.update();
     if (focus) (this.view.focus?.() ?? this.bar.querySelector('h1, button') ?? this.main).focus?.();
     this.visible();
@@ -74,12 +89,19 @@ export class Shell {
 
   update() {
     if (!this.view) return;
+    const { spaces } = this;
+    if (this.strays() && this.trail.length === 1) {
+      this.stand();
+      return;
+    }
+    this.nav.hidden = spaces.length < 2 || this.trail.length > 1 || !spaces.includes(this.route.name);
     this.dressBar();
     const unread = this.app.model.unread();
     for (const button of this.nav.children) {
       const space = button.dataset.space;
       if (space === this.route.name) button.setAttribute('aria-current', 'page');
       else button.removeAttribute('aria-current');
+      button.hidden = !spaces.includes(space);
       const dot = button.lastElementChild;
       dot.hidden = space !== 'messages' || unread === 0;
       dot.textContent = String(unread);
