@@ -66,6 +66,8 @@ fn conversations(gateway: &mut Gateway) -> Vec<Told> {
         }
         let mut parts = vec![whole["source"].clone()];
         parts.extend(whole["conversation_parts"]["conversation_parts"].as_array().unwrap().iter().cloned());
+        // Those of merged ones are told with their own.
+        parts.retain(|part| part["deskgate"]["conversation_id"].as_str().is_none_or(|of| of == id));
         parts.retain(|part| part["email_message_metadata"].is_object());
         told.push(Told { id, is_hinted: !more["thread_hints"].as_array().unwrap().is_empty(), parts });
     }
