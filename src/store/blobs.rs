@@ -124,17 +124,10 @@ impl Blobs {
     /// # Errors
     /// As [`Blobs::put`].
     pub fn put_blocking(&self, content: &[u8]) -> Result<BlobHash> {
-        self.put_named(BlobHash::of(content), content)
-    }
-
-    /// [`Blobs::put_blocking`] for a caller who knows already that `hash` is the name of `content`.
-    ///
-    /// # Errors
-    /// As [`Blobs::put`].
-    pub(crate) fn put_named(&self, hash: BlobHash, content: &[u8]) -> Result<BlobHash> {
         if content.len() > BLOB_BYTES_MAX {
             return Err(Error::Engine(format!("a blob of more than {BLOB_BYTES_MAX} bytes")));
         }
+        let hash = BlobHash::of(content);
         self.recent().add(hash);
         if content.len() <= SMALL_BYTES_MAX {
             // A file that holds it because no pack could be written is not looked for: it costs more than a second copy.
