@@ -265,15 +265,25 @@ fn next_link(text: &str) -> Option<usize> {
 
 /// Writes text so that it is text in an element and in a quoted attribute.
 pub(in crate::mail) fn escape(html: &mut String, text: &str) {
-    for c in text.chars() {
-        match c {
-            '&' => html.push_str("&amp;"),
-            '<' => html.push_str("&lt;"),
-            '>' => html.push_str("&gt;"),
-            '"' => html.push_str("&quot;"),
-            '\'' => html.push_str("&#39;"),
-            c => html.push(c),
-        }
+    let mut rest = text;
+    while let Some((at, entity)) = rest.bytes().enumerate().find_map(|(at, b)| Some((at, entity(b)?))) {
+        let (plain, marked) = rest.split_at_checked(at).unwrap_or((rest, ""));
+        html.push_str(plain);
+        html.push_str(entity);
+        rest = marked.get(1..).unwrap_or("");
+    }
+    html.push_str(rest);
+}
+
+/// What stands for an octet that means something in HTML.
+fn entity(octet: u8) -> Option<&'static str> {
+    match octet {
+        b'&' => Some("&amp;"),
+        b'<' => Some("&lt;"),
+        b'>' => Some("&gt;"),
+        b'"' => Some("&quot;"),
+        b'\'' => Some("&#39;"),
+        _ => None,
     }
 }
 

@@ -40,7 +40,7 @@ pub fn split_text(text: &str) -> Split {
     for kind in kinds.iter_mut().skip(last_text + 1) {
         *kind = Kind::Attribution;
     }
-    let mut split = Split::default();
+    let mut split = Split { reply: String::with_capacity(text.len() + 1), quoted: String::new() };
     for (line, kind) in lines.iter().zip(&kinds) {
         let half = if kind.is_cut() { &mut split.quoted } else { &mut split.reply };
         half.push_str(line);

@@ -311,9 +311,13 @@ fn ends_with_word(body: &str, word: &str) -> bool {
     })
 }
 
+/// Characters within which the name of a header field ends, with what makes it bold.
+const HEADER_NAME_CHARS_MAX: usize = 48;
+
 /// A header field as it stands above a quoted mail, in any of the languages; asterisks of bold text are taken off.
 pub(super) fn is_header_line(line: &str) -> bool {
-    let Some((name, _)) = line.split_once([':', '\u{ff1a}']) else { return false };
+    let colon = line.char_indices().take(HEADER_NAME_CHARS_MAX).find(|(_, c)| matches!(c, ':' | '\u{ff1a}'));
+    let Some(name) = colon.and_then(|(at, _)| line.get(..at)) else { return false };
     let name = name.trim_matches(['*', '_', ' ', '\u{a0}', '\t']).to_lowercase();
     HEADER_NAMES.contains(&name.as_str())
 }
@@ -329,7 +333,12 @@ pub(super) fn is_original_message(line: &str) -> bool {
 /// "Sent from my iPhone".
 pub(super) fn is_mobile_signature(line: &str) -> bool {
     let visible = line.split('<').next().unwrap_or(line).trim_start_matches(['[', '*', '_', '(']);
-    let lower = visible.to_lowercase();
-    lower.chars().count() <= MOBILE_SIGNATURE_CHARS_MAX
-        && MOBILE_SIGNATURES.iter().any(|start| lower.starts_with(start))
+    MOBILE_SIGNATURES.iter().any(|start| begins_with(visible, start))
+        && visible.chars().flat_map(char::to_lowercase).count() <= MOBILE_SIGNATURE_CHARS_MAX
+}
+
+/// Whether a text begins with one in lower case. No copy is made: this is asked of every line.
+fn begins_with(text: &str, lower: &str) -> bool {
+    let mut chars = text.chars().flat_map(char::to_lowercase);
+    lower.chars().all(|c| chars.next() == Some(c))
 }
