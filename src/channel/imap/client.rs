@@ -149,13 +149,7 @@ impl Client {
 
     /// The whole message, untouched (PEEK), at most `bytes_max` bytes; `None` where the server gave no body.
     pub(super) async fn fetch_message(&mut self, uid: u32, bytes_max: u64) -> Result<Option<Vec<u8>>, ImapError> {
-        let mut message = None;
-        let keep = |fetch: &Fetch| {
-            let body = fetch.body().filter(|_| fetch.uid == Some(uid));
-            message = body.map(<[u8]>::to_vec).or_else(|| message.take());
-        };
-        self.fetch("fetch", &uid.to_string(), "(UID RFC822.SIZE BODY.PEEK[])", bytes_max, keep).await?;
-        Ok(message)
+        Ok(self.fetch_messages(&[uid], bytes_max).await?.remove(&uid))
     }
 
     /// Whole messages, untouched (PEEK), each at most `bytes_max` bytes; those the server gave no body of are missing.

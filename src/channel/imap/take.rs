@@ -52,9 +52,10 @@ impl<D: MailDoor> Reader<'_, D> {
     pub(super) async fn take_all(&mut self, uids: &[u32], sizes: &BTreeMap<u32, u64>) -> Result<usize, Stop> {
         let mut done = 0;
         for together in self.grouped(uids, sizes) {
-            let (in_hand, stopped) = self.fetch_group(&together, sizes, &mut done).await;
+            let mut in_hand = Vec::with_capacity(together.len());
+            let gone = self.fetch_group(&together, sizes, &mut in_hand).await;
             done += self.hand_in(in_hand).await?;
-            stopped?;
+            done += gone?;
         }
         Ok(done)
     }
@@ -80,36 +81,32 @@ impl<D: MailDoor> Reader<'_, D> {
         groups
     }
 
-    /// The messages of a group, up to one that ended the connection, which is then told beside them. Counts those that
-    /// are gone as done.
+    /// Fetches the messages of a group; how many are gone. Those fetched before one that ended the connection are in hand
+    /// all the same.
     async fn fetch_group(
         &mut self,
         uids: &[u32],
         sizes: &BTreeMap<u32, u64>,
-        done: &mut usize,
-    ) -> (Vec<InHand>, Result<(), Stop>) {
-        let mut in_hand = Vec::with_capacity(uids.len());
-        let mut fetched = match self.fetch_together(uids).await {
-            Ok(fetched) => fetched,
-            Err(stop) => return (in_hand, Err(stop)),
-        };
+        in_hand: &mut Vec<InHand>,
+    ) -> Result<usize, Stop> {
+        let mut gone = 0;
+        let mut fetched = self.fetch_together(uids).await?;
         for uid in uids {
             let had = match fetched.remove(uid).filter(|raw| !raw.is_empty()) {
-                Some(raw) => Ok(Had::Whole(raw)),
-                None => self.have(*uid, sizes.get(uid).copied()).await,
+                Some(raw) => Had::Whole(raw),
+                None => self.have(*uid, sizes.get(uid).copied()).await?,
             };
             match had {
-                Ok(Had::Whole(raw)) => in_hand.push(self.in_hand(*uid, raw, None)),
-                Ok(Had::StandIn(raw, bytes)) => in_hand.push(self.in_hand(*uid, raw, Some(bytes))),
-                Ok(Had::Nothing) => self.could_not_have(*uid),
-                Ok(Had::Gone) => match self.set_done(&[(*uid, *uid)]).await {
-                    Ok(()) => *done += 1,
-                    Err(stop) => return (in_hand, Err(stop)),
-                },
-                Err(stop) => return (in_hand, Err(stop)),
+                Had::Whole(raw) => in_hand.push(self.in_hand(*uid, raw, None)),
+                Had::StandIn(raw, bytes) => in_hand.push(self.in_hand(*uid, raw, Some(bytes))),
+                Had::Nothing => self.could_not_have(*uid),
+                Had::Gone => {
+                    self.set_done(&[(*uid, *uid)]).await?;
+                    gone += 1;
+                }
             }
         }
-        (in_hand, Ok(()))
+        Ok(gone)
     }
 
     /// What one FETCH gives of several messages. Where it fails, each of them is fetched by itself from then on, so that it

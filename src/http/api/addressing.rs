@@ -41,7 +41,11 @@ fn recipient(one: &Value, path: &str) -> Result<ContactRef> {
             ApiError::field("parameter_invalid", path, format!("'{path}' takes email addresses or contacts"))
         });
     }
-    let fields = Fields::of(one, path)?;
+    contact(&Fields::of(one, path)?)
+}
+
+/// The contact that an object names: by `id`, by `user_id`, or by `email`.
+pub(crate) fn contact(fields: &Fields<'_>) -> Result<ContactRef> {
     if let Given::Some(id) = fields.id("id")? {
         return Ok(ContactRef::Id(id));
     }

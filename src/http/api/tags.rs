@@ -1,9 +1,7 @@
 //! `/tags`, and tags on conversations, tickets, parts and contacts (API-18, API-27, OBJ-18).
 
 use crate::desk::companies::CompanyRef;
-use crate::desk::contacts::ContactRef;
 use crate::desk::tags::Tagged;
-use crate::domain::address::Address;
 use crate::domain::agent::Caller;
 use crate::domain::id::AgentId;
 use crate::domain::id::ContactId;
@@ -13,6 +11,7 @@ use crate::domain::id::ThreadId;
 use crate::domain::tag::Tag;
 use crate::http::Api;
 use crate::http::api::Answer;
+use crate::http::api::addressing::contact;
 use crate::http::api::tickets::ticket_view;
 use crate::http::api::wire::list;
 use crate::http::api::wire::with;
@@ -79,7 +78,7 @@ fn tagged(fields: &Fields<'_>, list: &str) -> Result<Vec<(Tagged, bool)>> {
         let fields = Fields::of(value, &format!("{list}[{at}]"))?;
         let on = !fields.flag("untag")?.value().unwrap_or(false);
         let what =
-            if list == "companies" { Tagged::Company(company(&fields)?) } else { Tagged::Contact(user(&fields)?) };
+            if list == "companies" { Tagged::Company(company(&fields)?) } else { Tagged::Contact(contact(&fields)?) };
         Ok((what, on))
     };
     fields.list(list)?.value().unwrap_or_default().iter().enumerate().map(one).collect()
@@ -90,17 +89,6 @@ fn company(fields: &Fields<'_>) -> Result<CompanyRef> {
         return Ok(CompanyRef::Id(id));
     }
     Ok(CompanyRef::Key(fields.required_text("company_id")?.to_owned()))
-}
-
-fn user(fields: &Fields<'_>) -> Result<ContactRef> {
-    if let Given::Some(id) = fields.id("id")? {
-        return Ok(ContactRef::Id(id));
-    }
-    if let Given::Some(key) = fields.owned("user_id")? {
-        return Ok(ContactRef::External(key));
-    }
-    let address = fields.word("email", "an email address", Address::parse)?.value();
-    address.map(ContactRef::Email).ok_or_else(|| ApiError::missing(&fields.named("id")))
 }
 
 async fn remove(call: Call) -> Answer {
