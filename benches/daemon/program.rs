@@ -182,6 +182,10 @@ impl Admin {
         self.call("POST", path, Some(body))
     }
 
+    pub fn put(&self, path: &str, body: &Value) -> Value {
+        self.call("PUT", path, Some(body))
+    }
+
     fn call(&self, method: &str, path: &str, body: Option<&Value>) -> Value {
         let headers = [("Authorization", self.authorization.as_str())];
         http_client::call(self.to, method, path, &headers, body).expect(200)

@@ -103,13 +103,18 @@ impl Desk {
         if self.inner.store.view(|tx| store::outbox::due(tx, share, now, 1))?.is_empty() {
             return Ok(Vec::new());
         }
-        let (at, share) = (At::of(&self.inner.clock), share.clone());
-        let inner = self.inner.clone();
-        let leased = self.inner.store.update(move |tx| {
-            let due = store::outbox::due(&*tx, &share, now, limit)?;
-            inner.lease_all(tx, due, lease, &at)
-        });
-        Ok(leased.await?)
+        // What is over its limit ends here and must not hold up what is due behind it.
+        loop {
+            let (at, share, inner) = (At::of(&self.inner.clock), share.clone(), self.inner.clone());
+            let taken = self.inner.store.update(move |tx| {
+                let due = store::outbox::due(&*tx, &share, now, LEASED_MAX)?;
+                inner.lease_all(tx, due, limit, lease, &at)
+            });
+            let taken = taken.await?;
+            if taken.ended == 0 || !taken.leased.is_empty() {
+                return Ok(taken.leased);
+            }
+        }
     }
 
     /// [`Desk::lease_due`] of the broadcasts' mail of a share alone: as much for each broadcast whose mails may go out,
@@ -135,7 +140,7 @@ impl Desk {
                 let mut lane = store::lanes::get(&*tx, broadcast.id)?;
                 let room = each.min(limit.saturating_sub(leased.len())).min(lane.allowed(rate, now));
                 let due = store::lanes::due_in(&*tx, broadcast.id, &share, now, room)?;
-                let taken = inner.lease_all(tx, due, lease, &at)?;
+                let taken = inner.lease_all(tx, due, room, lease, &at)?.leased;
                 if !taken.is_empty() {
                     lane.take(taken.len(), rate, now);
                     store::lanes::put(tx, &lane)?;
@@ -400,32 +405,46 @@ fn log_limited(delivery: &Delivery) {
     }
 }
 
+/// What became of deliveries that were due.
+struct Taken {
+    leased: Vec<Delivery>,
+    /// How many ended instead.
+    ended: usize,
+}
+
 impl Inner {
-    /// Leases deliveries that are due; automatic ones over a limit end here (EML-87).
+    /// Leases deliveries that are due, at most `limit`; automatic ones over a limit end here (EML-87).
     fn lease_all(
         &self,
         tx: &mut dyn WriteTx,
         due: Vec<DeliveryId>,
+        limit: usize,
         lease: Duration,
         at: &At,
-    ) -> store::Result<Vec<Delivery>> {
-        let mut leased = Vec::with_capacity(due.len());
+    ) -> store::Result<Taken> {
+        let (mut leased, mut ended) = (Vec::with_capacity(limit.min(due.len())), 0);
         for id in due {
+            if leased.len() == limit {
+                break;
+            }
             let Some(mut delivery) = store::outbox::get(&*tx, id)? else { continue };
             if delivery.past_dot && delivery.state != DeliveryState::Uncertain {
                 settle_in(tx, delivery, &ended_past_dot(), at, 0)?;
+                ended += 1;
                 continue;
             }
             if !take_automatic(tx, &delivery, &self.settings.mail_limits, at.now)? {
                 log_limited(&delivery);
                 self.rate_limited.fetch_add(1, Ordering::Relaxed);
                 settle_in(tx, delivery, &Verdict::Skipped(SkipReason::RateLimited), at, 0)?;
+                ended += 1;
                 continue;
             }
             if delivery.state == DeliveryState::Uncertain {
                 delivery.uncertain_retried = true;
                 if self.settings.keep_uncertain {
                     store::outbox::put(tx, &delivery)?;
+                    ended += 1;
                     continue;
                 }
                 delivery.state = DeliveryState::Queued;
@@ -436,7 +455,7 @@ impl Inner {
             store::outbox::put(tx, &delivery)?;
             leased.push(delivery);
         }
-        Ok(leased)
+        Ok(Taken { leased, ended })
     }
 }
 

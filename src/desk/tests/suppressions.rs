@@ -134,6 +134,24 @@ async fn eml_87_automatic_mail_over_a_limit_is_not_sent_and_not_queued_up() {
 }
 
 #[tokio::test]
+async fn eml_87_mail_over_its_limit_holds_nothing_up_that_is_due_behind_it() {
+    let story = Story::begin_with(|settings| settings.mail_limits.per_thread = Limit::hourly(1)).await;
+    let thread = asked(&story).await;
+    let kind = story.ticket_type("Bug", Category::Customer).await;
+    let conversion = Conversion { ticket_type: kind, values: Vec::new(), state: None, skip_notifications: false };
+    story.desk.convert(&story.agent, thread, conversion).await.unwrap();
+    story.wait(Duration::from_secs(60));
+    assert_eq!(story.send_due().await.len(), 1);
+    let change = TicketChange { state: Some(story.state(StateCategory::InProgress)), ..TicketChange::default() };
+    story.desk.update_ticket(&story.agent, thread, change).await.unwrap();
+    story.wait(Duration::from_secs(60));
+    let answer = answered(&story, thread).await;
+    let leased = story.desk.lease_due(1, LEASE).await.unwrap();
+    assert_eq!(leased.iter().map(|delivery| delivery.id).collect::<Vec<_>>(), [answer.id]);
+    assert_eq!(story.desk.status().unwrap().rate_limited, 1);
+}
+
+#[tokio::test]
 async fn eml_88_a_sender_who_begins_too_many_conversations_goes_on_in_the_newest() {
     let story = Story::begin_with(|settings| settings.mail_limits.new_conversations = Limit::hourly(3)).await;
     let mut threads = Vec::new();
