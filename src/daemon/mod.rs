@@ -147,13 +147,13 @@ async fn start(config: &Config, health: Health) -> Result<Running, Failure> {
     house.desk.probe_write().await?;
     let mailboxes = mailboxes(config);
     let outside = (large_mail(config, &mailboxes), probe_relays(config, &mailboxes));
-    let site = site::site(config, &house, &health, &outside).await?;
+    let (drain, fatal) = (CancellationToken::new(), CancellationToken::new());
+    let site = site::site(config, &house, &health, &outside, &drain).await?;
     let listeners = Listeners::bind(config)?;
     let run_dir = house.data_dir.run_dir()?;
     let socket_path = data_dir::control_socket(house.data_dir.path());
     let bound = listeners::bind_unix(&socket_path, 0o600);
     let socket = bound.map_err(|error| Failure::doing(&format!("listen on {}", socket_path.display()), error))?;
-    let (drain, fatal) = (CancellationToken::new(), CancellationToken::new());
     let supervisor = Supervisor::new(health.clone(), drain.clone());
     let control = Control::of_daemon(&house, health.clone(), outside);
     let mut addresses = listeners.addresses();

@@ -21,6 +21,7 @@ use crate::search::TextIndex;
 use axum::Router;
 use std::path::Path;
 use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
 
 /// Below the data directory.
 const SEARCH_DIR: &str = "search";
@@ -45,6 +46,7 @@ pub(super) async fn site(
     house: &House,
     health: &Health,
     (large_mail, probe_relays): &(OnDemand, ProbeRelays),
+    drain: &CancellationToken,
 ) -> Result<Site, Failure> {
     let desk = &house.desk;
     let rates = RateLimits {
@@ -54,7 +56,7 @@ pub(super) async fn site(
     let targets = Targets::new(config.webhooks.allow_private);
     let mut api = Api::open(desk.clone(), rates).await?.with_webhook_targets(targets.clone());
     api = api.with_intake(config.limits.message_bytes_max, health.clone()).with_large_mail(large_mail.clone());
-    api = api.with_probe_relays(probe_relays.clone());
+    api = api.with_probe_relays(probe_relays.clone()).with_drain(drain.clone());
     let words = words(&house.data_dir.path().join(SEARCH_DIR)).await;
     if let Some(words) = &words {
         api = api.with_words(Arc::new(words.clone()));

@@ -22,6 +22,7 @@
 //! | [`forms`], [`form_submission`] | a form sent, and what it becomes |
 //! | [`left_out`] | mail too large to be taken in, fetched when somebody asks |
 //! | [`links`] | link and unlink |
+//! | `live` | the log as one agent may follow it |
 //! | [`broadcasts`] | a Tracker's broadcast: written, run batch by batch, accounted for, unsubscribed from |
 //! | [`arrival`], [`intake`] | mail in |
 //! | [`identity`], [`identity_keys`], [`stream`] | who a messenger is, by which keys it proves it, what it has missed |
@@ -83,6 +84,7 @@ mod kinds;
 pub mod left_out;
 pub mod linked;
 pub mod links;
+pub(crate) mod live;
 pub mod macros;
 pub mod mail_previews;
 pub mod merging;

@@ -53,6 +53,11 @@ impl Call {
         &self.api.desk
     }
 
+    /// The API that was called, for what goes on after the answer has begun.
+    pub(crate) fn api(&self) -> &Api {
+        &self.api
+    }
+
     /// Links to files.
     pub(crate) fn file_links(&self) -> &FileLinks {
         &self.api.shared.links

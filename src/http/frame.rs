@@ -13,6 +13,7 @@ use crate::http::shape::Shape;
 use crate::http::shape::VERSION;
 use axum::extract::Request;
 use axum::extract::State;
+use axum::http::HeaderMap;
 use axum::http::HeaderName;
 use axum::http::HeaderValue;
 use axum::http::header;
@@ -33,7 +34,7 @@ const TOKEN_BYTES_MAX: usize = 256;
 /// Lets a request in, or says why not, and dresses the answer.
 pub(crate) async fn around_api(State(api): State<Api>, mut request: Request, next: Next) -> Response {
     let shape = Shape::asked_for(request.headers());
-    let token = bearer(&request).map(ToOwned::to_owned);
+    let token = bearer(request.headers()).map(ToOwned::to_owned);
     let account = token.as_deref().map_or(Account::Anonymous, account_of);
     let caller = match token {
         Some(token) => api.blocking(move |desk| Ok(desk.authenticate(&token)?)).await,
@@ -98,8 +99,9 @@ fn with_error_list(api: &Api, mut answer: Response) -> Response {
     answer
 }
 
-fn bearer(request: &Request) -> Option<&str> {
-    let value = request.headers().get(header::AUTHORIZATION)?.to_str().ok()?;
+/// The token of a request.
+pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, token) = value.split_once(' ')?;
     let token = token.trim();
     let fits = scheme.eq_ignore_ascii_case("bearer") && !token.is_empty() && token.len() <= TOKEN_BYTES_MAX;

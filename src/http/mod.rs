@@ -10,6 +10,7 @@
 //! | `idempotency` | a POST with a key is carried out once |
 //! | `error` | from refusals to status and code, in one place |
 //! | `api` | one file per noun; `api::wire` holds the JSON forms |
+//! | `live_streams` | agents' streams of the log: how many there are, and when they end |
 //! | `files` | attachments by signed, expiring link |
 //! | `contact_files` | files that contacts send ahead of their messages |
 //! | `forms`, `form_page` | forms by signed link, as a page without script |
@@ -41,6 +42,7 @@ mod frame;
 mod hooks;
 mod idempotency;
 mod input;
+mod live_streams;
 pub mod messenger;
 mod messenger_poll;
 mod multipart;
@@ -68,12 +70,14 @@ use crate::desk::workspace::Workspace;
 use crate::domain::id::AttachmentId;
 use crate::domain::id::ContactId;
 use crate::domain::id::PartId;
+use crate::http::live_streams::LiveStreams;
 use crate::http::ops::health::Health;
 use data_encoding::BASE32_NOPAD;
 use ring::rand::SecureRandom;
 use ring::rand::SystemRandom;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 
 /// Request bodies that may be in memory at once, in KiB; more are turned away with 503.
 const BODIES_KIB_MAX: usize = 256 * 1024;
@@ -92,6 +96,7 @@ pub struct Api {
     /// Where mails that were handed in are counted.
     intake_counts: Option<Health>,
     messenger: Option<Hub>,
+    live: LiveStreams,
     /// Where mails are fetched from that were too large to be taken in.
     large_mail: Option<OnDemand>,
     probe_relays: ProbeRelays,
@@ -131,6 +136,7 @@ impl Api {
             mime_bytes_max: MIME_BYTES_MAX,
             intake_counts: None,
             messenger: None,
+            live: LiveStreams::default(),
             large_mail: None,
             probe_relays: ProbeRelays::default(),
         })
@@ -169,6 +175,13 @@ impl Api {
     #[must_use]
     pub fn with_messenger(mut self, hub: Hub) -> Self {
         self.messenger = Some(hub);
+        self
+    }
+
+    /// Ends agents' streams when this is cancelled, so that a drain need not wait for them.
+    #[must_use]
+    pub fn with_drain(mut self, drain: CancellationToken) -> Self {
+        self.live = LiveStreams::until(drain);
         self
     }
 

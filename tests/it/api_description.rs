@@ -108,6 +108,8 @@ fn generated_requests_find_no_fault() {
     schemathesis.args(["--exclude-path", "/webhook_subscriptions", "--exclude-path", "/webhook_subscriptions/{id}"]);
     // It takes a mail, which the generator cannot write.
     schemathesis.args(["--exclude-path", "/hooks/in/mime"]);
+    // An answer that does not end is followed elsewhere.
+    schemathesis.args(["--exclude-path", "/events_log/stream"]);
     schemathesis.current_dir(gateway.dir());
     let done = schemathesis.output().unwrap();
     let said = String::from_utf8_lossy(&done.stdout);

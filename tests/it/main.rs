@@ -15,6 +15,7 @@
     reason = "tests may fail loudly, and share this crate alone"
 )]
 
+mod agents_live;
 mod agreement;
 mod api_description;
 mod bad_input;

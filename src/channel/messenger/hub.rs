@@ -7,6 +7,7 @@
 use crate::channel::messenger::close::Close;
 pub use crate::channel::messenger::counts::Counts;
 use crate::channel::messenger::counts::Tally;
+use crate::channel::messenger::moments::Moments;
 pub use crate::channel::messenger::options::Look;
 pub use crate::channel::messenger::options::Options;
 pub use crate::channel::messenger::options::UploadPass;
@@ -14,7 +15,6 @@ use crate::channel::messenger::pace::Pace;
 use crate::channel::messenger::pace::Paces;
 use crate::channel::messenger::presence::AgentFace;
 use crate::channel::messenger::presence::AgentState;
-use crate::channel::messenger::presence::Typing;
 use crate::channel::messenger::protocol::outgoing;
 use crate::channel::messenger::receipts::Receipts;
 use crate::channel::messenger::room::Room;
@@ -81,7 +81,7 @@ struct Shared {
     seats: Mutex<HashMap<u64, Arc<Seat>>>,
     rooms: Mutex<HashMap<ContactId, Arc<Room>>>,
     looked_at: AtomicU64,
-    typing: Mutex<Typing>,
+    moments: Moments,
     messages: Mutex<Paces<ContactId>>,
     conversations: Mutex<Paces<ContactId>>,
     forms: Mutex<Paces<ContactId>>,
@@ -125,6 +125,8 @@ impl Drop for Joined {
         let current = rooms.get(&self.room.contact()).is_some_and(|room| Arc::ptr_eq(room, &self.room));
         if empty && current {
             rooms.remove(&self.room.contact());
+            // Told under the lock, so that coming and going are told in their order.
+            self.hub.moments().contact_is(self.room.contact(), false);
         }
         drop(rooms);
         self.room.tidy();
@@ -136,6 +138,7 @@ impl Hub {
     #[must_use]
     pub fn new(desk: Desk, options: Options) -> Self {
         let pace = |count, per_ms| Mutex::new(Paces::new(Pace::new(count, per_ms)));
+        let moments = Moments::new(options.view_holds);
         let looked_at = AtomicU64::new(desk.log_seq().unwrap_or_default().0);
         let shared = Shared {
             messages: pace(options.messages_per_minute, MINUTE_MS),
@@ -152,7 +155,7 @@ impl Hub {
             seats: Mutex::default(),
             rooms: Mutex::default(),
             looked_at,
-            typing: Mutex::default(),
+            moments,
             tasks: TaskTracker::new(),
             tally: Tally::default(),
             receipts: Receipts::default(),
@@ -163,7 +166,8 @@ impl Hub {
     /// Wakes sockets as the log grows, and writes down what reached them of broadcasts, until `stop`. May be started again
     /// after it ended.
     pub async fn run(&self, stop: CancellationToken) {
-        tokio::join!(self.wake_all(&stop), self.shared.receipts.run(&self.shared.desk, &stop));
+        let receipts = self.shared.receipts.run(&self.shared.desk, &stop);
+        tokio::join!(self.wake_all(&stop), self.expire(&stop), receipts);
     }
 
     async fn wake_all(&self, stop: &CancellationToken) {
@@ -180,6 +184,16 @@ impl Hub {
                         return;
                     }
                 }
+            }
+        }
+    }
+
+    async fn expire(&self, stop: &CancellationToken) {
+        while !stop.is_cancelled() {
+            self.shared.moments.expire(self.now_ms());
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(LOOK_EVERY.min(self.shared.options.view_holds)) => {}
             }
         }
     }
@@ -263,19 +277,24 @@ impl Hub {
         seats.values().for_each(|seat| seat.order_close(Close::GoingAway));
     }
 
-    /// Shows the contact of the thread that an agent types.
+    /// Shows the contact of the thread, and other agents, that an agent types.
     ///
     /// # Errors
     /// When the store cannot be read.
     pub fn agent_typing(&self, thread: ThreadId, agent: &AgentFace) -> desk::Result<()> {
+        self.shared.moments.agent_types(thread, agent, self.now_ms());
         self.pass(thread, &outgoing::typing(thread, agent))
     }
 
-    /// Shows the contact of the thread that an agent came or went.
+    /// Shows the contact of the thread, and other agents, that an agent came or went.
     ///
     /// # Errors
     /// When the store cannot be read.
     pub fn agent_presence(&self, thread: ThreadId, agent: &AgentFace, state: AgentState) -> desk::Result<()> {
+        match state {
+            AgentState::Active => self.shared.moments.agent_views(thread, agent, self.now_ms()),
+            AgentState::Away => self.shared.moments.agent_leaves(thread, agent),
+        }
         self.pass(thread, &outgoing::presence(thread, agent, state))
     }
 
@@ -293,7 +312,7 @@ impl Hub {
     /// Whether the contact types in the thread now (MSG-45).
     #[must_use]
     pub fn is_typing(&self, thread: ThreadId, contact: ContactId) -> bool {
-        lock(&self.shared.typing).is_typing(thread, contact, self.now_ms())
+        self.shared.moments.is_typing(thread, contact, self.now_ms())
     }
 
     /// Whether the contact has an open session; a silent one is gone after 60 s (MSG-45).
@@ -331,8 +350,12 @@ impl Hub {
             let Some((at, _)) = idlest else { break };
             seats.swap_remove(at).order_close(Close::TooMany);
         }
+        let first = seats.is_empty();
         seats.push(Arc::clone(seat));
         drop(seats);
+        if first {
+            self.moments().contact_is(contact, true);
+        }
         drop(rooms);
         Joined { hub: self.clone(), room, seat: Arc::clone(seat) }
     }
@@ -383,11 +406,21 @@ impl Hub {
     }
 
     pub(crate) fn contact_types(&self, thread: ThreadId, contact: ContactId) {
-        lock(&self.shared.typing).signal(thread, contact, self.now_ms());
+        self.shared.moments.contact_types(thread, contact, self.now_ms());
     }
 
     pub(crate) fn contact_typed(&self, thread: ThreadId, contact: ContactId) {
-        lock(&self.shared.typing).done(thread, contact);
+        self.shared.moments.contact_typed(thread, contact);
+    }
+
+    /// Who types, looks and is here.
+    pub(crate) fn moments(&self) -> &Moments {
+        &self.shared.moments
+    }
+
+    /// Contacts with an open session, at most `limit`.
+    pub(crate) fn online(&self, limit: usize) -> Vec<ContactId> {
+        self.rooms().keys().copied().take(limit).collect()
     }
 
     pub(crate) fn desk(&self) -> &Desk {

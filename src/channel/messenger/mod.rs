@@ -7,7 +7,7 @@
 //! | [`hub`] | every socket of the process: wake-ups, limits, counts, drain |
 //! | `room`, `seat` | the sockets of one contact, with the frames they share; one socket as the hub sees it |
 //! | `receipts` | what of broadcasts reached sockets and clients, on its way to their ledgers |
-//! | [`presence`] | who types, who is here; never in the log |
+//! | [`presence`], `moments` | who types, who is here, who looks; as contacts and as agents are shown it; never in the log |
 //! | `wire` | bytes to a socket within a deadline, and the last words before it closes |
 //! | `pace`, `options` | how often something may be done; every limit and time |
 //!
@@ -32,6 +32,7 @@ pub mod protocol;
 mod answer;
 mod close;
 mod counts;
+pub(crate) mod moments;
 mod options;
 mod pace;
 mod receipts;

@@ -31,6 +31,8 @@ pub struct Options {
     pub connects_per_minute: u32,
     /// Visitors from one address who become leads in an hour (MSG-61).
     pub leads_per_hour: u32,
+    /// An agent's look at a conversation ends so long after their last signal (DSK-7).
+    pub view_holds: Duration,
     /// Makes links to the files of parts.
     pub file_link: Option<Arc<FileLink>>,
     /// Makes passes for sending files ahead (MSG-60).
@@ -73,6 +75,7 @@ impl Default for Options {
             forms_per_hour: 10,
             connects_per_minute: 60,
             leads_per_hour: 20,
+            view_holds: Duration::from_secs(60),
             file_link: None,
             upload_pass: None,
             look: Look::default(),

@@ -20,6 +20,7 @@ mod forms;
 mod house;
 mod linked;
 mod live;
+mod live_stream;
 mod macros;
 mod merging;
 mod message;
@@ -89,6 +90,7 @@ pub(crate) fn routes(api: &Api) -> Router<Api> {
         .merge(house::routes())
         .merge(linked::routes())
         .merge(live::routes())
+        .merge(live_stream::routes())
         .merge(macros::routes())
         .merge(merging::routes())
         .merge(propagation::routes())

@@ -112,7 +112,11 @@ fn described(operation: &Operation) -> Value {
 
 fn responses(operation: &Operation) -> Value {
     let ok = if operation.answer.is_empty() {
-        let kind = if operation.path.ends_with(".csv") { "text/csv" } else { "application/octet-stream" };
+        let kind = match operation.path {
+            path if path.ends_with(".csv") => "text/csv",
+            path if path.ends_with("/stream") => "text/event-stream",
+            _ => "application/octet-stream",
+        };
         json!({"description": operation.summary, "content": {kind: {}}})
     } else {
         let schema = json!({"$ref": format!("#/components/schemas/{}", operation.answer)});

@@ -260,5 +260,6 @@ const OPERATIONS: &[Operation] = &[
     get("/webhook_subscriptions/{id}/deliveries", "what was sent", &["per_page", "before", "state"], "list"),
     post("/webhook_subscriptions/{id}/replay", "send again", bodies::replay, "object"),
     get("/events_log", "everything that happened, in order", &["per_page", "after"], "event_list"),
+    get("/events_log/stream", "what happens and what is so for the moment, as it happens", &["after"], ""),
     get("/search", "threads and contacts by their words", &["q", "per_page"], "list"),
 ];

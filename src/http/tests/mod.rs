@@ -11,6 +11,7 @@ mod frame;
 mod history;
 mod hooks;
 mod idempotency;
+mod live;
 mod operators;
 mod outbound;
 mod people;

@@ -12,6 +12,7 @@ pub(crate) mod delivery;
 pub(crate) mod event;
 pub(crate) mod intake;
 pub(crate) mod job;
+pub(crate) mod moment;
 pub(crate) mod part;
 pub(crate) mod people;
 pub(crate) mod statistics;
