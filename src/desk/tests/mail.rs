@@ -222,6 +222,37 @@ async fn p16_a_bounce_to_our_signed_address_fails_its_delivery_and_a_forged_one_
 }
 
 #[tokio::test]
+async fn eml_15_two_bounces_of_one_message_id_fail_each_its_own_delivery() {
+    let story = Story::begin().await;
+    let mut threads = Vec::new();
+    for name in ["ana", "ben"] {
+        let hello = format!("From: {name}@example.com\nSubject: Invoice\nMessage-ID: <{name}@example.com>");
+        let thread = thread_of(&story.mail(&hello, "Where is it?").await);
+        story.desk.agent_comment(&story.agent, thread, text("On its way.")).await.unwrap();
+        threads.push(thread);
+    }
+    story.send_due().await;
+    let deliveries = story.desk.deliveries(10).unwrap();
+    let header = "From: MAILER-DAEMON@mx.example\nSubject: Undelivered\nMessage-ID: <again@mx.example>\n\
+                  MIME-Version: 1.0\nContent-Type: multipart/report; report-type=delivery-status; boundary=b";
+    for (thread, name) in threads.iter().zip(["ana", "ben"]) {
+        let delivery = deliveries.iter().find(|delivery| delivery.thread == *thread).unwrap();
+        let to = story.desk.inner.keys.bounce_address(&super::address(SUPPORT), delivery.id).unwrap().to_string();
+        let report = format!(
+            "--b\nContent-Type: text/plain\n\nsorry\n--b\nContent-Type: message/delivery-status\n\n\
+             Reporting-MTA: dns; mx.example\n\nFinal-Recipient: rfc822; {name}@example.com\nAction: failed\n\
+             Status: 5.1.1\n--b--"
+        );
+        let taken = story.mail_to(&to, header, &report).await;
+        assert!(!matches!(taken, Accepted::Duplicate(_)), "{name}: it is another bounce");
+        assert_eq!(thread_of(&taken), *thread);
+        assert_eq!(story.desk.delivery(delivery.id).unwrap().state.as_str(), "failed", "{name}");
+        assert_eq!(story.mail_to(&to, header, &report).await, Accepted::Duplicate(*thread), "{name}: the same again");
+    }
+    story.end();
+}
+
+#[tokio::test]
 async fn obj_65_a_mail_is_given_to_the_team_of_the_address_it_came_to() {
     let of_team = |settings: &mut crate::desk::Settings| {
         settings.support.iter_mut().for_each(|support| support.team = Some("Billing".to_owned()));

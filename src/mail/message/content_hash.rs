@@ -5,7 +5,8 @@ use ring::digest;
 
 /// SHA-256 over what a person would call the mail: authors, subject, bodies and attachments, all decoded. Trace fields,
 /// other header fields and the kind of line ends do not change it, so that the same mail by two ways has one hash;
-/// authors and subject do, since two mails with equal text from two people are two mails (P2).
+/// authors and subject do, since two mails with equal text from two people are two mails (P2). Of a report (RFC 6522) the
+/// parts for machines count as well: two bounces may differ in nothing but whom they are about.
 #[must_use]
 pub fn content_hash(message: &Message) -> [u8; 32] {
     let mut hash = digest::Context::new(&digest::SHA256);
@@ -23,6 +24,12 @@ pub fn content_hash(message: &Message) -> [u8; 32] {
     for attachment in &message.attachments {
         add(b"file", attachment.file_name.as_bytes());
         add(b"sha256", &attachment.content_sha256);
+    }
+    if message.is_report() {
+        for notice in &message.notices {
+            add(b"notice", notice.content_type.as_bytes());
+            add(b"said", notice.text.trim_end().as_bytes());
+        }
     }
     to_array(hash.finish().as_ref())
 }

@@ -125,6 +125,12 @@ impl Message {
         }
     }
 
+    /// Whether the whole is a report, whose parts for machines are notices and no attachments (RFC 6522).
+    #[must_use]
+    pub fn is_report(&self) -> bool {
+        self.content_type.starts_with("multipart/report")
+    }
+
     /// Whether the mail goes to quarantine for one of its faults (EML-8).
     #[must_use]
     pub fn is_to_be_quarantined(&self) -> bool {

@@ -111,7 +111,7 @@ fn joined(parts: &[&MessagePart<'_>], mut text_of: impl FnMut(&MessagePart<'_>) 
 }
 
 fn attachments(message: &mut Message, raw: &[u8], parsed: &Parsed<'_>) {
-    let is_report = message.content_type.starts_with("multipart/report");
+    let is_report = message.is_report();
     let html = message.html.take();
     let cids = html.as_deref().map(cids_in).unwrap_or_default();
     for id in &parsed.attachments {

@@ -355,6 +355,22 @@ mod tests {
     }
 
     #[test]
+    fn eml_15_reports_that_differ_for_machines_alone_are_two_mails() {
+        let report = |about: &str| {
+            format!(
+                "From: mailer-daemon@b.c\nSubject: s\nMessage-ID: <1@b.c>\n\
+                 Content-Type: multipart/report; report-type=delivery-status; boundary=x\n\n--x\n\nNot delivered.\n\
+                 --x\nContent-Type: message/delivery-status\n\nReporting-MTA: dns; b.c\n\n\
+                 Final-Recipient: rfc822; {about}\nAction: failed\nStatus: 5.1.1\n\n--x--\n"
+            )
+        };
+        let hash = |raw: &str| content_hash(&read(raw.as_bytes()));
+        let one = report("ana@example.com");
+        assert_ne!(hash(&one), hash(&report("ben@example.com")));
+        assert_eq!(hash(&one), hash(&format!("Received: by x\n{}", one.replace('\n', "\r\n"))));
+    }
+
+    #[test]
     fn eml_16_a_missing_message_id_is_the_same_on_every_import() {
         let raw = "From: a@b.c\nSubject: s\n\nhi\n";
         let id = |raw: &str| read(raw.as_bytes()).message_id;
