@@ -197,6 +197,37 @@ fn a_password_comes_by_standard_input_alone() {
 }
 
 #[test]
+fn i18_2_a_reload_with_a_broken_text_keeps_the_old_ones_and_says_where() {
+    let mut gateway = Plan::default().toml("[templates]\ndir = \"templates\"\n").prepare();
+    let german = gateway.dir().join("templates/locales/de.ftl");
+    fs::create_dir_all(german.parent().unwrap()).unwrap();
+    fs::write(&german, "greeting = Servus { $name },\n").unwrap();
+    gateway.up();
+    let said = |gateway: &mut Gateway| {
+        let shown = gateway.api("GET", "/api/templates/ticket_state_changed/preview?locale=de", None).expect(200);
+        shown["text"].as_str().unwrap().lines().next().unwrap().to_owned()
+    };
+    let old = said(&mut gateway);
+    assert!(old.starts_with("Servus "), "{old}");
+    gateway.expect_log("reload refused");
+    for (broken, place) in [
+        ("greeting = Grüezi { $name },\nstate = { $na\n", "templates kept as they were: locales/de.ftl:2"),
+        ("# ours\n\ngreting = Grüezi\n", "templates kept as they were: locales/de.ftl:3"),
+        ("greeting = Grüezi { $nobody },\n", "locales/de.ftl lacks a value"),
+    ] {
+        fs::write(&german, broken).unwrap();
+        gateway.signal("HUP");
+        let why = gateway.wait_log(place)["why"].as_str().unwrap().to_owned();
+        assert!(why.starts_with("templates kept as they were: ") && why.contains(place), "{why}");
+        assert_eq!(said(&mut gateway), old, "{why}");
+    }
+    fs::write(&german, "greeting = Grüezi { $name },\n").unwrap();
+    gateway.signal("HUP");
+    eventually("the new text", || said(&mut gateway).starts_with("Grüezi ").then_some(()));
+    gateway.finish();
+}
+
+#[test]
 fn templates_are_listed_shown_and_previewed() {
     let gateway = Plan::default().prepare();
     let list = gateway.cli(&["template", "list"]);

@@ -15,3 +15,4 @@ pub(crate) mod setting;
 pub(crate) mod smtp_client;
 pub(crate) mod smtp_peer;
 pub(crate) mod smtp_sink;
+pub(crate) mod tap;

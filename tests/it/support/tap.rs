@@ -1,0 +1,161 @@
+//! A way to an IMAP server that holds a client at one word of one verb, so that it can be killed there.
+//!
+//! Connections pass as they are until the trap springs; what would have come after that on either side is never passed
+//! on. A trap springs once: later connections pass.
+
+use std::io::Read;
+use std::io::Write;
+use std::net::Shutdown;
+use std::net::TcpListener;
+use std::net::TcpStream;
+use std::sync::Arc;
+use std::sync::Condvar;
+use std::sync::Mutex;
+use std::thread;
+use std::time::Duration;
+
+/// Longest wait for the trap.
+const SPRUNG_WITHIN: Duration = Duration::from_secs(30);
+
+/// Where an APPEND is held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Held {
+    /// The verb itself does not reach the server.
+    BeforeVerb,
+    /// Half of the message reaches the server.
+    InMessage,
+    /// The server has the message, and its OK does not reach the client.
+    BeforeOk,
+    /// The OK has just been passed on.
+    AfterOk,
+}
+
+/// The way.
+pub(crate) struct Tap {
+    /// Where clients connect to.
+    pub(crate) port: u16,
+    trap: Arc<Trap>,
+}
+
+#[derive(Default)]
+struct Trap {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    /// Where the next APPEND to a folder whose name holds the word is held.
+    set: Option<(String, Held)>,
+    sprung: bool,
+}
+
+impl Tap {
+    /// A way to the server on this port of the machine.
+    pub(crate) fn start(server: u16) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let trap = Arc::<Trap>::default();
+        let shared = Arc::clone(&trap);
+        thread::spawn(move || {
+            for client in listener.incoming() {
+                let (Ok(client), Ok(server)) = (client, TcpStream::connect(("127.0.0.1", server))) else { continue };
+                let trap = Arc::clone(&shared);
+                thread::spawn(move || Talk { client, server, trap, tag: None }.pass());
+            }
+        });
+        Self { port, trap }
+    }
+
+    /// Holds the next APPEND to a folder whose name, as servers spell it, holds this word.
+    pub(crate) fn set(&self, folder: &str, held: Held) {
+        *self.trap.state.lock().unwrap() = State { set: Some((folder.to_owned(), held)), sprung: false };
+    }
+
+    /// Waits until a client is held.
+    pub(crate) fn wait_sprung(&self) {
+        let state = self.trap.state.lock().unwrap();
+        let (state, _) = self.trap.changed.wait_timeout_while(state, SPRUNG_WITHIN, |state| !state.sprung).unwrap();
+        assert!(state.sprung, "no APPEND was seen within {SPRUNG_WITHIN:?}");
+    }
+}
+
+/// One connection; verbs and answers take turns, so one thread for each direction shares no more than the tag.
+struct Talk {
+    client: TcpStream,
+    server: TcpStream,
+    trap: Arc<Trap>,
+    /// Of the APPEND that is watched, and where it is held.
+    tag: Option<(String, Held)>,
+}
+
+impl Talk {
+    fn pass(mut self) {
+        let watched = Arc::new(Mutex::new(None::<(String, Held)>));
+        let (mut from, mut to) = (self.server.try_clone().unwrap(), self.client.try_clone().unwrap());
+        let (trap, seen) = (Arc::clone(&self.trap), Arc::clone(&watched));
+        let answers = thread::spawn(move || pass_answers(&mut from, &mut to, &trap, &seen));
+        let mut buffer = [0_u8; 16_384];
+        while let Ok(count @ 1..) = self.client.read(&mut buffer) {
+            let chunk = &buffer[..count];
+            if let Some((_, Held::InMessage)) = &self.tag {
+                // The message comes after the server asked for it, in a piece of its own.
+                drop(self.server.write_all(&chunk[..count / 2]));
+                self.trap.springs();
+                break;
+            }
+            self.tag = self.trap.catches(chunk).or(self.tag.take());
+            watched.lock().unwrap().clone_from(&self.tag);
+            if matches!(self.tag, Some((_, Held::BeforeVerb))) {
+                self.trap.springs();
+                break;
+            }
+            if self.server.write_all(chunk).is_err() {
+                break;
+            }
+        }
+        // A held client stays connected until it is killed.
+        drop(self.client.read(&mut buffer));
+        drop(self.server.shutdown(Shutdown::Both));
+        drop(self.client.shutdown(Shutdown::Both));
+        answers.join().unwrap();
+    }
+}
+
+fn pass_answers(from: &mut TcpStream, to: &mut TcpStream, trap: &Trap, watched: &Mutex<Option<(String, Held)>>) {
+    let mut buffer = [0_u8; 16_384];
+    while let Ok(count @ 1..) = from.read(&mut buffer) {
+        let chunk = &buffer[..count];
+        let watched = watched.lock().unwrap().clone();
+        let is_ok = |tag: &str| String::from_utf8_lossy(chunk).contains(&format!("{tag} OK"));
+        match watched {
+            Some((tag, Held::BeforeOk)) if is_ok(&tag) => return trap.springs(),
+            Some((tag, Held::AfterOk)) if is_ok(&tag) => {
+                drop(to.write_all(chunk));
+                return trap.springs();
+            }
+            _ => {}
+        }
+        if to.write_all(chunk).is_err() {
+            break;
+        }
+    }
+    drop(to.shutdown(Shutdown::Both));
+}
+
+impl Trap {
+    /// The tag of the APPEND that is to be held, when these bytes hold it.
+    fn catches(&self, chunk: &[u8]) -> Option<(String, Held)> {
+        let text = String::from_utf8_lossy(chunk);
+        let mut state = self.state.lock().unwrap();
+        let (folder, held) = state.set.clone()?;
+        let line = text.lines().find(|line| line.contains(" APPEND ") && line.contains(&folder))?;
+        state.set = None;
+        Some((line.split(' ').next().unwrap_or_default().to_owned(), held))
+    }
+
+    fn springs(&self) {
+        self.state.lock().unwrap().sprung = true;
+        self.changed.notify_all();
+    }
+}
