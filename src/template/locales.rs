@@ -132,7 +132,11 @@ impl Locales {
 fn checked(lang: &str, text: &str, own_english: &[&str]) -> Result<FluentResource, TemplateError> {
     let file = format!("locales/{lang}.ftl");
     let messages = FluentResource::try_new(text.to_owned()).map_err(|(_, faults)| match faults.first() {
-        Some(fault) => TemplateError::at_offset(&file, text, fault.pos.start, format!("is no Fluent text: {fault}")),
+        Some(fault) => {
+            // Where the text begins that is none: what is missing in it is found missing in a later line.
+            let at = fault.slice.as_ref().map_or(fault.pos.start, |whole| whole.start);
+            TemplateError::at_offset(&file, text, at, format!("is no Fluent text: {fault}"))
+        }
         None => TemplateError::new(&file, "is no Fluent text"),
     })?;
     let english = EMBEDDED_ALONE.bundles.first();
@@ -214,7 +218,7 @@ mod tests {
         assert_eq!(Locales::build(&own).unwrap().text("de", "ours", &[]).as_deref(), Ok("Unseres"));
         for (text, place, words) in [
             ("state = Zustand\nstaet = x\n", Some(2), "staet is none of the texts"),
-            ("state = { $name\n", Some(2), "is no Fluent text"),
+            ("# ours\nstate = { $name\n", Some(2), "is no Fluent text"),
         ] {
             let fault = Locales::build(&BTreeMap::from([("de".to_owned(), text)])).unwrap_err();
             assert_eq!((fault.file.as_str(), fault.line), ("locales/de.ftl", place), "{fault}");

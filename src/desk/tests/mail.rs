@@ -231,8 +231,8 @@ async fn eml_15_two_bounces_of_one_message_id_fail_each_its_own_delivery() {
         story.desk.agent_comment(&story.agent, thread, text("On its way.")).await.unwrap();
         threads.push(thread);
     }
-    story.send_due().await;
     let deliveries = story.desk.deliveries(10).unwrap();
+    story.send_due().await;
     let header = "From: MAILER-DAEMON@mx.example\nSubject: Undelivered\nMessage-ID: <again@mx.example>\n\
                   MIME-Version: 1.0\nContent-Type: multipart/report; report-type=delivery-status; boundary=b";
     for (thread, name) in threads.iter().zip(["ana", "ben"]) {

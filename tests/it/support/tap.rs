@@ -61,7 +61,7 @@ impl Tap {
             for client in listener.incoming() {
                 let (Ok(client), Ok(server)) = (client, TcpStream::connect(("127.0.0.1", server))) else { continue };
                 let trap = Arc::clone(&shared);
-                thread::spawn(move || Talk { client, server, trap, tag: None }.pass());
+                thread::spawn(move || Talk { client, server, trap, tag: None, line: Vec::new() }.pass());
             }
         });
         Self { port, trap }
@@ -87,6 +87,8 @@ struct Talk {
     trap: Arc<Trap>,
     /// Of the APPEND that is watched, and where it is held.
     tag: Option<(String, Held)>,
+    /// The client's line as far as it came: verbs come in pieces.
+    line: Vec<u8>,
 }
 
 impl Talk {
@@ -98,13 +100,16 @@ impl Talk {
         let mut buffer = [0_u8; 16_384];
         while let Ok(count @ 1..) = self.client.read(&mut buffer) {
             let chunk = &buffer[..count];
-            if let Some((_, Held::InMessage)) = &self.tag {
-                // The message comes after the server asked for it, in a piece of its own.
+            if matches!(&self.tag, Some((_, Held::InMessage))) && self.line.is_empty() {
+                // The line of the verb has ended: this is the message.
                 drop(self.server.write_all(&chunk[..count / 2]));
                 self.trap.springs();
                 break;
             }
-            self.tag = self.trap.catches(chunk).or(self.tag.take());
+            self.line.extend(chunk);
+            self.tag = self.trap.catches(&self.line).or(self.tag.take());
+            let ended = self.line.iter().rposition(|b| *b == b'\n').map_or(0, |at| at + 1);
+            self.line.drain(..ended);
             watched.lock().unwrap().clone_from(&self.tag);
             if matches!(self.tag, Some((_, Held::BeforeVerb))) {
                 self.trap.springs();
@@ -145,8 +150,8 @@ fn pass_answers(from: &mut TcpStream, to: &mut TcpStream, trap: &Trap, watched: 
 
 impl Trap {
     /// The tag of the APPEND that is to be held, when these bytes hold it.
-    fn catches(&self, chunk: &[u8]) -> Option<(String, Held)> {
-        let text = String::from_utf8_lossy(chunk);
+    fn catches(&self, line: &[u8]) -> Option<(String, Held)> {
+        let text = String::from_utf8_lossy(line);
         let mut state = self.state.lock().unwrap();
         let (folder, held) = state.set.clone()?;
         let line = text.lines().find(|line| line.contains(" APPEND ") && line.contains(&folder))?;
