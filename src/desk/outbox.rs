@@ -399,7 +399,7 @@ impl Desk {
 /// A customer lacks the mail; an agent who has had so many notices does not.
 fn log_limited(delivery: &Delivery) {
     if matches!(delivery.kind, DeliveryKind::AgentNotice { .. }) {
-        tracing::info!(delivery = %delivery.id, "a notice to an agent is over its limit and does not go out");
+        tracing::debug!(delivery = %delivery.id, "a notice to an agent is over its limit and does not go out");
     } else {
         tracing::warn!(delivery = %delivery.id, "an automatic mail is over a limit and does not go out");
     }

@@ -7,9 +7,11 @@ use crate::domain::intake::IntakeRow;
 use crate::domain::refusal::Refusal;
 use crate::store::blob_refs;
 use crate::store::engine::ReadTx;
+use crate::store::engine::Table;
 use crate::store::engine::WriteTx;
 use crate::store::error::Result;
 use crate::store::key;
+use crate::store::message_ids;
 use crate::store::record;
 use crate::store::tables;
 
@@ -34,9 +36,9 @@ pub fn put(tx: &mut dyn WriteTx, row: &IntakeRow) -> Result<()> {
 /// # Errors
 /// `Corrupt`.
 pub fn by_message_id(tx: &dyn ReadTx, message_id: &str, limit: usize) -> Result<Vec<IntakeRow>> {
-    let prefix = key::hash16(message_id);
-    let rows = tx.scan(tables::INTAKE_BY_MESSAGE_ID, &prefix, &key::prefix_end(&prefix), limit)?;
-    record::load(tx, tables::INTAKE_BY_MESSAGE_ID, rows)
+    let prefix = message_ids::prefix(message_id, message_ids::ARRIVAL);
+    let rows = tx.scan(tables::MESSAGE_IDS, &prefix, &key::prefix_end(&prefix), limit)?;
+    record::load(tx, tables::MESSAGE_IDS, rows)
 }
 
 /// Arrivals of exactly these octets, oldest first, among the first `limit` that name them.
@@ -58,13 +60,36 @@ pub fn newest(tx: &dyn ReadTx, before: Option<IntakeId>, limit: usize) -> Result
     record::list(tx.scan_back(tables::INTAKE, &[], &to, limit)?)
 }
 
+/// What no two arrivals have in common (EML-15).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UniqueKey {
+    table: Table,
+    row: Vec<u8>,
+}
+
+impl UniqueKey {
+    /// A message's place in a mailbox.
+    #[must_use]
+    pub fn uid(mailbox: &str, uid_validity: u32, uid: u32) -> Self {
+        let row = key::joined(&[&uid_validity.to_be_bytes(), &uid.to_be_bytes(), mailbox.as_bytes()]);
+        Self { table: tables::INTAKE_BY_UID, row }
+    }
+
+    /// A mail of that Message-ID, and a hash of all else that makes it the same mail.
+    #[must_use]
+    pub fn content(message_id: &str, hash: &[u8]) -> Self {
+        let row = key::joined(&[&message_ids::prefix(message_id, message_ids::CONTENT), hash]);
+        Self { table: tables::MESSAGE_IDS, row }
+    }
+}
+
 /// The arrival that claimed a key (EML-15).
 ///
 /// # Errors
 /// `Corrupt`.
-pub fn unique(tx: &dyn ReadTx, key: &[u8]) -> Result<Option<IntakeId>> {
-    let Some(id) = tx.get(tables::INTAKE_UNIQUE, key)? else { return Ok(None) };
-    let id = key::number(&id).ok_or_else(|| record::corrupt(tables::INTAKE_UNIQUE, key, "names no arrival"))?;
+pub fn unique(tx: &dyn ReadTx, UniqueKey { table, row }: &UniqueKey) -> Result<Option<IntakeId>> {
+    let Some(id) = tx.get(*table, row)? else { return Ok(None) };
+    let id = key::number(&id).ok_or_else(|| record::corrupt(*table, row, "names no arrival"))?;
     Ok(Some(IntakeId(id)))
 }
 
@@ -72,8 +97,8 @@ pub fn unique(tx: &dyn ReadTx, key: &[u8]) -> Result<Option<IntakeId>> {
 ///
 /// # Errors
 /// As the engine.
-pub fn claim(tx: &mut dyn WriteTx, key: &[u8], id: IntakeId) -> Result<()> {
-    tx.put(tables::INTAKE_UNIQUE, key, &key::one(id.0))
+pub fn claim(tx: &mut dyn WriteTx, UniqueKey { table, row }: &UniqueKey, id: IntakeId) -> Result<()> {
+    tx.put(*table, row, &key::one(id.0))
 }
 
 /// Arrivals in quarantine, newest first; `before` is the last one of the page before (EML-8).
@@ -120,8 +145,12 @@ mod tests {
     #[test]
     fn eml_15_an_arrival_is_found_by_its_key_and_by_its_message_id() {
         let store = sample::store();
-        assert_eq!(store.view(|tx| unique(tx, b"raw and recipients")), Ok(Some(IntakeId(301))));
-        assert_eq!(store.view(|tx| unique(tx, b"raw and")), Ok(None));
+        let known = |key: UniqueKey| store.view(|tx| unique(tx, &key)).unwrap();
+        assert_eq!(known(UniqueKey::content("first@example.com", b"content")), Some(IntakeId(301)));
+        assert_eq!(known(UniqueKey::content("first@example.com", b"conten")), None);
+        assert_eq!(known(UniqueKey::content("second@example.com", b"content")), None);
+        assert_eq!(known(UniqueKey::uid("support", 7, 1)), Some(IntakeId(301)));
+        assert_eq!(known(UniqueKey::uid("support", 7, 2)), None);
         let by_id = store.view(|tx| by_message_id(tx, "first@example.com", 2)).unwrap();
         assert_eq!(ids(&by_id), [301, 302]);
         assert_eq!(store.view(|tx| newest(tx, Some(IntakeId(304)), 2)).map(|rows| ids(&rows)), Ok(vec![303, 302]));

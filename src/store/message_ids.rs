@@ -1,6 +1,8 @@
-//! Which threads know a Message-ID: as that of a part, or as one a mail named before it arrived (EML-31).
+//! Who knows a Message-ID: the arrivals that had it, each with its content, and the threads that hold it or heard of it
+//! before it arrived (EML-15, EML-31).
 //!
-//! Ids are kept as the first half of their SHA-256: senders choose them, up to the length of a header field.
+//! Ids are kept as the first half of their SHA-256: senders choose them, up to the length of a header field. A letter behind
+//! it tells who knows it.
 
 use crate::domain::id::ThreadId;
 use crate::store::engine::ReadTx;
@@ -10,6 +12,25 @@ use crate::store::key;
 use crate::store::record;
 use crate::store::tables::MESSAGE_IDS;
 
+/// An arrival: the row is one of its record.
+pub(crate) const ARRIVAL: u8 = b'a';
+/// Exact content of an arrival.
+pub(crate) const CONTENT: u8 = b'c';
+/// A thread.
+pub(crate) const THREAD: u8 = b't';
+
+/// What all rows of an id and of a kind begin with.
+pub(crate) fn prefix(message_id: &str, kind: u8) -> [u8; 17] {
+    let mut prefix = [kind; 17];
+    prefix.iter_mut().zip(key::hash16(message_id)).for_each(|(to, from)| *to = from);
+    prefix
+}
+
+/// Kind of a row, and what stands behind it.
+pub(crate) fn read_row(row: &[u8]) -> Option<(u8, &[u8])> {
+    row.split_at_checked(16)?.1.split_first().map(|(kind, rest)| (*kind, rest))
+}
+
 /// Most threads looked at for one id.
 pub const THREADS_MAX: usize = 20;
 
@@ -18,7 +39,7 @@ pub const THREADS_MAX: usize = 20;
 /// # Errors
 /// `Corrupt` for a damaged row.
 pub fn threads_of(tx: &dyn ReadTx, message_id: &str) -> Result<Vec<ThreadId>> {
-    let prefix = key::hash16(message_id);
+    let prefix = prefix(message_id, THREAD);
     let rows = tx.scan(MESSAGE_IDS, &prefix, &key::prefix_end(&prefix), THREADS_MAX)?;
     let thread = |(row, _): (Vec<u8>, Vec<u8>)| {
         key::number_at(&row, prefix.len()).map(ThreadId).ok_or_else(|| record::corrupt(MESSAGE_IDS, &row, "short key"))
@@ -31,6 +52,5 @@ pub fn threads_of(tx: &dyn ReadTx, message_id: &str) -> Result<Vec<ThreadId>> {
 /// # Errors
 /// As the engine.
 pub fn put(tx: &mut dyn WriteTx, message_id: &str, thread: ThreadId) -> Result<()> {
-    let row = key::joined(&[&key::hash16(message_id), &key::one(thread.0)]);
-    tx.put(MESSAGE_IDS, &row, &[])
+    tx.put(MESSAGE_IDS, &key::joined(&[&prefix(message_id, THREAD), &key::one(thread.0)]), &[])
 }

@@ -111,6 +111,7 @@ use crate::store::erasing;
 use crate::store::erasing::ErasedStanding;
 use crate::store::error::Result;
 use crate::store::intake;
+use crate::store::intake::UniqueKey;
 use crate::store::lanes;
 use crate::store::ledger as ledgers;
 use crate::store::links;
@@ -646,7 +647,8 @@ pub(crate) fn fill(tx: &mut dyn WriteTx) -> Result<()> {
     chores::put_propagation(tx, &propagation(72, Some(at(2))))?;
     message_ids::put(tx, "first@example.com", CONVERSATION)?;
     intake_rows().iter().try_for_each(|row| intake::put(tx, row))?;
-    intake::claim(tx, b"raw and recipients", IntakeId(301))?;
+    let keys = [UniqueKey::content("first@example.com", b"content"), UniqueKey::uid("support", 7, 1)];
+    keys.iter().try_for_each(|key| intake::claim(tx, key, IntakeId(301)))?;
     cursors::put(tx, "support", &cursor())?;
     alarms::put(tx, &alarm())?;
     broadcasts::put(tx, &broadcast(BROADCAST, BroadcastState::Running))?;

@@ -74,17 +74,16 @@ pub const LINKS_BACK: Table = Table("links_back");
 /// ticket → number of its [`LINKS`], eight bytes; no row for none.
 pub const LINK_COUNTS: Table = Table("link_counts");
 
-/// hash16 of a Message-ID ++ thread → nothing. Ids a thread holds and ids it was named by (EML-31).
+/// hash16 of a Message-ID ++ what knows it: an arrival (index of [`INTAKE`]), its exact content → arrival (EML-15), a thread
+/// → nothing (EML-31). One table, so that what one mail writes stands on one page.
 pub const MESSAGE_IDS: Table = Table("message_ids");
 
 /// arrival → record.
 pub const INTAKE: Table = Table("intake");
-/// hash16 of the Message-ID ++ arrival: index of [`INTAKE`].
-pub const INTAKE_BY_MESSAGE_ID: Table = Table("intake_by_message_id");
 /// arrival: index of the [`INTAKE`] in quarantine.
 pub const QUARANTINE: Table = Table("quarantine");
-/// unique key of an arrival, as the desk makes it (EML-15) → arrival.
-pub const INTAKE_UNIQUE: Table = Table("intake_unique");
+/// UIDVALIDITY ++ UID ++ name of the mailbox → arrival (EML-15).
+pub const INTAKE_BY_UID: Table = Table("intake_by_uid");
 /// name of the mailbox → record.
 pub const CURSORS: Table = Table("cursors");
 /// name of an alarm → record (EML-6).
@@ -270,9 +269,8 @@ pub const ALL: &[Table] = &[
     LINK_COUNTS,
     MESSAGE_IDS,
     INTAKE,
-    INTAKE_BY_MESSAGE_ID,
     QUARANTINE,
-    INTAKE_UNIQUE,
+    INTAKE_BY_UID,
     CURSORS,
     ALARMS,
     EVENTS,

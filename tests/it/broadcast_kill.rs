@@ -17,6 +17,7 @@ use crate::support::setting;
 use crate::support::smtp_client::mail;
 use deskgate::clock::instant;
 use ring::hmac;
+use serde_json::Map;
 use serde_json::Value;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -68,6 +69,7 @@ fn tst_55_a_broadcast_survives_every_kill_and_nobody_is_told_twice() {
     let seed = setting::seed("tst_55");
     let relay = Relay::start(seed);
     let mut gateway = plan(&relay).start();
+    without_notices(&mut gateway);
     let readers = (threads / 20).clamp(1, 500);
     let (mut linked, mut addresses) = furnish(&mut gateway, threads - readers);
     let readers = runtime().block_on(write_by_messenger(&gateway, readers));
@@ -110,6 +112,16 @@ fn plan(relay: &Relay) -> Plan {
          [limits]\napi_per_token_per_minute = 60000000\napi_per_workspace_per_minute = 60000000\n",
         relay.port
     ))
+}
+
+/// The relay gets the broadcast alone: the agent is mailed nothing of what comes in.
+fn without_notices(gateway: &mut Gateway) {
+    let agent = text(&gateway.api("GET", "/api/me", None).expect(200)["id"]);
+    let path = format!("/api/admins/{agent}/notifications");
+    let settings = gateway.api("GET", &path, None).expect(200);
+    let off: Map<String, Value> =
+        settings["email"].as_object().unwrap().keys().map(|kind| (kind.clone(), Value::Bool(false))).collect();
+    gateway.api("PUT", &path, Some(&json!({"email": off}))).expect(200);
 }
 
 /// Conversations by mail; gives them with the addresses that wrote.

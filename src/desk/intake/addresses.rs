@@ -15,6 +15,7 @@ use crate::domain::thread::Thread;
 use crate::mail::message::Message;
 use crate::store;
 use crate::store::engine::ReadTx;
+use crate::store::intake::UniqueKey;
 use ring::digest;
 
 /// Groups of our addresses that one mail may come to.
@@ -128,13 +129,13 @@ impl Inner {
     }
 }
 
-/// Hash of support address, Message-ID and content: the same mail twice (EML-15).
-pub(crate) fn content_key(support: &Address, reading: &Reading) -> Vec<u8> {
+/// Message-ID, support address and content: the same mail twice (EML-15).
+pub(crate) fn content_key(support: &Address, reading: &Reading) -> UniqueKey {
     let mut hashed = digest::Context::new(&digest::SHA256);
     let support = support.to_string();
-    for field in [support.as_bytes(), reading.candidates.own_id.as_str().as_bytes(), &reading.content_hash] {
+    for field in [support.as_bytes(), &reading.content_hash] {
         hashed.update(&(field.len() as u64).to_be_bytes());
         hashed.update(field);
     }
-    [b"m".as_slice(), hashed.finish().as_ref()].concat()
+    UniqueKey::content(reading.candidates.own_id.as_str(), hashed.finish().as_ref())
 }

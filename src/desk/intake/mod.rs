@@ -37,6 +37,7 @@ use crate::domain::intake::ImapOrigin;
 use crate::domain::intake::IntakeRow;
 use crate::domain::mailbox_cursor::MailboxCursor;
 use crate::store;
+use crate::store::intake::UniqueKey;
 use futures_util::StreamExt;
 use futures_util::future::join_all;
 use futures_util::stream;
@@ -68,7 +69,7 @@ impl MailDoor for Desk {
         let missing = self.inner.store.view(|tx| {
             let mut missing = Vec::new();
             for uid in &uids {
-                if store::intake::unique(tx, &write::key_of_uid(mailbox, uid_validity, *uid))?.is_none() {
+                if store::intake::unique(tx, &UniqueKey::uid(mailbox, uid_validity, *uid))?.is_none() {
                     missing.push(*uid);
                 }
             }

@@ -57,6 +57,7 @@ use crate::mail::message_id::StopClaims;
 use crate::store;
 use crate::store::engine::ReadTx;
 use crate::store::engine::WriteTx;
+use crate::store::intake::UniqueKey;
 use crate::store::save::Change;
 use crate::store::save::save;
 
@@ -379,14 +380,9 @@ fn behind_list(reading: &Reading) -> Option<&NamedAddress> {
     message.original_from.iter().chain(&message.reply_to).find(other)
 }
 
-fn uid_key(taken: &Taken) -> Option<Vec<u8>> {
+fn uid_key(taken: &Taken) -> Option<UniqueKey> {
     let ImapUid { mailbox, uid_validity, uid, .. } = taken.facts.imap.as_ref()?;
-    Some(key_of_uid(mailbox, *uid_validity, *uid))
-}
-
-/// The unique key of a message in a mailbox (EML-15).
-pub(crate) fn key_of_uid(mailbox: &str, uid_validity: u32, uid: u32) -> Vec<u8> {
-    [b"u".as_slice(), &uid_validity.to_be_bytes(), &uid.to_be_bytes(), mailbox.as_bytes()].concat()
+    Some(UniqueKey::uid(mailbox, *uid_validity, *uid))
 }
 
 /// A UID that was taken before: fetched again because the cursor was set back.

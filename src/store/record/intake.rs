@@ -13,6 +13,7 @@ use crate::domain::part::PlacedBy;
 use crate::store::blob_refs;
 use crate::store::engine::Table;
 use crate::store::key;
+use crate::store::message_ids;
 use crate::store::record;
 use crate::store::record::Record;
 use crate::store::record::Restored;
@@ -82,7 +83,7 @@ impl StoredIntakeResult {
 
 impl Record for IntakeRow {
     const TABLE: Table = tables::INTAKE;
-    const INDEXES: &'static [Table] = &[tables::INTAKE_BY_MESSAGE_ID, tables::QUARANTINE, tables::BLOB_REFS];
+    const INDEXES: &'static [Table] = &[tables::MESSAGE_IDS, tables::QUARANTINE, tables::BLOB_REFS];
     type Stored = StoredIntakeRow;
 
     fn key(&self) -> Vec<u8> {
@@ -90,8 +91,8 @@ impl Record for IntakeRow {
     }
 
     fn rows(&self) -> Vec<(Table, Vec<u8>)> {
-        let by_message_id = key::joined(&[&key::hash16(&self.message_id), &self.key()]);
-        let mut rows = vec![(tables::INTAKE_BY_MESSAGE_ID, by_message_id)];
+        let by_message_id = key::joined(&[&message_ids::prefix(&self.message_id, message_ids::ARRIVAL), &self.key()]);
+        let mut rows = vec![(tables::MESSAGE_IDS, by_message_id)];
         rows.extend(self.raw.map(|raw| (tables::BLOB_REFS, blob_refs::row(raw, self.id.0))));
         if matches!(self.result, IntakeResult::Quarantined { .. }) {
             rows.push((tables::QUARANTINE, self.key()));

@@ -11,7 +11,7 @@ use crate::store::Store;
 use crate::store::blob_refs;
 use crate::store::blobs::Blobs;
 use crate::store::error::Result;
-use crate::store::key;
+use crate::store::message_ids;
 use crate::store::record::cursor::NamedCursor;
 use crate::store::tables;
 use crate::store::verify::Check;
@@ -41,12 +41,10 @@ fn in_order(ranges: &[(u32, u32)]) -> bool {
 impl Check<'_> {
     pub(super) fn mail(&mut self) -> Result<()> {
         self.records::<IntakeRow>(|check, key, row| check.arrival(key, row))?;
-        self.each(tables::INTAKE_UNIQUE, |check, row, value| {
-            check.value_names((tables::INTAKE_UNIQUE, row), value, tables::INTAKE)
+        self.each(tables::INTAKE_BY_UID, |check, row, value| {
+            check.value_names((tables::INTAKE_BY_UID, row), value, tables::INTAKE)
         })?;
-        self.each(tables::MESSAGE_IDS, |check, row, _| {
-            check.names_id((tables::MESSAGE_IDS, row), tables::THREADS, key::number_at(row, 16).unwrap_or(0))
-        })?;
+        self.each(tables::MESSAGE_IDS, |check, row, value| check.message_id(row, value))?;
         self.records::<AddressStanding>(|_, _, _| Ok(()))?;
         self.each(tables::ERASED_ADDRESSES, |check, row, value| {
             if row.len() != 32 || value.len() != 2 || value.iter().any(|flag| *flag > 1) {
@@ -72,6 +70,19 @@ impl Check<'_> {
             }
             Ok(())
         })
+    }
+
+    fn message_id(&mut self, row: &[u8], value: &[u8]) -> Result<()> {
+        let from = (tables::MESSAGE_IDS, row);
+        match message_ids::read_row(row) {
+            Some((message_ids::ARRIVAL, _)) => self.leads_back::<IntakeRow>(from.0, row, value),
+            Some((message_ids::CONTENT, _)) => self.value_names(from, value, tables::INTAKE),
+            Some((message_ids::THREAD, thread)) if value.is_empty() => self.names(from, tables::THREADS, thread),
+            _ => {
+                self.fault(from.0, row, "is of no arrival, content or thread");
+                Ok(())
+            }
+        }
     }
 
     fn arrival(&mut self, key: &[u8], row: &IntakeRow) -> Result<()> {

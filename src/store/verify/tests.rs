@@ -143,7 +143,7 @@ fn every_index_row_too_many_is_named() {
 
 #[test]
 fn every_record_that_cannot_be_read_is_named() {
-    let derived = [tables::META, tables::VISITORS, tables::LINK_COUNTS, tables::MESSAGE_IDS, tables::INTAKE_UNIQUE];
+    let derived = [tables::META, tables::VISITORS, tables::LINK_COUNTS, tables::INTAKE_BY_UID];
     let more = [
         tables::DELIVERY_COUNTS,
         tables::PENDING_REPLIES,
@@ -223,7 +223,8 @@ fn what_names_something_that_is_gone_is_named() {
         (tables::BROADCASTS, tables::LEDGER),
         (tables::BROADCASTS, tables::LEDGER_EMAILS),
         (tables::BROADCASTS, tables::BROADCAST_LANES),
-        (tables::INTAKE, tables::INTAKE_UNIQUE),
+        (tables::INTAKE, tables::INTAKE_BY_UID),
+        (tables::INTAKE, tables::MESSAGE_IDS),
         (tables::AGENTS, tables::WEBHOOKS),
         (tables::WEBHOOKS, tables::NOTIFICATIONS),
     ];
