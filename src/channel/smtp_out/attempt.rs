@@ -175,7 +175,7 @@ impl<O: Outbox> Attempt<O> {
             After::Drop => (false, News::Reached),
             After::Unwell(error) | After::UnwellPastDot(error) => (false, News::Down(error)),
         };
-        connection.rest();
+        connection.rest(matches!(outcome.verdict, Verdict::Delivered { .. }));
         let (id, verdict) = (self.delivery.id, Some(outcome.verdict));
         Done { id, verdict, copy: None, connection: keep.then_some(connection), relay }
     }

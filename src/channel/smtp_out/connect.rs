@@ -43,6 +43,8 @@ use tokio_rustls::TlsConnector;
 const MAILS_MAX: u32 = 100;
 /// A connection that was idle for so long is closed; the relay closes it soon after.
 pub(crate) const IDLE_MAX: Duration = Duration::from_secs(30);
+/// A relay that spoke so long ago is taken to be there.
+const HEARD_WITHIN: Duration = Duration::from_secs(1);
 /// Longest wait for the relay's farewell.
 const FAREWELL_WAIT: Duration = Duration::from_secs(1);
 /// Questions of one sign-in; LOGIN has two.
@@ -57,11 +59,14 @@ pub(crate) struct Connection {
     pub(crate) offers: Offers,
     mails: u32,
     idle_since: Instant,
+    /// The last mail was taken: nothing of it is left in the relay's mind.
+    clear: bool,
 }
 
 impl Connection {
-    /// Counts a transaction; what the relay said in it is behind us.
-    pub(crate) fn rest(&mut self) {
+    /// Counts a transaction; `clear` when the relay took its mail.
+    pub(crate) fn rest(&mut self, clear: bool) {
+        self.clear = clear;
         self.mails = self.mails.saturating_add(1);
         self.idle_since = Instant::now();
     }
@@ -76,8 +81,11 @@ impl Connection {
         self.mails >= MAILS_MAX || self.idle_until() <= Instant::now()
     }
 
-    /// Clears the relay's mind (RSET); `None` if the connection turned out to be dead.
+    /// Clears the relay's mind (RSET) unless it is clear and was just heard; `None` if the connection turned out to be dead.
     pub(crate) async fn cleared(mut self, wait: Duration) -> Option<Self> {
+        if self.clear && self.idle_since.elapsed() < HEARD_WITHIN {
+            return Some(self);
+        }
         let reply = self.wire.command("RSET", &Rset.to_string(), wait).await.ok()?;
         (reply.class() == 2).then_some(self)
     }
@@ -128,7 +136,7 @@ async fn connect_once(options: &RelayOptions, steps: &mut Steps) -> Result<Conne
             (wire, offers)
         }
     };
-    let mut connection = Connection { wire, offers, mails: 0, idle_since: Instant::now() };
+    let mut connection = Connection { wire, offers, mails: 0, idle_since: Instant::now(), clear: true };
     let protected = options.tls != RelayTls::None || loopback;
     if let Some((tokens, bearer)) = &bearer {
         dial.sign_in_by_token(&mut connection, tokens, bearer, protected).await?;

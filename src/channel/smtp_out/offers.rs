@@ -25,6 +25,8 @@ pub(crate) struct Offers {
     pub(crate) eight_bit: bool,
     /// SMTPUTF8 (RFC 6531).
     pub(crate) utf8: bool,
+    /// PIPELINING (RFC 2920).
+    pub(crate) pipelining: bool,
     /// SIZE (RFC 1870).
     pub(crate) size: Size,
     /// AUTH with access tokens, as Google and Microsoft have it.
@@ -44,6 +46,7 @@ impl Offers {
                 Some("STARTTLS") => offers.start_tls = true,
                 Some("8BITMIME") => offers.eight_bit = true,
                 Some("SMTPUTF8") => offers.utf8 = true,
+                Some("PIPELINING") => offers.pipelining = true,
                 Some("SIZE") => {
                     let limit = words.next().and_then(|number| number.parse().ok()).filter(|bytes| *bytes > 0);
                     offers.size = limit.map_or(Size::Unlimited, Size::AtMost);
@@ -82,13 +85,12 @@ mod tests {
             "250-AUTH XOAUTH2 login Plain",
             "250-   ",
             "250-8BitMIME",
+            "250-Pipelining",
             "250 SMTPUTF8",
         ]));
         let auth = vec![Mechanism::Plain, Mechanism::Login];
-        assert_eq!(
-            read,
-            Offers { start_tls: false, eight_bit: true, utf8: true, size: Size::AtMost(1000), xoauth2: true, auth }
-        );
+        let some = Offers { eight_bit: true, utf8: true, pipelining: true, xoauth2: true, ..Offers::default() };
+        assert_eq!(read, Offers { size: Size::AtMost(1000), auth, ..some });
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! One mail over one connection: MAIL, RCPT, DATA, the message, the dot, and what that came to.
 //!
-//! RFC 5321 §3.3 and §4.2 (classes of replies), RFC 1047 (the span after the dot), RFC 4954 §6 (530 and its like).
+//! RFC 5321 §3.3 and §4.2 (classes of replies), RFC 1047 (the span after the dot), RFC 4954 §6 (530 and its like), RFC 2920
+//! (MAIL and RCPT in one group where the relay offers it; DATA waits for both, so that it never opens a text for nobody).
 //!
 //! | what happens | before the dot | after it |
 //! |---|---|---|
@@ -92,13 +93,17 @@ async fn up_to_dot(
     mail: &OutgoingMail,
     options: &RelayOptions,
 ) -> Result<Option<Outcome>, Fault> {
-    let data = Data.to_string();
-    let commands = [(MAIL, envelope.mail.as_str(), 2), (RCPT, envelope.rcpt.as_str(), 2), (DATA, data.as_str(), 3)];
-    for (step, line, wanted) in commands {
-        let reply = connection.wire.command(step, line, options.timeout).await?;
-        if reply.class() != wanted {
-            return refused(step, &reply).map(Some);
-        }
+    let refusal = if connection.offers.pipelining {
+        in_one_group(connection, envelope, options.timeout).await?
+    } else {
+        one_by_one(connection, envelope, options.timeout).await?
+    };
+    if refusal.is_some() {
+        return Ok(refusal);
+    }
+    let reply = connection.wire.command(DATA, &Data.to_string(), options.timeout).await?;
+    if reply.class() != 3 {
+        return refused(DATA, &reply).map(Some);
     }
     connection.wire.nothing_unread(DATA)?;
     for piece in text::stuffed(&mail.bytes) {
@@ -107,6 +112,39 @@ async fn up_to_dot(
         }
     }
     Ok(None)
+}
+
+async fn one_by_one(
+    connection: &mut Connection,
+    envelope: &Envelope,
+    wait: Duration,
+) -> Result<Option<Outcome>, Fault> {
+    for (step, line) in [(MAIL, &envelope.mail), (RCPT, &envelope.rcpt)] {
+        let reply = connection.wire.command(step, line, wait).await?;
+        if reply.class() != 2 {
+            return refused(step, &reply).map(Some);
+        }
+    }
+    Ok(None)
+}
+
+async fn in_one_group(
+    connection: &mut Connection,
+    envelope: &Envelope,
+    wait: Duration,
+) -> Result<Option<Outcome>, Fault> {
+    let wire = &mut connection.wire;
+    let sender = wire.command(MAIL, &[envelope.mail.as_str(), &envelope.rcpt].concat(), wait).await?;
+    if sender.class() == 2 {
+        let recipient = wire.reply(RCPT, wait).await?;
+        return if recipient.class() == 2 { Ok(None) } else { refused(RCPT, &recipient).map(Some) };
+    }
+    let outcome = refused(MAIL, &sender)?;
+    // Its answer to RCPT must not stand before the next mail's.
+    if outcome.after == After::Keep && wire.reply(RCPT, wait).await.is_err() {
+        return Ok(Some(Outcome { after: After::Drop, ..outcome }));
+    }
+    Ok(Some(outcome))
 }
 
 /// A reply that is not the wanted one.

@@ -6,18 +6,25 @@ use super::mail;
 use super::mail_with;
 use super::relay;
 use super::smtp_peer::Act;
+use super::smtp_peer::Moment;
 use super::smtp_peer::PeerOptions;
 use super::smtp_peer::SmtpPeer;
 use super::smtp_peer::Stage;
 use crate::channel::smtp_out::connect::connect;
 use crate::channel::smtp_out::options::RelayOptions;
+use crate::channel::smtp_out::options::RelayTls;
 use crate::channel::smtp_out::transact::After;
 use crate::channel::smtp_out::transact::Outcome;
 use crate::channel::smtp_out::transact::transact;
+use crate::domain::address::Address;
 use crate::domain::delivery::Verdict;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
+use tokio::io::AsyncBufReadExt;
+use tokio::io::AsyncWriteExt;
+use tokio::io::BufReader;
+use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 /// Connects and hands one mail over; the second value counts the markers.
@@ -65,11 +72,17 @@ type Row = (Stage, Act, &'static str, &'static str, &'static str);
 
 async fn check(rows: Vec<Row>) {
     let mut running = JoinSet::new();
-    for (stage, act, verdict, words, then) in rows {
+    let both = rows.into_iter().flat_map(|row| [(row.clone(), false), (row, true)]);
+    for ((stage, act, verdict, words, then), pipelining) in both {
         running.spawn(async move {
-            let what = format!("{stage:?} {act:?}");
+            let what = format!("{stage:?} {act:?} {pipelining}");
             let slow = matches!(act, Act::Stall | Act::Drip(_));
-            let peer = SmtpPeer::start(move |at| if at.stage == stage { act.clone() } else { Act::Well }).await;
+            // The answer to RCPT is still to come when MAIL was refused.
+            let closed = pipelining && stage == Stage::Mail && matches!(act, Act::SayAndClose(_));
+            let then = if closed && then == "keep" { "drop" } else { then };
+            let offers = if pipelining { vec!["PIPELINING"] } else { Vec::new() };
+            let script = move |at: &Moment| if at.stage == stage { act.clone() } else { Act::Well };
+            let peer = SmtpPeer::start_with(PeerOptions { offers, ..PeerOptions::default() }, script).await;
             let mut options = relay(&peer);
             options.timeout = if slow { SHORT } else { LIMIT };
             let (outcome, marks) = attempt(&options).await;
@@ -269,4 +282,55 @@ async fn a_relay_that_refuses_within_the_text_is_heard() {
     // The network may throw the words away together with the connection; then it is a lost connection before the dot.
     assert!(matches!(word(&outcome.verdict).0, "failed" | "deferred"), "{outcome:?}");
     assert_eq!(marks.load(Ordering::SeqCst), 0);
+}
+
+#[tokio::test]
+async fn rfc_2920_sender_and_recipient_come_in_one_group() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut options =
+        RelayOptions::new("test", "127.0.0.1", listener.local_addr().unwrap().port(), RelayTls::None, "us");
+    options.timeout = LIMIT;
+    let relay = tokio::spawn(async move {
+        let mut stream = BufReader::new(listener.accept().await.unwrap().0);
+        let mut seen = Vec::new();
+        let answers =
+            ["220 hi", "250-hi\r\n250 PIPELINING", "", "250 ok\r\n250 ok", "354 go on", "", "", "", "250 2.0.0 taken"];
+        for answer in answers {
+            if !answer.is_empty() {
+                stream.write_all(format!("{answer}\r\n").as_bytes()).await.unwrap();
+            }
+            let mut line = String::new();
+            stream.read_line(&mut line).await.unwrap();
+            seen.push(line.split(':').next().unwrap().trim_end().to_owned());
+        }
+        seen
+    });
+    let message = mail_with(1, b"Subject: x\r\n\r\nHello\r\n");
+    let mut connection = connect(&options, &mut Vec::new()).await.unwrap();
+    let outcome = transact(&mut connection, &message, &options, || async { Ok(()) }).await;
+    assert_eq!((word(&outcome.verdict), after(&outcome.after)), (("delivered", "250 2.0.0 taken"), "keep"));
+    drop(connection);
+    let seen = relay.await.unwrap();
+    assert_eq!(seen, ["EHLO us", "MAIL FROM", "RCPT TO", "DATA", "Subject", "", "Hello", ".", ""]);
+}
+
+#[tokio::test]
+async fn rfc_2920_a_refused_sender_leaves_the_connection_in_step() {
+    let refuse = |at: &Moment| match at.stage {
+        Stage::Mail if at.line.contains("bounce@") => Act::Say("451 4.3.0 later"),
+        _ => Act::Well,
+    };
+    let options = PeerOptions { offers: vec!["PIPELINING"], ..PeerOptions::default() };
+    let peer = SmtpPeer::start_with(options, refuse).await;
+    let options = relay(&peer);
+    let mut connection = connect(&options, &mut Vec::new()).await.unwrap();
+    let mut other = mail(2);
+    other.reverse_path = Address::parse("other@desk.example").unwrap();
+    let mut said = Vec::new();
+    for mail in [mail(1), other] {
+        let outcome = transact(&mut connection, &mail, &options, || async { Ok(()) }).await;
+        said.push((word(&outcome.verdict).0, after(&outcome.after)));
+    }
+    assert_eq!(said, [("deferred", "keep"), ("delivered", "keep")]);
+    assert_eq!(peer.taken().len(), 1);
 }

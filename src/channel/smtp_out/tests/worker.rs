@@ -144,10 +144,12 @@ async fn a_relay_that_is_down_is_not_asked_for_every_delivery_and_all_go_out_whe
 
 #[tokio::test]
 async fn an_idle_connection_the_relay_gave_up_costs_no_delivery_an_attempt() {
-    let mails = AtomicUsize::new(0);
+    let mails = [const { AtomicUsize::new(0) }; 3];
     let peer = SmtpPeer::start(move |at| match (at.stage, at.connection) {
-        (Stage::Rset, 0) => Act::Close,
-        (Stage::Mail, 1) if mails.fetch_add(1, Ordering::SeqCst) == 1 => Act::SayAndClose("421 4.7.0 too many mails"),
+        (Stage::Mail, n) if mails[n].fetch_add(1, Ordering::SeqCst) == 1 => match n {
+            0 => Act::Close,
+            _ => Act::SayAndClose("421 4.7.0 too many mails"),
+        },
         _ => Act::Well,
     })
     .await;
