@@ -68,9 +68,10 @@ fn row(table: &mut Table, name: &str, rounds: &[Reached], with_cpu: bool) {
 }
 
 /// When a socket saw a frame that holds the mark of its round.
-type Seen = (usize, Instant, Utf8Bytes);
+pub type Seen = (usize, Instant, Utf8Bytes);
 
-fn mark(round: usize) -> String {
+/// Words of one round.
+pub fn mark(round: usize) -> String {
     format!("It works again since round {round}.")
 }
 
@@ -86,7 +87,7 @@ async fn watch(mut socket: Socket, rounds: usize, seen: mpsc::UnboundedSender<Se
 }
 
 /// The times of one round, and one of the frames.
-async fn collect(
+pub async fn collect(
     seen: &mut mpsc::UnboundedReceiver<Seen>,
     sockets: usize,
     round: usize,
@@ -133,7 +134,7 @@ async fn broadcasts(daemon: &Program, admin: &Admin, sockets: usize, rounds: usi
 }
 
 /// Reads every socket in a task of its own, until what is returned goes away.
-fn watch_all(sockets: Vec<Socket>, rounds: usize) -> (mpsc::UnboundedReceiver<Seen>, JoinSet<()>) {
+pub fn watch_all(sockets: Vec<Socket>, rounds: usize) -> (mpsc::UnboundedReceiver<Seen>, JoinSet<()>) {
     let (tell, seen) = mpsc::unbounded_channel();
     let mut watching = JoinSet::new();
     for socket in sockets {
@@ -173,14 +174,15 @@ async fn bare_writes(sockets: usize, rounds: usize, frame: Utf8Bytes) -> Vec<Rea
     for round in 0..rounds {
         let frame = frame.replace(&mark(rounds - 1), &mark(round));
         let begun = instant();
-        order.send(Utf8Bytes::from(frame)).unwrap();
+        order.send(vec![Utf8Bytes::from(frame)]).unwrap();
         let (times, _) = collect(&mut seen, sockets, round, begun).await;
         reached.push(Reached { times, cpu: Duration::ZERO });
     }
     reached
 }
 
-fn serve_bare(sockets: usize, mut orders: mpsc::UnboundedReceiver<Utf8Bytes>) -> SocketAddr {
+/// Accepts so many sockets; the frames of an order go to one after the other, from the first again when there are fewer.
+pub fn serve_bare(sockets: usize, mut orders: mpsc::UnboundedReceiver<Vec<Utf8Bytes>>) -> SocketAddr {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
     let address = listener.local_addr().unwrap();
@@ -191,8 +193,8 @@ fn serve_bare(sockets: usize, mut orders: mpsc::UnboundedReceiver<Utf8Bytes>) ->
             for _ in 0..sockets {
                 accepted.push(Socket::accept(&listener).await);
             }
-            while let Some(frame) = orders.recv().await {
-                for socket in &mut accepted {
+            while let Some(frames) = orders.recv().await {
+                for (socket, frame) in accepted.iter_mut().zip(frames.iter().cycle()) {
                     socket.write(frame.clone()).await;
                 }
             }

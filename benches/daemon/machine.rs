@@ -40,6 +40,13 @@ pub fn resident_kib(pid: u32) -> u64 {
     line.trim().trim_end_matches(" kB").parse().unwrap()
 }
 
+/// What the kernel holds in its own structures, in KiB: sockets, their queues, descriptors, and all else that it keeps.
+pub fn kernel_kib() -> u64 {
+    let memory = fs::read_to_string("/proc/meminfo").unwrap();
+    let line = memory.lines().find_map(|line| line.strip_prefix("Slab:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse().unwrap()
+}
+
 /// Descriptors this process and the daemon may each have open.
 pub fn descriptors_max() -> u64 {
     let limits = fs::read_to_string("/proc/self/limits").unwrap();

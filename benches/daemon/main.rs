@@ -19,19 +19,23 @@
 mod api;
 mod bare;
 mod broadcast;
+mod caller;
 mod catch_up;
+mod deliver;
 mod echo;
 mod fanout;
 mod growth;
 #[path = "../../tests/it/support/http_client.rs"]
 #[allow(dead_code, reason = "shared with the tests, which use more of it")]
 mod http_client;
+mod idle;
 mod intake;
 mod linear;
 mod lmtp;
 mod machine;
 mod mails;
 mod memory;
+mod nchan;
 mod outgoing;
 mod peers;
 mod program;
@@ -55,8 +59,8 @@ use std::process::ExitCode;
 #[derive(Debug, Parser)]
 #[command(name = "cargo bench --bench daemon --")]
 struct Options {
-    /// What to measure: intake, peers, growth, catch-up, echo, fanout, broadcast, outgoing, linear, memory, api; all of it by default
-    #[arg(value_parser = ["intake", "peers", "growth", "catch-up", "echo", "fanout", "broadcast", "outgoing", "linear", "memory", "api"])]
+    /// What to measure: intake, peers, growth, catch-up, echo, fanout, broadcast, outgoing, linear, memory, idle, deliver, api; all of it by default
+    #[arg(value_parser = ["intake", "peers", "growth", "catch-up", "echo", "fanout", "broadcast", "outgoing", "linear", "memory", "idle", "deliver", "api"])]
     parts: Vec<String>,
     /// Mails of one intake run
     #[arg(long, default_value_t = 2_000)]
@@ -80,12 +84,18 @@ struct Options {
     /// Requests of each kind to the API
     #[arg(long, default_value_t = 4_000)]
     requests: usize,
+    /// Idle sockets
+    #[arg(long, default_value_t = 10_000)]
+    idle: usize,
     /// Small sizes, to see that it works
     #[arg(long)]
     quick: bool,
     /// Given by cargo
     #[arg(long, hide = true)]
     bench: bool,
+    /// Be the bare websocket server of the idle sockets, and write its address into this file
+    #[arg(long, hide = true)]
+    bare_server: Option<std::path::PathBuf>,
     /// The limit of descriptors was raised as far as it goes
     #[arg(long, hide = true)]
     raised: bool,
@@ -97,12 +107,16 @@ fn main() -> ExitCode {
         println!("nothing measured: figures of an unoptimised build say nothing; use cargo bench --bench daemon");
         return ExitCode::SUCCESS;
     }
+    if let Some(file) = &options.bare_server {
+        return idle::serve_bare(file);
+    }
     if options.quick {
+        options.idle = 200;
         (options.messages, options.rounds, options.sockets) = (200, 1, 50);
         (options.conversations, options.requests, options.recipients) = (10_000, 160, 1_000);
         options.folder = 500;
     }
-    let descriptors = u64::try_from(options.sockets * 5 + 500).unwrap();
+    let descriptors = u64::try_from((options.sockets * 5).max(options.idle) + 500).unwrap();
     if machine::descriptors_max() < descriptors && !options.raised {
         return machine::again_with_more_descriptors();
     }
@@ -138,6 +152,12 @@ fn main() -> ExitCode {
     }
     if wanted("memory") {
         memory::measure(options.sockets);
+    }
+    if wanted("idle") {
+        idle::measure(options.idle);
+    }
+    if wanted("deliver") {
+        deliver::measure(options.sockets, options.rounds);
     }
     if wanted("api") {
         api::measure(options.conversations, options.requests);

@@ -110,6 +110,10 @@ impl Program {
         machine::cpu_time(self.child.id())
     }
 
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     pub fn resident_kib(&self) -> u64 {
         machine::resident_kib(self.child.id())
     }
@@ -172,6 +176,10 @@ impl Admin {
     /// An admin whose token is known.
     pub fn with_token(daemon: &Program, token: &str) -> Self {
         Self { to: daemon.address("http"), authorization: format!("Bearer {token}") }
+    }
+
+    pub fn authorization(&self) -> &str {
+        &self.authorization
     }
 
     pub fn get(&self, path: &str) -> Value {

@@ -43,12 +43,17 @@ pub struct Socket {
 impl Socket {
     /// Connects; the `n`-th socket decides where from.
     pub async fn connect(to: SocketAddr, n: usize) -> Self {
+        Self::connect_at(to, "/messenger/ws", n).await
+    }
+
+    /// The same at another path.
+    pub async fn connect_at(to: SocketAddr, path: &str, n: usize) -> Self {
         let socket = TcpSocket::new_v4().unwrap();
         let host = u8::try_from(n % usize::from(SOURCES)).unwrap() + 1;
         socket.bind(SocketAddr::from((Ipv4Addr::new(127, 0, 0, host), 0))).unwrap();
         let stream = socket.connect(to).await.unwrap();
         stream.set_nodelay(true).unwrap();
-        let url = format!("ws://{to}/messenger/ws");
+        let url = format!("ws://{to}{path}");
         let (stream, _) = client_async_with_config(url, stream, Some(config())).await.unwrap();
         Self { stream }
     }
@@ -62,7 +67,12 @@ impl Socket {
 
     /// Opens a session; the welcome.
     pub async fn hello(&mut self, identity: Value) -> Value {
-        self.say(&json!({"type": "hello", "identity": identity, "since": null, "page": "https://www.example.com/"}))
+        self.resume(identity, &Value::Null).await
+    }
+
+    /// Opens a session that goes on behind `since`; the welcome.
+    pub async fn resume(&mut self, identity: Value, since: &Value) -> Value {
+        self.say(&json!({"type": "hello", "identity": identity, "since": since, "page": "https://www.example.com/"}))
             .await;
         let welcome = self.json().await;
         assert_eq!(welcome["type"], "welcome", "{welcome}");
@@ -88,7 +98,8 @@ impl Socket {
         }
     }
 
-    async fn json(&mut self) -> Value {
+    /// The next frame, whatever it is.
+    pub async fn json(&mut self) -> Value {
         let text = timeout(SOON, self.text()).await.expect("a frame").expect("an open socket");
         serde_json::from_str(&text).unwrap()
     }

@@ -31,6 +31,10 @@ pub struct Limits {
     pub broadcast_confirm_over: u64,
     /// Posts of broadcasts into threads in a second (BRC-31).
     pub broadcast_posts_per_s: u64,
+    /// Messenger sockets of the process.
+    pub sockets_max: usize,
+    /// Of these, of one contact (MSG-43).
+    pub sockets_per_contact_max: usize,
     /// Automatic mail, and conversations begun by mail (EML-86, EML-88).
     pub mail: MailLimits,
 }
@@ -70,6 +74,8 @@ pub(crate) fn limits(section: Section<'_>) -> Limits {
         api_per_workspace_per_minute: per_minute("api_per_workspace_per_minute", 25_000),
         broadcast_confirm_over: section.number("broadcast_confirm_over", 0..=1_000_000, 500),
         broadcast_posts_per_s: section.number("broadcast_posts_per_s", 1..=100_000, 5_000),
+        sockets_max: count("sockets_max", 1_000_000, 10_000),
+        sockets_per_contact_max: count("sockets_per_contact_max", 100_000, 10),
         mail: MailLimits {
             per_address: Limit::in_3_h(section.number("automatic_per_address", 1..=100_000, 10)),
             per_subject: Limit::in_3_h(section.number("automatic_per_subject", 1..=100_000, 2)),

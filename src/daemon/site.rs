@@ -68,6 +68,8 @@ pub(super) async fn site(
         file_link: Some(Arc::new(move |part, attachment| links.file_link(part, attachment))),
         upload_pass: Some(Arc::new(move |contact| passes.upload_pass(contact))),
         look: look(config),
+        sockets_max: config.limits.sockets_max,
+        sockets_per_contact_max: config.limits.sockets_per_contact_max,
         ..Options::default()
     };
     let hub = Hub::new(desk.clone(), options);
