@@ -106,6 +106,10 @@ impl BareServer {
         let address = within_limit("the bare server's address", || fs::read_to_string(&file).ok()?.parse().ok());
         Self { child, address }
     }
+
+    pub fn cpu_time(&self) -> Duration {
+        machine::cpu_time(self.child.id())
+    }
 }
 
 impl Drop for BareServer {

@@ -16,6 +16,7 @@
     reason = "a measuring program may fail loudly, and prints its figures"
 )]
 
+mod ack;
 mod api;
 mod bare;
 mod broadcast;
@@ -36,12 +37,14 @@ mod machine;
 mod mails;
 mod memory;
 mod nchan;
+mod opening;
 mod outgoing;
 mod peers;
 mod program;
 mod sink;
 mod socket;
 mod stored;
+mod storm;
 #[path = "../../tests/it/support"]
 #[allow(dead_code, reason = "shared with the tests, which use more of it")]
 mod support {
@@ -59,8 +62,8 @@ use std::process::ExitCode;
 #[derive(Debug, Parser)]
 #[command(name = "cargo bench --bench daemon --")]
 struct Options {
-    /// What to measure: intake, peers, growth, catch-up, echo, fanout, broadcast, outgoing, linear, memory, idle, deliver, api; all of it by default
-    #[arg(value_parser = ["intake", "peers", "growth", "catch-up", "echo", "fanout", "broadcast", "outgoing", "linear", "memory", "idle", "deliver", "api"])]
+    /// What to measure: intake, peers, growth, catch-up, echo, fanout, broadcast, outgoing, linear, memory, idle, deliver, ack, storm, opening, api; all of it by default
+    #[arg(value_parser = ["intake", "peers", "growth", "catch-up", "echo", "fanout", "broadcast", "outgoing", "linear", "memory", "idle", "deliver", "ack", "storm", "opening", "api"])]
     parts: Vec<String>,
     /// Mails of one intake run
     #[arg(long, default_value_t = 2_000)]
@@ -158,6 +161,15 @@ fn main() -> ExitCode {
     }
     if wanted("deliver") {
         deliver::measure(options.sockets, options.rounds);
+    }
+    if wanted("ack") {
+        ack::measure(options.sockets, if options.quick { 50 } else { 500 });
+    }
+    if wanted("storm") {
+        storm::measure(options.sockets * 5);
+    }
+    if wanted("opening") {
+        opening::measure(if options.quick { 1 } else { 10 });
     }
     if wanted("api") {
         api::measure(options.conversations, options.requests);

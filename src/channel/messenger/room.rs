@@ -33,6 +33,8 @@ const BATCH_ENTRIES_MAX: usize = 32;
 const BATCH_BYTES_MAX: usize = 128 * 1_024;
 /// Frames kept for the slower sockets of the contact; behind them the store is read.
 const SHARED_FRAMES_MAX: usize = 64;
+/// With more sockets than this, only one look in so many asks whether the slowest has everything.
+const SEATS_ASKED_EACH_TIME: usize = 16;
 /// The same in bytes.
 const SHARED_BYTES_MAX: usize = 256 * 1_024;
 
@@ -72,6 +74,8 @@ struct Shared {
     frames: VecDeque<Framed>,
     bytes: usize,
     shut_out: bool,
+    /// Looks since the slowest socket was asked for.
+    looks: usize,
 }
 
 impl Room {
@@ -125,11 +129,22 @@ impl Room {
         Ok(Some(entries.batch()))
     }
 
-    /// Forgets shared frames that every socket has.
+    /// Forgets shared frames that every socket has. Each socket looks after each event: in a large room only the last of
+    /// as many looks as there are sockets goes through all of them, or an event would cost the square of their number.
     pub(crate) fn tidy(&self) {
-        let slowest = self.seats().iter().map(|seat| seat.cursor()).min();
+        // Before the seats, since it may be held while the store is read, and the hub waits for seats.
         let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
-        if !shared.frames.is_empty() && slowest.is_none_or(|slowest| slowest >= shared.to.0) {
+        if shared.frames.is_empty() {
+            return;
+        }
+        let seats = self.seats();
+        shared.looks += 1;
+        if seats.len() > SEATS_ASKED_EACH_TIME && shared.looks < seats.len() {
+            return;
+        }
+        shared.looks = 0;
+        let slowest = seats.iter().map(|seat| seat.cursor()).min();
+        if slowest.is_none_or(|slowest| slowest >= shared.to.0) {
             *shared = Shared::default();
         }
     }

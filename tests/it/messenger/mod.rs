@@ -2,6 +2,7 @@
 
 mod bench;
 pub(crate) mod client;
+mod conformance;
 mod daemon;
 mod forms;
 mod handshake;
