@@ -28,6 +28,7 @@
 //! | [`identity`], [`identity_keys`], [`stream`] | who a messenger is, by which keys it proves it, what it has missed |
 //! | [`mail_previews`] | what mails look like |
 //! | [`macros`] | saved replies |
+//! | [`office_hours`] | when the house and its teams work |
 //! | [`outbound`] | messages that agents begin |
 //! | [`outbox`] | what is owed: lease, prepare, settle |
 //! | [`data_attributes`], [`data_events`] | declared facts; what contacts did in the customer's product |
@@ -91,6 +92,7 @@ pub mod merging;
 pub mod message;
 pub mod notes;
 mod notify;
+pub mod office_hours;
 pub mod outbound;
 pub mod outbox;
 pub mod participants;

@@ -32,6 +32,7 @@ pub mod mail_share;
 pub mod mailbox_cursor;
 pub mod mailing;
 pub mod note;
+pub mod office_hours;
 pub mod part;
 pub mod propagation;
 pub mod refusal;

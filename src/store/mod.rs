@@ -47,6 +47,7 @@ pub mod message_ids;
 pub mod meta;
 pub mod migrate;
 pub mod notes;
+pub mod office_hours;
 pub mod outbox;
 mod overlay;
 pub mod parts;

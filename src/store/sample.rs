@@ -149,6 +149,7 @@ pub(crate) use crate::store::sample::parts::parts;
 pub(crate) use crate::store::sample::settings_rows::data_attribute;
 pub(crate) use crate::store::sample::settings_rows::data_event;
 pub(crate) use crate::store::sample::settings_rows::event_summary;
+pub(crate) use crate::store::sample::settings_rows::office_hours;
 pub(crate) use crate::store::sample::settings_rows::saved_reply;
 pub(crate) use crate::store::sample::webhook_rows::notifications;
 pub(crate) use crate::store::sample::webhook_rows::webhooks;
@@ -631,6 +632,7 @@ pub(crate) fn fill(tx: &mut dyn WriteTx) -> Result<()> {
     notes().iter().try_for_each(|note| notes::put(tx, note))?;
     settings::put_macro(tx, &saved_reply())?;
     settings::put_data_attribute(tx, &data_attribute())?;
+    crate::store::office_hours::put(tx, &office_hours())?;
     data_events::put(tx, &data_event())?;
     data_events::put_summary(tx, &event_summary())?;
     save(tx, &change())?;

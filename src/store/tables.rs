@@ -133,6 +133,8 @@ pub const PARTS_BY_TAG: Table = Table("parts_by_tag");
 pub const CONTACTS_BY_TAG: Table = Table("contacts_by_tag");
 /// team → record.
 pub const TEAMS: Table = Table("teams");
+/// team, or 0 for the workspace → record: office hours (HRS-1).
+pub const OFFICE_HOURS: Table = Table("office_hours");
 /// reason to be away → record.
 pub const AWAY_REASONS: Table = Table("away_reasons");
 /// company → record.
@@ -293,6 +295,7 @@ pub const ALL: &[Table] = &[
     PARTS_BY_TAG,
     CONTACTS_BY_TAG,
     TEAMS,
+    OFFICE_HOURS,
     AWAY_REASONS,
     COMPANIES,
     COMPANIES_BY_KEY,

@@ -130,7 +130,7 @@ export class Visit {
   }
 
   async write(text) {
-    const input = this.frame.getByRole('textbox', { name: /Write|schreiben|Écrire|Escriba|入力/ });
+    const input = this.frame.getByRole('textbox', { name: /Write|schreiben|Écrire|Escriba|入力|اكتب/ });
     await input.fill(text);
     await input.press('Enter');
   }

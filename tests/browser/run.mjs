@@ -8,7 +8,9 @@ import * as continuity from './cases/continuity.mjs';
 import * as forms from './cases/forms.mjs';
 import * as identity from './cases/identity.mjs';
 import * as inert from './cases/inert.mjs';
+import * as hours from './cases/hours.mjs';
 import * as network from './cases/network.mjs';
+import * as rtl from './cases/rtl.mjs';
 import * as spaces from './cases/spaces.mjs';
 import * as talk from './cases/talk.mjs';
 import * as tickets from './cases/tickets.mjs';
@@ -18,7 +20,8 @@ const suite = await Suite.start();
 const failed = [];
 let count = 0;
 // What needs a configuration of its own runs alone.
-const groups = process.env.GROUP === 'spaces' ? [spaces] : [talk, forms, tickets, identity, api, network, continuity, chaos, inert, accessibility];
+const alone = { spaces: [spaces], hours: [hours, rtl] };
+const groups = alone[process.env.GROUP] ?? [talk, forms, tickets, identity, api, network, continuity, chaos, inert, accessibility];
 for (const group of groups) {
   for (const [name, test] of Object.entries(group)) {
     if (!name.includes(only)) continue;

@@ -36,3 +36,17 @@ fn msg_20_spaces_are_on_or_off_for_visitors_and_for_users() {
     browser::run(node, &gateway, &token);
     gateway.finish();
 }
+
+#[test]
+fn hrs_1_office_hours_and_words_from_right_to_left() {
+    let Some(mut node) = browser::suite() else { return };
+    let mut gateway = Plan::default()
+        .file("messenger.secret", SECRET)
+        .set("messenger.secret_file", "messenger.secret")
+        .set("messenger.reply_time", "We usually answer within an hour")
+        .start();
+    let token = gateway.token();
+    node.env("SECRET", SECRET).env("GROUP", "hours");
+    browser::run(node, &gateway, &token);
+    gateway.finish();
+}

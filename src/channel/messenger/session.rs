@@ -47,6 +47,9 @@ const BAD_FRAMES_MAX: u32 = 10;
 /// A client that goes on posting after so many refusals (MSG-61) does not listen.
 pub(crate) const REFUSALS_MAX: u32 = 60;
 
+/// Changes of the office's state that a welcome tells ahead; a tab that stays open longer comes back meanwhile.
+const OFFICE_CHANGES: usize = 8;
+
 /// Broadcasts' parts of one socket whose acknowledgement is waited for.
 const UNACKNOWLEDGED_MAX: usize = 64;
 
@@ -198,6 +201,8 @@ async fn begin(hub: &Hub, session: Session, since: Option<EventSeq>) -> Result<(
     let tally = hub.tally();
     // Up to 50 conversations are read: not on a thread that serves sockets.
     let begun = tokio::task::spawn_blocking(move || {
+        let office = desk.office_now(OFFICE_CHANGES)?;
+        let welcome = |beginning| outgoing::welcome(&session, beginning, desk.settings(), &look, office.as_ref());
         let resumable = match since {
             Some(since) => desk.stream_after(contact, since, 1)?.map(|_| since),
             None => None,
@@ -205,14 +210,10 @@ async fn begin(hub: &Hub, session: Session, since: Option<EventSeq>) -> Result<(
         if let Some(since) = resumable {
             let open = desk.unacknowledged(contact)?.into_iter();
             let has: Vec<Told> = open.filter(|(_, seq)| *seq <= since).map(|(told, _)| told).collect();
-            return Ok((
-                outgoing::welcome(&session, Beginning::Resumed(since), desk.settings(), &look),
-                since,
-                Some(has),
-            ));
+            return Ok((welcome(Beginning::Resumed(since)), since, Some(has)));
         }
         let snapshot = desk.snapshot(contact)?;
-        Ok((outgoing::welcome(&session, Beginning::Fresh(&snapshot), desk.settings(), &look), snapshot.seq, None))
+        Ok((welcome(Beginning::Fresh(&snapshot)), snapshot.seq, None))
     });
     let begun: Result<_, crate::desk::Error> = begun.await.map_err(|_| Close::Resume)?;
     let (welcome, cursor, resumed) = begun.map_err(|error| {

@@ -1,5 +1,5 @@
 //! What the configuration says of the house, in the compatible forms (API-27): its brand, its addresses. There is one
-//! brand, and there are no office hours.
+//! brand.
 
 use crate::desk::SupportAddress;
 use crate::http::Api;
@@ -20,7 +20,6 @@ pub(crate) fn routes() -> Router<Api> {
         .route("/brands/{id}", get(brand))
         .route("/emails", get(emails))
         .route("/emails/{id}", get(email))
-        .route("/office_hours_schedules", get(office_hours))
 }
 
 fn brand_form(call: &Call, wire: &Wire) -> Value {
@@ -70,8 +69,4 @@ async fn email(call: Call) -> Answer {
     let named = |support: &&SupportAddress| call.path_text("id") == Some(support.address.to_string().as_str());
     let support = call.desk().settings().support.iter().find(named);
     support.map(|support| Json(email_form(support, &wire))).ok_or_else(|| ApiError::not_found("email"))
-}
-
-async fn office_hours(_call: Call) -> Answer {
-    Ok(Json(list(Vec::new())))
 }

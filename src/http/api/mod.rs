@@ -25,6 +25,7 @@ mod macros;
 mod merging;
 mod message;
 mod notifications;
+mod office_hours;
 mod outbound;
 mod part_list;
 mod propagation;
@@ -74,6 +75,7 @@ pub(crate) fn routes(api: &Api) -> Router<Api> {
     Router::new()
         .merge(admins::routes())
         .merge(notifications::routes())
+        .merge(office_hours::routes())
         .merge(broadcasts::routes())
         .merge(companies::routes())
         .merge(contact_notes::routes())

@@ -395,6 +395,29 @@ pub(super) fn ticket_state() -> Value {
     )
 }
 
+pub(super) fn office_hours() -> Value {
+    let time = || json!({"type": "string", "pattern": "^([01][0-9]|2[0-4]):[0-5][0-9]$"});
+    let hours = object(&["from", "to"], &[("from", time()), ("to", time())]);
+    let days = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
+    let interval = object(&["day", "from", "to"], &[("day", json!({"enum": days})), ("from", time()), ("to", time())]);
+    let exception = object(
+        &["date"],
+        &[
+            ("date", json!({"type": "string", "format": "date"})),
+            ("name", text()),
+            ("intervals", json!({"type": "array", "maxItems": 10, "items": hours})),
+        ],
+    );
+    object(
+        &["time_zone"],
+        &[
+            ("time_zone", json!({"type": "string"})),
+            ("intervals", json!({"type": "array", "maxItems": 50, "items": interval})),
+            ("exceptions", json!({"type": "array", "maxItems": 200, "items": exception})),
+        ],
+    )
+}
+
 pub(super) fn webhook() -> Value {
     let topics = json!({"type": "array", "items": {"type": "string"}});
     object(

@@ -6,6 +6,7 @@ use crate::http::description::bodies::flag;
 use crate::http::description::bodies::id;
 use crate::http::description::bodies::moment;
 use crate::http::description::bodies::object;
+use crate::http::description::bodies::office_hours;
 use crate::http::description::bodies::recipients;
 use crate::http::description::bodies::text;
 use crate::http::description::bodies::ticket;
@@ -42,7 +43,10 @@ pub(super) const OPERATIONS: &[Operation] = &[
     get("/brands/{id}", "a brand", &[], "object"),
     get("/emails", "support addresses", &[], "list"),
     get("/emails/{id}", "a support address", &[], "object"),
-    get("/office_hours_schedules", "office hours: there are none", &[], "list"),
+    get("/office_hours_schedules", "office hours of the workspace and of teams", &[], "list"),
+    get("/office_hours_schedules/{id}", "office hours of a team, or of the 'workspace'", &[], "object"),
+    put("/office_hours_schedules/{id}", "set office hours as a whole", office_hours, "object"),
+    act("delete", "/office_hours_schedules/{id}", "take office hours away", "deleted"),
     post("/messages", "send a message to somebody who has not written", outbound, "object"),
     post("/tickets/enqueue", "make a ticket, answered as a job", ticket, "object"),
     get("/companies", "companies, newest first, or the one with that key or those of that name", COMPANIES, "object"),

@@ -12,6 +12,7 @@ mod history;
 mod hooks;
 mod idempotency;
 mod live;
+mod office_hours;
 mod operators;
 mod outbound;
 mod people;

@@ -52,6 +52,7 @@ const FILES: &[(&str, &str)] = embedded![
     "views/shell.js",
     "views/thread.js",
     "views/ticket.js",
+    "texts/ar.js",
     "texts/de.js",
     "texts/es.js",
     "texts/fr.js",

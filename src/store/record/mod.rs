@@ -25,6 +25,7 @@ pub(crate) mod intake;
 pub(crate) mod ledger;
 pub(crate) mod link;
 pub(crate) mod note;
+pub(crate) mod office_hours;
 pub(crate) mod part;
 pub(crate) mod part_kind;
 pub(crate) mod propagation;

@@ -76,6 +76,7 @@ fn every_noun_and_variant_comes_back_as_it_was_written() {
     check_all(&sample::deliveries());
     check(&sample::notice());
     check(&sample::notice_settings());
+    check(&sample::office_hours());
     check_all(&sample::intake_rows());
     check_all(&sample::links());
     check_all(&[sample::standing()]);
@@ -144,6 +145,7 @@ fn released_forms_keep_their_bytes() {
         ("events", digest(&logged()), "614ee124"),
         ("deliveries", digest(&sample::deliveries()), "c8071fc9"),
         ("notices", digest(&[sample::notice()]), "90acf39a"),
+        ("office hours", digest(&[sample::office_hours()]), "b10d69f8"),
         ("notice settings", digest(&[sample::notice_settings()]), "ce3d9656"),
         ("intake", digest(&sample::intake_rows()), "554aff39"),
         ("links", digest(&sample::links()), "ec017f97"),

@@ -11,9 +11,15 @@ use crate::domain::id::DataEventId;
 use crate::domain::id::MacroId;
 use crate::domain::id::TeamId;
 use crate::domain::macros::Macro;
+use crate::domain::office_hours::Exception;
+use crate::domain::office_hours::Owner;
+use crate::domain::office_hours::Schedule;
+use crate::domain::office_hours::Stretch;
 use crate::store::sample::AGENT;
 use crate::store::sample::ANA;
 use crate::store::sample::at;
+use jiff::civil::Date;
+use jiff::civil::Weekday;
 
 pub(crate) fn saved_reply() -> Macro {
     Macro {
@@ -44,6 +50,19 @@ pub(crate) fn data_attribute() -> DataAttribute {
         archived: false,
         created_by: AGENT,
         created_at: at(1),
+        updated_at: at(2),
+    }
+}
+
+/// A team's: nights over a weekend, and a date that is closed.
+pub(crate) fn office_hours() -> Schedule {
+    let night = Stretch { from_min: 1_320, to_min: 360 };
+    let closed = Exception { date: Date::constant(2026, 12, 25), name: "Christmas".to_owned(), stretches: Vec::new() };
+    Schedule {
+        owner: Owner::Team(TeamId(29)),
+        time_zone: "Europe/Berlin".to_owned(),
+        weekly: vec![(Weekday::Friday, night), (Weekday::Saturday, night)],
+        exceptions: vec![closed],
         updated_at: at(2),
     }
 }

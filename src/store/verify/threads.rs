@@ -15,6 +15,8 @@ use crate::domain::link::Link;
 use crate::domain::macros::Macro;
 use crate::domain::note::Note;
 use crate::domain::note::NoteOn;
+use crate::domain::office_hours::Owner;
+use crate::domain::office_hours::Schedule;
 use crate::domain::part::Part;
 use crate::domain::propagation::Propagation;
 use crate::domain::state::TicketState;
@@ -61,6 +63,10 @@ impl Check<'_> {
             check.names_id(from, tables::AGENTS, attribute.created_by.0)
         })?;
         self.records::<AwayReason>(|_, _, _| Ok(()))?;
+        self.records::<Schedule>(|check, key, schedule| match schedule.owner {
+            Owner::Workspace => Ok(()),
+            Owner::Team(team) => check.names_id((tables::OFFICE_HOURS, key), tables::TEAMS, team.0),
+        })?;
         self.each(tables::VISITORS, |check, row, value| {
             check.value_names((tables::VISITORS, row), value, tables::CONTACTS)
         })?;

@@ -23,6 +23,7 @@ use crate::domain::contact::ContactRole;
 use crate::domain::event::EventKind;
 use crate::domain::id::EventSeq;
 use crate::domain::id::ThreadId;
+use crate::domain::office_hours::OfficeState;
 use crate::domain::part::ATTACHMENTS_MAX;
 use crate::domain::part::Part;
 use crate::domain::part::TEXT_CHARS_MAX;
@@ -74,16 +75,37 @@ struct SettingsObject<'a> {
     greeting: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reply_time: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    office: Option<OfficeObject>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     spaces: &'a [&'static str],
     #[serde(skip_serializing_if = "Option::is_none")]
     portal_url: Option<&'a str>,
 }
 
+/// Whether the house is open, and when that changes, again and again, in Unix seconds (HRS-1, MSG-20).
+#[derive(Serialize)]
+struct OfficeObject {
+    open: bool,
+    changes: Vec<u64>,
+}
+
+impl OfficeObject {
+    fn of(state: &OfficeState) -> Self {
+        Self { open: state.open, changes: state.changes.iter().map(|at| at.seconds()).collect() }
+    }
+}
+
 /// `welcome`. A resumed session gets no snapshot, and its `seq` is where it was, so that a client cut off before the
 /// missed events came does not skip them.
 #[must_use]
-pub fn welcome<'s>(session: &Session, beginning: Beginning<'s>, settings: &Settings, look: &Look) -> Utf8Bytes {
+pub fn welcome<'s>(
+    session: &Session,
+    beginning: Beginning<'s>,
+    settings: &Settings,
+    look: &Look,
+    office: Option<&OfficeState>,
+) -> Utf8Bytes {
     let contact = session.contact.id;
     let (seq, snapshot) = match beginning {
         Beginning::Resumed(since) => (since, None),
@@ -110,6 +132,7 @@ pub fn welcome<'s>(session: &Session, beginning: Beginning<'s>, settings: &Setti
             ask_email: look.ask_email,
             greeting: look.greeting.as_deref(),
             reply_time: look.reply_time.as_deref(),
+            office: office.map(OfficeObject::of),
             spaces: match session.contact.role {
                 ContactRole::User => &look.user_spaces,
                 ContactRole::Visitor | ContactRole::Lead => &look.visitor_spaces,

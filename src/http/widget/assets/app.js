@@ -3,7 +3,7 @@
 import { Bridge } from './bridge.js';
 import { Connection } from './connection.js';
 import { Uploads } from './files.js';
-import { choose, t } from './locale.js';
+import { choose, shortTime, t } from './locale.js';
 import { Model } from './model.js';
 import { Outbox } from './outbox.js';
 import { chime } from './sound.js';
@@ -96,6 +96,8 @@ class App {
     this.forgetOld();
     this.shell = new Shell(this, document.getElementById('app'));
     this.connection.connect();
+    // What the clock changes, looked at every minute: times, and whether the house is open.
+    setInterval(() => this.shell.update(), 60_000);
   }
 
   async take(settings, page) {
@@ -236,6 +238,15 @@ class App {
 
   uploadPass() {
     return this.ask('upload', { type: 'upload' });
+  }
+
+  /** Whether the house is open, in words: the welcome told the changes ahead; nothing where it has no hours (HRS-1). */
+  office() {
+    const { office } = this.model.settings;
+    if (!office) return '';
+    const ahead = office.changes.filter((at) => at * 1_000 > Date.now());
+    const turned = (office.changes.length - ahead.length) % 2 > 0;
+    return t(office.open !== turned ? 'open_now' : ahead[0] ? 'closed_until' : 'closed_now', { when: ahead[0] && shortTime(ahead[0]) });
   }
 
   nameOf(author) {

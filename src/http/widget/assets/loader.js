@@ -58,7 +58,7 @@
 *{box-sizing:border-box}
 [hidden]{display:none!important}
 .launcher,.frame,.toast{position:fixed;z-index:2147483000}
-.launcher{bottom:var(--y,20px);inset-inline-end:var(--x,20px);width:56px;height:56px;padding:0;border:0;border-radius:50%;
+.launcher{bottom:var(--y,20px);right:var(--x,20px);width:56px;height:56px;padding:0;border:0;border-radius:50%;
 background:var(--action,#1f5fd0);color:var(--on-action,#fff);cursor:pointer;
 box-shadow:0 1px 4px rgb(0 0 0/.14),0 6px 22px rgb(0 0 0/.18);transition:transform .16s ease}
 .launcher:hover{transform:scale(1.05)}.launcher:active{transform:scale(.96)}
@@ -69,19 +69,19 @@ box-shadow:0 1px 4px rgb(0 0 0/.14),0 6px 22px rgb(0 0 0/.18);transition:transfo
 .launcher[aria-expanded=true] .shut{opacity:1;transform:none}
 .badge{position:absolute;top:-4px;inset-inline-end:-4px;min-width:22px;height:22px;padding:0 6px;border-radius:11px;
 background:#c81e1e;color:#fff;font:600 13px/22px system-ui,sans-serif;text-align:center}
-.frame{bottom:calc(var(--y,20px) + 72px);inset-inline-end:var(--x,20px);width:400px;height:min(704px,calc(100vh - var(--y,20px) - 96px));
+.frame{bottom:calc(var(--y,20px) + 72px);right:var(--x,20px);width:400px;height:min(704px,calc(100vh - var(--y,20px) - 96px));
 border:0;border-radius:18px;background:Canvas;overflow:hidden;color-scheme:normal;
 box-shadow:0 5px 40px rgb(0 0 0/.18),0 0 1px rgb(0 0 0/.3);opacity:0;visibility:hidden;
 transform:translateY(12px);transition:opacity .18s ease,transform .18s ease,visibility .18s}
 .frame.open{opacity:1;visibility:visible;transform:none}
-.toast{bottom:calc(var(--y,20px) + 72px);inset-inline-end:var(--x,20px);display:flex;width:320px;max-width:calc(100vw - 40px);
+.toast{bottom:calc(var(--y,20px) + 72px);right:var(--x,20px);display:flex;width:320px;max-width:calc(100vw - 40px);
 border-radius:14px;background:#fff;color:#1b2330;font:15px/1.45 system-ui,sans-serif;
 box-shadow:0 4px 28px rgb(0 0 0/.2),0 0 1px rgb(0 0 0/.3)}
 .toast button{border:0;background:none;color:inherit;font:inherit;cursor:pointer;border-radius:14px;text-align:start}
-.toast .say{flex:1;min-width:0;padding:14px 0 14px 16px}.toast .off{padding:8px 14px;font-size:20px}
+.toast .say{flex:1;min-width:0;padding-block:14px;padding-inline:16px 0}.toast .off{padding:8px 14px;font-size:20px}
 .toast b,.toast span{display:block;overflow:hidden;text-overflow:ellipsis;white-space:nowrap}
 .toast b{font-weight:600}.toast button:focus-visible{outline:3px solid var(--action,#1f5fd0);outline-offset:-3px}
-:host(.left) .launcher,:host(.left) .frame,:host(.left) .toast{inset-inline:var(--x,20px) auto}
+:host(.left) .launcher,:host(.left) .frame,:host(.left) .toast{right:auto;left:var(--x,20px)}
 @media(max-width:520px){.frame{inset:0!important;width:100%;height:100%;border-radius:0}.frame.open~.launcher{display:none}}
 @media(prefers-color-scheme:dark){.toast{background:#232a35;color:#e8ebf0}}
 @media(prefers-reduced-motion:reduce){*{transition:none!important}}`;

@@ -2,8 +2,7 @@
 
 import en from './texts/en.js';
 
-const KNOWN = ['en', 'de', 'fr', 'es', 'ja'];
-const RIGHT_TO_LEFT = new Set(['ar', 'he', 'fa', 'ur', 'yi', 'ps', 'sd', 'ckb', 'dv', 'ug']);
+const KNOWN = ['en', 'de', 'fr', 'es', 'ja', 'ar'];
 
 let texts = en;
 let tag = 'en';
@@ -22,7 +21,7 @@ export const choose = async (...wanted) => {
   const language = tag.split('-')[0];
   texts = language !== 'en' && KNOWN.includes(language) ? { ...en, ...(await import(`./texts/${language}.js`)).default } : en;
   document.documentElement.lang = KNOWN.includes(language) ? tag : 'en';
-  document.documentElement.dir = RIGHT_TO_LEFT.has(language) ? 'rtl' : 'ltr';
+  document.documentElement.dir = /^(ar|he|fa|ur|yi|ps|sd|ckb|dv|ug)$/.test(language) ? 'rtl' : 'ltr';
 };
 
 /** A text with its `{names}` filled in; of a plural one the form for `n`. */
@@ -32,15 +31,16 @@ export const t = (key, values = {}) => {
   return text.replace(/\{(\w+)\}/g, (all, name) => String(values[name] ?? all));
 };
 
-/** `3:05 PM` today, the weekday within a week, else the date. */
+const CLOCK = { hour: 'numeric', minute: '2-digit' };
+/** `3:05 PM` today, the weekday within a week, else the date; of a moment to come the time of the day as well. */
 export const shortTime = (seconds) => {
   const date = new Date(seconds * 1_000);
   const days = (Date.now() - date.getTime()) / 86_400_000;
   const today = new Date().toDateString() === date.toDateString();
-  const style = today ? { hour: 'numeric', minute: '2-digit' } : days < 6 ? { weekday: 'short' } : { day: 'numeric', month: 'short' };
-  return new Intl.DateTimeFormat(tag, style).format(date);
+  const day = Math.abs(days) < 6 ? { weekday: 'short' } : { day: 'numeric', month: 'short' };
+  return new Intl.DateTimeFormat(tag, today ? CLOCK : days < 0 ? { ...day, ...CLOCK } : day).format(date);
 };
-export const clockTime = (seconds) => new Intl.DateTimeFormat(tag, { hour: 'numeric', minute: '2-digit' }).format(new Date(seconds * 1_000));
+export const clockTime = (seconds) => new Intl.DateTimeFormat(tag, CLOCK).format(new Date(seconds * 1_000));
 export const dayName = (seconds) => {
   const date = new Date(seconds * 1_000);
   const apart = Math.round((new Date().setHours(0, 0, 0, 0) - new Date(date).setHours(0, 0, 0, 0)) / 86_400_000);

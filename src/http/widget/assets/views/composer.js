@@ -13,7 +13,7 @@ export class Composer {
     Object.assign(this, { app, post, typing });
     this.files = [];
     this.typedAt = 0;
-    this.input = h('textarea', { rows: '1', 'aria-label': t('write'), placeholder: t('write'), enterkeyhint: 'send', dir: 'auto',
+    this.input = h('textarea', { rows: '1', 'aria-label': t('write'), placeholder: t('write'), enterkeyhint: 'send',
       oninput: () => this.typed(), onkeydown: (event) => this.key(event), onpaste: (event) => this.paste(event) });
     this.input.value = text ?? '';
     this.picker = h('input', { type: 'file', multiple: true, hidden: true, tabindex: '-1', onchange: () => {

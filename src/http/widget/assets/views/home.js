@@ -12,10 +12,11 @@ export class HomeView {
     this.recent = h('ul', { class: 'rows' });
     this.forms = h('ul', { class: 'rows' });
     this.greeting = h('p', { class: 'hello' });
+    this.office = h('p', { class: 'office' });
     const start = h('button', { class: 'start', onclick: () => shell.compose() }, h('span', {}, h('strong', {}, t('start')), (this.reply = h('small'))), icon('send'));
     this.recentCard = h('section', { class: 'card' }, h('h2', {}, t('recent')), this.recent);
     this.formsCard = h('section', { class: 'card' }, h('h2', {}, t('requests')), this.forms);
-    this.element = h('div', { class: 'home' }, h('div', { class: 'welcome' }, this.greeting, h('p', { class: 'how' }, t('how'))), h('div', { class: 'cards' }, start, this.recentCard, this.formsCard));
+    this.element = h('div', { class: 'home' }, h('div', { class: 'welcome' }, this.greeting, h('p', { class: 'how' }, t('how')), this.office), h('div', { class: 'cards' }, start, this.recentCard, this.formsCard));
     this.start = start;
   }
 
@@ -32,6 +33,7 @@ export class HomeView {
     const first = model.contact?.name?.split(' ')[0];
     this.greeting.textContent = model.settings.greeting || (first && model.settings.verified ? t('hello_name', { name: first }) : t('hello'));
     this.reply.textContent = model.settings.reply_time ?? '';
+    this.office.textContent = this.app.office();
     const recent = model.sorted().slice(0, RECENT_MAX);
     keyed(this.recent, recent, (known) => known.id, (known) => rowVersion(this.app, known), (known) => conversationRow(this.app, this.shell, known));
     this.recentCard.hidden = recent.length === 0;
