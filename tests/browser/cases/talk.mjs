@@ -214,3 +214,27 @@ export async function msg_16_an_address_is_asked_for_and_stays_unconfirmed(suite
   assert.equal(found.data.length, 1);
   assert.equal(found.data[0].role, 'lead');
 }
+
+export async function msg_44_agents_see_how_far_the_customer_has_read(suite) {
+  const visit = await suite.visit();
+  await visit.begin('Has it been read?');
+  const conversation = await suite.agent.find('Has it been read?');
+  const read = async (words) => {
+    const now = await suite.agent.call('GET', `/conversations/${conversation.id}`);
+    const part = now.conversation_parts.conversation_parts.findLast((one) => one.body?.includes(words));
+    return now.deskgate.participants[0].seen_seq >= part.deskgate.seq;
+  };
+  await suite.agent.reply(conversation.id, '<p>In an open thread</p>');
+  await visit.saw('In an open thread');
+  await until('what is in view is seen', () => read('In an open thread'));
+  await visit.page.locator('.launcher').click();
+  await suite.agent.reply(conversation.id, '<p>Behind a closed messenger</p>');
+  await visit.page.locator('.toast', { hasText: 'Behind a closed messenger' }).waitFor();
+  assert.equal(await read('Behind a closed messenger'), false, 'a toast is no reading');
+  await visit.page.locator('.launcher').click();
+  await visit.saw('Behind a closed messenger');
+  await until('what came into view is seen', () => read('Behind a closed messenger'));
+  await suite.agent.reply(conversation.id, '<p>The last word</p>');
+  await visit.saw('The last word');
+  await until('each part by itself', () => read('The last word'));
+}
