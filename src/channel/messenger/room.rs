@@ -280,4 +280,21 @@ mod tests {
         shared.keep(EventSeq(3), &entries(&[4, 5], 5));
         assert_eq!(texts(&shared.after(EventSeq(100)).unwrap()), ["frame 101"]);
     }
+
+    #[test]
+    fn a_large_room_forgets_when_the_last_one_has_looked_and_not_before() {
+        let room = Room::new(ContactId(7));
+        let seats: Vec<Arc<Seat>> = (0..100).map(|id| Arc::new(Seat::new(id, None, 0))).collect();
+        room.seats().extend(seats.iter().cloned());
+        let kept = || room.shared.lock().unwrap().frames.len();
+        for round in [1, 2] {
+            room.shared.lock().unwrap().keep(EventSeq(round - 1), &entries(&[round], round));
+            for seat in &seats {
+                assert_eq!(kept(), 1, "somebody has not read it");
+                seat.set_cursor(round);
+                room.tidy();
+            }
+            assert_eq!(kept(), 0, "everybody has it");
+        }
+    }
 }
