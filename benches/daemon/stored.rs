@@ -113,6 +113,7 @@ async fn open(data_dir: &Path) -> Desk {
         name: "Support".to_owned(),
         new_mail_as: None,
         team: None,
+        brand: None,
     };
     let settings = Settings {
         workspace_name: "Example".to_owned(),
@@ -120,6 +121,7 @@ async fn open(data_dir: &Path) -> Desk {
         time_zone: "UTC".to_owned(),
         public_url: "https://desk.example.com".to_owned(),
         support: vec![main_address.clone()],
+        brands: Vec::new(),
         main_address,
         unseen_delay: Duration::from_secs(120),
         state_mail_settle: Duration::from_secs(10),

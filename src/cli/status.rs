@@ -69,5 +69,9 @@ fn counts(of: &BTreeMap<String, u64>) -> String {
 fn mailbox_line(row: &MailboxRow) -> String {
     let success = row.last_success_s.map_or_else(|| "never".to_owned(), |age| format!("{age} s ago"));
     let error = row.last_error.as_ref().map_or_else(String::new, |error| format!(", {}", clean(error)));
-    format!("mailbox     {}: {}, last success {success}, {} waiting{error}", row.name, row.phase, row.waiting)
+    let only_read = row.only_read.as_ref().map_or_else(String::new, |why| format!(", only read: {}", clean(why)));
+    format!(
+        "mailbox     {}: {}, last success {success}, {} waiting{error}{only_read}",
+        row.name, row.phase, row.waiting
+    )
 }

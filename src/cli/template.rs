@@ -30,6 +30,9 @@ pub(crate) enum Template {
         /// Language, such as de or pt-BR
         #[arg(long, value_name = "TAG")]
         locale: Option<String>,
+        /// As this brand sends it, by its id
+        #[arg(long, value_name = "ID")]
+        brand: Option<String>,
         /// Write the HTML part there
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
@@ -37,7 +40,8 @@ pub(crate) enum Template {
 }
 
 pub(crate) fn run(command: Template, context: &Context) -> Result<(), Failure> {
-    let templates = open::templates(&context.config()?)?.current();
+    let config = context.config()?;
+    let templates = open::templates(&config)?.current();
     match command {
         Template::List if context.screen.is_json() => {
             let row = |it: crate::template::Listed<'_>| json!({ "path": it.path, "overridden": it.overridden, "source_bytes": it.source_bytes });
@@ -54,10 +58,13 @@ pub(crate) fn run(command: Template, context: &Context) -> Result<(), Failure> {
             Some(source) => context.screen.line(source.trim_end_matches('\n')),
             None => Err(Failure::new(Exit::Usage, format!("no template {name:?}; see deskgate template list"))),
         },
-        Template::Preview { name, locale, out } => {
+        Template::Preview { name, locale, brand, out } => {
+            if let Some(id) = brand.as_ref().filter(|id| !config.brands.iter().any(|brand| brand.id == **id)) {
+                return Err(Failure::new(Exit::Config, format!("there is no [[brand]] with the id {id:?}")));
+            }
             // A preview needs no data directory, so `--data` names its data here.
             let data = context.data_path().filter(|path| !path.is_dir()).map(read_data).transpose()?;
-            let preview = templates.preview(&name, locale.as_deref(), data.as_ref());
+            let preview = templates.preview_of(brand.as_deref(), &name, locale.as_deref(), data.as_ref());
             let preview = preview.map_err(|error| Failure::new(Exit::Config, format!("template {error}")))?;
             show(context, &preview, out.as_deref())
         }

@@ -7,6 +7,7 @@ use crate::config::oauth::oauth;
 use crate::config::reader::Section;
 use crate::config::secret::Secret;
 use crate::domain::address::Address;
+use std::time::Duration;
 
 /// How a connection to a mail server is protected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,6 +82,17 @@ pub struct Mailbox {
     pub import_existing: bool,
     /// Where copies of agents' answers go, and from which support addresses.
     pub sent: Option<Sent>,
+    /// How other daemons are kept from this mailbox; `None` where nobody asks whether there are others (EML-19).
+    pub lease: Option<Lease>,
+}
+
+/// The lease of a mailbox.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// The folder that keeps the claims.
+    pub folder: String,
+    /// A daemon that gives no sign of life for so long reads no longer.
+    pub term: Duration,
 }
 
 /// The folder that keeps what was sent.
@@ -132,6 +144,7 @@ fn mailbox(section: &Section<'_>, support: &[Address]) -> Option<Mailbox> {
     }
     let import_existing = section.flag("import_existing", false);
     let sent = sent(section, &user, default_address.as_ref(), support);
+    let lease = lease(section, &folder, sent.as_ref());
     Some(Mailbox {
         name,
         host,
@@ -144,7 +157,20 @@ fn mailbox(section: &Section<'_>, support: &[Address]) -> Option<Mailbox> {
         default_address,
         import_existing,
         sent,
+        lease,
     })
+}
+
+fn lease(section: &Section<'_>, read: &str, sent: Option<&Sent>) -> Option<Lease> {
+    let folder = section.text("lease_folder");
+    // An empty name is one that is there.
+    let by_default = if section.has("lease_folder") { "" } else { "Deskgate" };
+    let folder = folder.unwrap_or_else(|| by_default.to_owned());
+    let term = Duration::from_secs(section.number("lease_s", 4..=3_600, 120));
+    if folder == read || sent.is_some_and(|sent| sent.folder == folder) {
+        section.fault("lease_folder", "holds mail; the lease needs a folder of its own");
+    }
+    (!folder.is_empty()).then_some(Lease { folder, term })
 }
 
 fn sent(section: &Section<'_>, user: &str, default_address: Option<&Address>, support: &[Address]) -> Option<Sent> {

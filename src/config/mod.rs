@@ -40,6 +40,7 @@ use crate::config::reader::Reader;
 use crate::config::relay::Dkim;
 use crate::config::relay::Relay;
 use crate::config::webhooks::Webhooks;
+use crate::config::workspace::Brand;
 use crate::config::workspace::Notify;
 use crate::config::workspace::Support;
 use crate::config::workspace::Workspace;
@@ -76,6 +77,8 @@ pub struct Config {
     pub lmtp: Lmtp,
     /// `[[mailbox]]`.
     pub mailboxes: Vec<Mailbox>,
+    /// `[[brand]]`: those beside the workspace's own.
+    pub brands: Vec<Brand>,
     /// `[[support]]`, at least one.
     pub support: Vec<Support>,
     /// `[[relay]]`; the first takes what no address sends elsewhere, without any mail is captured.
@@ -172,7 +175,7 @@ fn default_file() -> Option<&'static Path> {
 /// Every key there is (`http.listen`, `mailbox.user`), for the test of the sample.
 #[must_use]
 pub fn known_keys() -> BTreeSet<String> {
-    let one_of_each = "[[mailbox]]\n[[support]]\n[[relay]]\n[[dkim]]\n[[messenger_key]]\n";
+    let one_of_each = "[[mailbox]]\n[[support]]\n[[relay]]\n[[dkim]]\n[[messenger_key]]\n[[brand]]\n";
     let reader = Reader::new(one_of_each, "", Path::new(""), &Environment::default());
     drop(read(&reader));
     reader.keys()
@@ -181,7 +184,8 @@ pub fn known_keys() -> BTreeSet<String> {
 fn read(reader: &Reader<'_>) -> Config {
     let workspace = workspace::workspace(reader.section("workspace"));
     let relays = relay::relays(reader.list("relay"));
-    let support = workspace::support(reader, &workspace, &relays);
+    let brands = workspace::brands(reader.list("brand"));
+    let support = workspace::support(reader, &workspace, &relays, &brands);
     let addresses: Vec<_> = support.iter().map(|support| support.address.clone()).collect();
     check_listeners(reader);
     let mut mailboxes = mailbox::mailboxes(reader.list("mailbox"), &addresses);
@@ -204,6 +208,7 @@ fn read(reader: &Reader<'_>) -> Config {
         workspace,
         http,
         smtp,
+        brands,
         support,
         relays,
         mailboxes,

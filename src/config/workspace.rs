@@ -9,6 +9,9 @@ use crate::domain::intake::MultiAddress;
 use std::path::PathBuf;
 use std::time::Duration;
 
+/// Longest id of a brand, in bytes.
+const BRAND_ID_BYTES_MAX: usize = 40;
+
 /// `[workspace]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Workspace {
@@ -20,6 +23,17 @@ pub struct Workspace {
     pub time_zone: String,
     /// What becomes of one mail to several support addresses (EML-17).
     pub multi_address: MultiAddress,
+}
+
+/// A `[[brand]]` beside the workspace's own (OBJ-11).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Brand {
+    /// Lower-case letters, digits and hyphens: its folder among the templates, and its id in the API.
+    pub id: String,
+    /// Shown to customers.
+    pub name: String,
+    /// Language where a contact's is unknown; the workspace's without it (I18-1).
+    pub default_locale: Option<String>,
 }
 
 /// A `[[support]]` address.
@@ -39,6 +53,8 @@ pub struct Support {
     pub subject_matching: bool,
     /// Id or name of the team that new mail to it is given to (OBJ-65).
     pub team: Option<String>,
+    /// Id of the brand it is an address of; the workspace's own without one (OBJ-65).
+    pub brand: Option<String>,
 }
 
 /// `[notify]`.
@@ -54,11 +70,7 @@ pub struct Notify {
 
 pub(crate) fn workspace(section: Section<'_>) -> Workspace {
     let name = section.text("name").unwrap_or_else(|| "Deskgate".to_owned());
-    let is_locale = |text: &str| {
-        let parts = |part: &str| !part.is_empty() && part.len() <= 8 && part.bytes().all(|b| b.is_ascii_alphanumeric());
-        (text.len() <= 35 && text.split('-').all(parts)).then(|| text.to_owned())
-    };
-    let default_locale = section.parsed("default_locale", "a language tag such as en or pt-BR", is_locale);
+    let default_locale = default_locale(&section);
     let is_zone = |text: &str| jiff::tz::TimeZone::get(text).is_ok().then(|| text.to_owned());
     let time_zone = section.parsed("time_zone", "a time zone such as Europe/Berlin", is_zone);
     let ways = [("split_by_team", MultiAddress::SplitByTeam), ("single", MultiAddress::Single)];
@@ -72,7 +84,33 @@ pub(crate) fn workspace(section: Section<'_>) -> Workspace {
     }
 }
 
-pub(crate) fn support(reader: &Reader<'_>, workspace: &Workspace, relays: &[Relay]) -> Vec<Support> {
+fn default_locale(section: &Section<'_>) -> Option<String> {
+    let is_locale = |text: &str| {
+        let parts = |part: &str| !part.is_empty() && part.len() <= 8 && part.bytes().all(|b| b.is_ascii_alphanumeric());
+        (text.len() <= 35 && text.split('-').all(parts)).then(|| text.to_owned())
+    };
+    section.parsed("default_locale", "a language tag such as en or pt-BR", is_locale)
+}
+
+pub(crate) fn brands(sections: Vec<Section<'_>>) -> Vec<Brand> {
+    let mut brands: Vec<Brand> = Vec::new();
+    for section in sections {
+        let id = section.required("id", "a short name such as acme");
+        let is_plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+        if id.len() > BRAND_ID_BYTES_MAX || !id.bytes().all(is_plain) {
+            section.fault("id", format!("{} is not of lower-case letters, digits and hyphens", shown(&id)));
+        }
+        if brands.iter().any(|other| other.id == id) {
+            section.fault("id", format!("{} is here twice", shown(&id)));
+        }
+        let name = section.required("name", "what customers call it");
+        brands.push(Brand { id, name, default_locale: default_locale(&section) });
+        section.end();
+    }
+    brands
+}
+
+pub(crate) fn support(reader: &Reader<'_>, workspace: &Workspace, relays: &[Relay], brands: &[Brand]) -> Vec<Support> {
     let mut support: Vec<Support> = Vec::new();
     let sections = reader.list("support");
     if sections.is_empty() {
@@ -81,7 +119,10 @@ pub(crate) fn support(reader: &Reader<'_>, workspace: &Workspace, relays: &[Rela
     for section in sections {
         let text = section.required("address", "where customers write to");
         let address = Address::parse(&text);
-        let name = section.text("name").unwrap_or_else(|| workspace.name.clone());
+        let brand = brand_of(&section, brands);
+        let name = section.text("name").or_else(|| brand.map(|brand| brand.name.clone()));
+        let name = name.unwrap_or_else(|| workspace.name.clone());
+        let brand = brand.map(|brand| brand.id.clone());
         let new_mail_as = section.text("new_mail_as").filter(|wanted| !wanted.trim().is_empty());
         let relay = relay_of(&section, relays);
         let strict_senders = section.flag("strict_senders", false);
@@ -97,12 +138,31 @@ pub(crate) fn support(reader: &Reader<'_>, workspace: &Workspace, relays: &[Rela
                 section.fault("address", format!("{address} is here twice"));
             }
             Some(address) => {
-                support.push(Support { address, name, new_mail_as, relay, strict_senders, subject_matching, team });
+                support.push(Support {
+                    address,
+                    name,
+                    new_mail_as,
+                    relay,
+                    strict_senders,
+                    subject_matching,
+                    team,
+                    brand,
+                });
             }
         }
         section.end();
     }
     support
+}
+
+/// The brand an address names; it must be there.
+fn brand_of<'a>(section: &Section<'_>, brands: &'a [Brand]) -> Option<&'a Brand> {
+    let id = section.text("brand")?;
+    let found = brands.iter().find(|brand| brand.id == id);
+    if found.is_none() {
+        section.fault("brand", format!("{} is not the id of any [[brand]]", shown(&id)));
+    }
+    found
 }
 
 /// The relay an address names; it must be there.

@@ -56,8 +56,16 @@ async fn note(watch: &Watch) -> desk::Result<()> {
             MailboxPhase::NeedsAuth => MailboxStanding::NeedsAuth,
             MailboxPhase::Degraded => MailboxStanding::Degraded,
             MailboxPhase::Connected => MailboxStanding::Connected,
+            MailboxPhase::Standby => {
+                let words = state.last_error.as_deref().unwrap_or_default();
+                watch.desk.raise_alarm(&standby_alarm(&mailbox), words).await?;
+                continue;
+            }
             MailboxPhase::Connecting | MailboxPhase::Disabled => continue,
         };
+        if standing == MailboxStanding::Connected {
+            watch.desk.end_alarm(&standby_alarm(&mailbox)).await?;
+        }
         let words = state.last_error.as_deref().unwrap_or("no mail came from it for 15 minutes");
         let is_news = watch.desk.note_mailbox(&mailbox, standing, words).await?;
         if is_news && standing != MailboxStanding::Connected {
@@ -77,6 +85,11 @@ async fn note(watch: &Watch) -> desk::Result<()> {
         }
     }
     note_webhooks(watch).await
+}
+
+/// The spell in which a mailbox is read by another daemon (EML-19).
+fn standby_alarm(mailbox: &str) -> String {
+    format!("mailbox {mailbox} is read by another Deskgate")
 }
 
 /// A webhook's spell ends when it is no trouble any more, or gone.

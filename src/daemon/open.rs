@@ -1,6 +1,7 @@
 //! Opening the house: data directory, store, templates, desk; for the daemon and for commands while none runs.
 
 use crate::clock::Clock;
+use crate::config;
 use crate::config::Config;
 use crate::config::mailbox::Mailbox;
 use crate::config::messenger::MessengerKey;
@@ -10,6 +11,7 @@ use crate::config::workspace::Support;
 use crate::daemon::data_dir::DataDir;
 use crate::daemon::exit::Exit;
 use crate::daemon::exit::Failure;
+use crate::desk::Brand;
 use crate::desk::Desk;
 use crate::desk::Files;
 use crate::desk::IdentitySettings;
@@ -31,6 +33,9 @@ use crate::store::migrate;
 use crate::store::sealing::Sealer;
 use crate::template::TemplateSet;
 use crate::template::Templates;
+use crate::template::brands_in;
+use crate::template::overrides;
+use std::collections::BTreeMap;
 
 /// Everything that is open. The directory's lock goes last.
 #[derive(Debug)]
@@ -70,8 +75,25 @@ pub(crate) async fn open(config: &Config) -> Result<House, Failure> {
 
 /// The checked templates of the configuration.
 pub(crate) fn templates(config: &Config) -> Result<TemplateSet, Failure> {
-    let loaded = Templates::load(config.templates_dir.as_deref());
-    loaded.map(TemplateSet::new).map_err(|error| Failure::new(Exit::Config, format!("template {error}")))
+    let refused = |error: String| Failure::new(Exit::Config, format!("template {error}"));
+    let files = template_files(config).map_err(refused)?;
+    let built = Templates::build(&files).map_err(|error| refused(error.to_string()))?;
+    Ok(TemplateSet::new(built))
+}
+
+/// The files of the template directory, those of brands among them, which must all be brands of the configuration.
+///
+/// # Errors
+/// What cannot be read, or is nobody's.
+pub(crate) fn template_files(config: &Config) -> Result<BTreeMap<String, String>, String> {
+    let files = config.templates_dir.as_deref().map(overrides).transpose().map_err(|error| error.to_string())?;
+    let files = files.unwrap_or_default();
+    let brands = brands_in(&files).map_err(|error| error.to_string())?;
+    let is_known = |id: &&str| config.brands.iter().any(|brand| brand.id == *id);
+    if let Some(id) = brands.into_iter().find(|id| !is_known(id)) {
+        return Err(format!("brands/{id}: there is no [[brand]] with this id"));
+    }
+    Ok(files)
 }
 
 /// What of the configuration the desk needs.
@@ -81,6 +103,12 @@ fn settings(config: &Config) -> Result<Settings, Failure> {
         name: support.name.clone(),
         new_mail_as: support.new_mail_as.clone(),
         team: support.team.clone(),
+        brand: support.brand.clone(),
+    };
+    let brand = |brand: &config::workspace::Brand| Brand {
+        id: brand.id.clone(),
+        name: brand.name.clone(),
+        default_locale: brand.default_locale.clone(),
     };
     let main = config.support.first().ok_or_else(|| Failure::new(Exit::Config, "no support address"))?;
     Ok(Settings {
@@ -90,6 +118,7 @@ fn settings(config: &Config) -> Result<Settings, Failure> {
         public_url: config.http.public_url.clone(),
         main_address: address(main),
         support: config.support.iter().map(address).collect(),
+        brands: config.brands.iter().map(brand).collect(),
         unseen_delay: config.notify.unseen_delay,
         state_mail_settle: config.notify.state_mail_settle,
         broadcasts: BroadcastSettings {

@@ -6,8 +6,8 @@
 use crate::config::Config;
 use crate::config::env::Environment;
 use crate::daemon::logging::LevelHandle;
+use crate::daemon::open::template_files;
 use crate::template::TemplateSet;
-use crate::template::overrides;
 
 /// What a reload works on.
 #[derive(Debug)]
@@ -26,8 +26,7 @@ impl Reload<'_> {
         let data_dir = running.data_dir.clone();
         let new = Config::load(running.file.as_deref(), Some(&data_dir), self.environment)
             .map_err(|faults| format!("configuration kept as it was: {faults}"))?;
-        let files = new.templates_dir.as_deref().map(overrides).transpose();
-        let files = files.map_err(|error| format!("templates kept as they were: {error}"))?.unwrap_or_default();
+        let files = template_files(&new).map_err(|error| format!("templates kept as they were: {error}"))?;
         self.templates.reload(&files).map_err(|error| format!("templates kept as they were: {error}"))?;
         self.level.set(&new.log.level)?;
         let waiting = needs_restart(running, &new);
@@ -51,6 +50,7 @@ fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
         ("smtp", old.smtp != new.smtp),
         ("lmtp", pair(&old.lmtp, &new.lmtp)),
         ("mailbox", pair(&old.mailboxes, &new.mailboxes) || passwords(old) != passwords(new)),
+        ("brand", pair(&old.brands, &new.brands)),
         ("support", pair(&old.support, &new.support)),
         ("relay", pair(&old.relays, &new.relays)),
         ("dkim", pair(&old.dkim, &new.dkim)),

@@ -72,7 +72,7 @@ pub(super) fn start(parts: &Parts<'_>, site: &Site, listeners: Listeners) -> Res
     if let Some(bound) = listeners.lmtp {
         mail_listener(parts, "lmtp", bound, channels::listener(parts.config, Protocol::Lmtp)?);
     }
-    mailboxes(parts);
+    mailboxes(parts)?;
     sent_folders(parts);
     alarms(parts);
     messenger(parts, site);
@@ -139,11 +139,18 @@ fn mail_socket(bound: &Bound) -> io::Result<SmtpListener> {
     }
 }
 
-fn mailboxes(parts: &Parts<'_>) {
-    for options in parts.mailboxes {
+fn mailboxes(parts: &Parts<'_>) -> Result<(), Failure> {
+    let holder = parts.house.data_dir.holder()?;
+    for (mailbox, options) in parts.config.mailboxes.iter().zip(parts.mailboxes) {
         let (sender, state) = watch::channel(MailboxState::default());
         parts.health.watch_mailbox(&options.name, state);
-        let options = options.clone();
+        let lease = mailbox.lease.as_ref().map(|lease| imap::Lease {
+            folder: lease.folder.clone(),
+            term: lease.term,
+            holder: holder.clone(),
+            site: parts.house.desk.settings().public_url.clone(),
+        });
+        let options = MailboxOptions { lease, ..options.clone() };
         let (door, drain) = (door(parts.house, parts.health), parts.drain.clone());
         let desk = parts.house.desk.clone();
         parts.supervisor.keep(&format!("mailbox {}", options.name.clone()), move || {
@@ -159,6 +166,7 @@ fn mailboxes(parts: &Parts<'_>) {
             }
         });
     }
+    Ok(())
 }
 
 /// Copies of sent mail, a task for each mailbox that keeps them.

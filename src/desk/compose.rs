@@ -147,7 +147,7 @@ impl Inner {
     ) -> Result<std::result::Result<Outgoing, String>> {
         let support = self.support_address(&material.thread);
         let notice = self.notice(delivery, material);
-        let rendered = match self.templates.current().email(&notice) {
+        let rendered = match self.templates.current().email_of(self.brand_id(&material.thread), &notice) {
             Ok(rendered) => rendered,
             Err(error) => return Ok(Err(format!("cannot be rendered: {error}"))),
         };
@@ -277,19 +277,26 @@ impl Inner {
         self.form_url(card, &material.contact).as_deref().and_then(view::WebUrl::parse)
     }
 
-    /// The contact's language if there are texts in it, else the workspace's: a mail has one (I18-1).
-    fn mail_language(&self, contact: &Contact) -> String {
-        let own = contact.language_override.as_ref().filter(|lang| self.templates.current().speaks(lang));
-        own.unwrap_or(&self.settings.default_locale).clone()
+    fn brand_id(&self, thread: &Thread) -> Option<&str> {
+        self.brand(thread).map(|brand| brand.id.as_str())
+    }
+
+    /// The contact's language if there are texts in it, else the brand's, else the workspace's: a mail has one (I18-1).
+    fn mail_language(&self, contact: &Contact, thread: &Thread) -> String {
+        let brand = self.brand(thread);
+        let speaks = |lang: &&String| self.templates.current().speaks(self.brand_id(thread), lang);
+        let own = contact.language_override.as_ref().filter(speaks);
+        let of_brand = brand.and_then(|brand| brand.default_locale.as_ref());
+        own.or(of_brand).unwrap_or(&self.settings.default_locale).clone()
     }
 
     fn about(&self, material: &Material) -> view::About {
         let ticket = material.subject().ticket.as_ref().zip(material.ticket.as_ref());
         view::About {
-            lang: self.mail_language(&material.contact),
+            lang: self.mail_language(&material.contact, &material.thread),
             time_zone: self.settings.time_zone.clone(),
             workspace: view::Named { name: Some(self.settings.workspace_name.clone()) },
-            brand: view::Named { name: Some(self.settings.workspace_name.clone()) },
+            brand: view::Named { name: Some(self.brand_name(&material.thread)) },
             contact: contact_view(&material.contact),
             agent: agent_view(material.agent_name.as_deref()),
             thread: view::Thread { id: Some(material.thread.id.to_string()), title: material.thread.title.clone() },

@@ -48,15 +48,26 @@ impl Desk {
         Ok(current.list().map(file).collect())
     }
 
-    /// The mail of that name (`agent_reply`, …) with sample data, in the nearest language there is. Scope `settings`.
+    /// The mail of that name (`agent_reply`, …) with sample data, in the nearest language there is, as the brand of that id or
+    /// as the workspace sends it. Scope `settings`.
     ///
     /// # Errors
-    /// `Forbidden`; `NotFound` for a name that no mail has.
-    pub fn mail_preview(&self, caller: &Caller, name: &str, lang: Option<&str>) -> Result<PreviewedMail> {
+    /// `Forbidden`; `NotFound` for a name that no mail has, and for an id that no brand has.
+    pub fn mail_preview(
+        &self,
+        caller: &Caller,
+        name: &str,
+        brand: Option<&str>,
+        lang: Option<&str>,
+    ) -> Result<PreviewedMail> {
         require(caller, &[Scope::Settings])?;
+        let is_known = |id: &str| self.settings().brands.iter().any(|known| known.id == id);
+        if brand.is_some_and(|id| !is_known(id)) {
+            return Err(Refusal::NotFound { what: "brand" }.into());
+        }
         let kind = Kind::ALL.into_iter().find(|kind| kind.name() == name);
         let kind = kind.ok_or(Refusal::NotFound { what: "template" })?;
-        match self.templates().current().preview(kind.name(), lang, None) {
+        match self.templates().current().preview_of(brand, kind.name(), lang, None) {
             Ok(Preview::Email(mail)) => Ok(PreviewedMail { subject: mail.subject, text: mail.text, html: mail.html }),
             Ok(Preview::Frame(_)) => Err(Refusal::NotFound { what: "template" }.into()),
             Err(error) => Err(Error::Unavailable(format!("the template cannot be rendered: {error}"))),

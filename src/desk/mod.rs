@@ -176,6 +176,17 @@ pub enum Error {
 /// Result of an operation.
 pub type Result<T> = std::result::Result<T, Error>;
 
+/// A brand beside the workspace's own (OBJ-11).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Brand {
+    /// Its folder among the templates.
+    pub id: String,
+    /// Shown to contacts.
+    pub name: String,
+    /// Language of texts where the contact's is unknown; the workspace's without it (I18-1).
+    pub default_locale: Option<String>,
+}
+
 /// A support address of the configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SupportAddress {
@@ -187,6 +198,8 @@ pub struct SupportAddress {
     pub new_mail_as: Option<String>,
     /// Id or name of the team that new mail to it is given to (OBJ-65).
     pub team: Option<String>,
+    /// Id of its brand; the workspace's own without one.
+    pub brand: Option<String>,
 }
 
 /// How a messenger proves who it is (MSG-10 to MSG-12).
@@ -233,6 +246,8 @@ pub struct Settings {
     pub main_address: SupportAddress,
     /// Every support address, the main one among them.
     pub support: Vec<SupportAddress>,
+    /// Brands beside the workspace's own.
+    pub brands: Vec<Brand>,
     /// A reply is mailed if not seen for so long (EML-71).
     pub unseen_delay: Duration,
     /// State mails wait so long for further changes (NTF-11).
@@ -405,6 +420,17 @@ impl Inner {
         let of_thread = thread.support_address.as_ref();
         let known = self.settings.support.iter().find(|support| Some(&support.address) == of_thread);
         known.unwrap_or(&self.settings.main_address)
+    }
+
+    /// The brand of the address that a thread is answered from.
+    fn brand(&self, thread: &Thread) -> Option<&Brand> {
+        let id = self.support_address(thread).brand.as_ref()?;
+        self.settings.brands.iter().find(|brand| brand.id == *id)
+    }
+
+    /// The name of that brand, else the workspace's.
+    fn brand_name(&self, thread: &Thread) -> String {
+        self.brand(thread).map_or(&self.settings.workspace_name, |brand| &brand.name).clone()
     }
 }
 

@@ -76,7 +76,7 @@ pub struct IntakeRow {
 /// What becomes of one mail to several support addresses (EML-17).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum MultiAddress {
-    /// A conversation for each team that the addresses belong to.
+    /// A conversation for each team and brand that the addresses belong to.
     #[default]
     SplitByTeam,
     /// One conversation.

@@ -10,6 +10,7 @@
 //! No clock, no randomness; the one I/O is [`overrides()`], which the caller asks for.
 
 mod attribute;
+mod brands;
 pub mod broadcast;
 mod catalog;
 mod check;
@@ -33,11 +34,13 @@ mod golden_tests;
 #[cfg(test)]
 mod hostile_tests;
 
+pub use brands::brands_in;
 pub use catalog::Kind;
 pub use error::TemplateError;
 pub use overrides::overrides;
 pub use set::TemplateSet;
 
+use brands::OfBrand;
 use catalog::Piece;
 use catalog::Source;
 use engine::Engine;
@@ -89,6 +92,10 @@ pub struct Templates {
     engine: Arc<Engine>,
     /// The embedded ones alone, when others are in use.
     embedded: Option<Arc<Engine>>,
+    /// Those of brands that have some, whole.
+    brands: BTreeMap<String, OfBrand>,
+    /// What brands have of their own, by path in the template directory.
+    of_brands: BTreeMap<String, String>,
 }
 
 impl Templates {
@@ -106,14 +113,27 @@ impl Templates {
     /// The first fault, with file and line: an unknown path, a template over 256 KB, syntax, unknown names, functions or
     /// partials, partials that include each other, `{{{` for anything but bodies, blocks over 32 deep, an empty text.
     pub fn build(overrides: &BTreeMap<String, String>) -> Result<Self, TemplateError> {
-        let sources = catalog::sources(overrides)?;
+        let (house, by_brand) = brands::apart(overrides)?;
+        let sources = catalog::sources(&house)?;
         let engine = Arc::new(Engine::build(&sources)?);
         let embedded = if overrides.is_empty() {
             None
         } else {
             Some(Arc::new(Engine::build(&catalog::sources(&BTreeMap::new())?)?))
         };
-        Ok(Self { sources, engine, embedded })
+        let mut brands = BTreeMap::new();
+        for (brand, own) in by_brand {
+            let built = brands::build(&brand, &house, &own)?;
+            brands.insert(brand, built);
+        }
+        let of_brands = overrides.iter().filter(|(path, _)| !house.contains_key(*path));
+        let of_brands = of_brands.map(|(path, text)| (path.clone(), text.clone())).collect();
+        Ok(Self { sources, engine, embedded, brands, of_brands })
+    }
+
+    /// What a brand renders with; the house's where it has nothing of its own.
+    fn engine_of(&self, brand: Option<&str>) -> &Engine {
+        brand.and_then(|brand| self.brands.get(brand)).map_or(&self.engine, |of| &of.engine)
     }
 
     /// Renders `notice` as a mail, in its language if there are templates for it. If an overriding template fails, the
@@ -122,7 +142,15 @@ impl Templates {
     /// # Errors
     /// More than 100 parts, or an output larger than 256 KB and its bodies.
     pub fn email(&self, notice: &Notice) -> Result<Rendered, TemplateError> {
-        self.with_fallback(notice, |engine, data| {
+        self.email_of(None, notice)
+    }
+
+    /// The same with the templates of the brand of that id, if it has some.
+    ///
+    /// # Errors
+    /// As [`Templates::email`].
+    pub fn email_of(&self, brand: Option<&str>, notice: &Notice) -> Result<Rendered, TemplateError> {
+        self.with_fallback(self.engine_of(brand), notice, |engine, data| {
             email(engine, notice.kind(), notice.lang(), data, notice.body_bytes())
         })
         .map(|(rendered, fell_back)| Rendered { fell_back, ..rendered })
@@ -133,7 +161,7 @@ impl Templates {
     /// # Errors
     /// As [`Templates::email`].
     pub fn frame(&self, notice: &Notice) -> Result<String, TemplateError> {
-        self.with_fallback(notice, |engine, data| {
+        self.with_fallback(&self.engine, notice, |engine, data| {
             let path = engine.path(notice.kind(), Piece::Frame, notice.lang());
             engine.render(&path, Piece::Frame, data, notice.body_bytes())
         })
@@ -142,6 +170,7 @@ impl Templates {
 
     fn with_fallback<T>(
         &self,
+        first: &Engine,
         notice: &Notice,
         render: impl Fn(&Engine, &Value) -> Result<T, TemplateError>,
     ) -> Result<(T, Option<TemplateError>), TemplateError> {
@@ -150,20 +179,22 @@ impl Templates {
             return Err(TemplateError::new(name, format!("is asked for more than {PARTS_MAX} parts")));
         }
         let data = engine::to_value(name, notice)?;
-        match (render(&self.engine, &data), &self.embedded) {
+        match (render(first, &data), &self.embedded) {
             (Ok(done), _) => Ok((done, None)),
             (Err(error), Some(embedded)) => Ok((render(embedded, &data)?, Some(error))),
             (Err(error), None) => Err(error),
         }
     }
 
-    /// Whether there are texts, or templates of the operator's own, in that language or the one it is a variety of.
+    /// Whether there are texts, or templates of the operator's own, of the brand or the house, in that language or the one it
+    /// is a variety of.
     #[must_use]
-    pub fn speaks(&self, lang: &str) -> bool {
+    pub fn speaks(&self, brand: Option<&str>, lang: &str) -> bool {
+        let sources = brand.and_then(|brand| self.brands.get(brand)).map_or(&self.sources, |of| &of.sources);
         let base = lang.split('-').next().unwrap_or_default().to_ascii_lowercase();
         let own =
             |path: &String| path.split('/').next().is_some_and(|first| first.split('-').next() == Some(base.as_str()));
-        !base.is_empty() && (self.engine.locales.best(lang).is_some() || self.sources.keys().any(own))
+        !base.is_empty() && (self.engine_of(brand).locales.best(lang).is_some() || sources.keys().any(own))
     }
 
     /// Renders `name` (`agent_reply`, …, or `messenger/part_created`, …) in `lang` with sample data, and `data`'s fields in the
@@ -172,6 +203,21 @@ impl Templates {
     /// # Errors
     /// An unknown name, with the known ones; data of a wrong shape.
     pub fn preview(&self, name: &str, lang: Option<&str>, data: Option<&Value>) -> Result<Preview, TemplateError> {
+        self.preview_of(None, name, lang, data)
+    }
+
+    /// The same with the templates of the brand of that id, if it has some.
+    ///
+    /// # Errors
+    /// As [`Templates::preview`].
+    pub fn preview_of(
+        &self,
+        brand: Option<&str>,
+        name: &str,
+        lang: Option<&str>,
+        data: Option<&Value>,
+    ) -> Result<Preview, TemplateError> {
+        let engine = self.engine_of(brand);
         let frame = name.strip_prefix("messenger/");
         let kind = Kind::ALL.into_iter().find(|kind| match frame {
             Some(frame) => kind.frame_name() == frame,
@@ -189,25 +235,28 @@ impl Templates {
         }
         let lang = sample.get("lang").and_then(Value::as_str).unwrap_or("").to_owned();
         if frame.is_none() {
-            return email(&self.engine, kind, &lang, &sample, body_bytes).map(Preview::Email);
+            return email(engine, kind, &lang, &sample, body_bytes).map(Preview::Email);
         }
-        let path = self.engine.path(kind, Piece::Frame, &lang);
-        self.engine.render(&path, Piece::Frame, &sample, body_bytes).map(Preview::Frame)
+        let path = engine.path(kind, Piece::Frame, &lang);
+        engine.render(&path, Piece::Frame, &sample, body_bytes).map(Preview::Frame)
     }
 
     /// All templates by path.
     pub fn list(&self) -> impl Iterator<Item = Listed<'_>> {
-        self.sources.iter().map(|(path, source)| Listed {
+        let house = self.sources.iter().map(|(path, source)| Listed {
             path,
             overridden: source.overridden,
             source_bytes: source.text.len(),
-        })
+        });
+        let brands = self.of_brands.iter();
+        house.chain(brands.map(|(path, text)| Listed { path, overridden: true, source_bytes: text.len() }))
     }
 
     /// The text of the template at `path`.
     #[must_use]
     pub fn source(&self, path: &str) -> Option<&str> {
-        self.sources.get(path).map(|source| source.text.as_str())
+        let of_house = self.sources.get(path).map(|source| source.text.as_str());
+        of_house.or_else(|| self.of_brands.get(path).map(String::as_str))
     }
 }
 

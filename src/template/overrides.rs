@@ -8,8 +8,8 @@ use std::path::Path;
 
 /// Most files in the directory.
 const FILES_MAX: usize = 500;
-/// Folders inside folders; the deepest template is `de/email/agent_reply/html.hbs`.
-const FOLDERS_MAX: usize = 4;
+/// Folders inside folders; the deepest template is `brands/acme/de/email/agent_reply/html.hbs`.
+const FOLDERS_MAX: usize = 6;
 
 /// Text of every file below `dir`, by its path relative to it with `/`. Hidden files and backups (`.x`, `x~`) are left
 /// out; whether a name is a template's is checked by [`super::Templates::build`].

@@ -19,6 +19,7 @@ use crate::domain::id::Millis;
 use async_imap::Session;
 use async_imap::imap_proto::Response;
 use async_imap::types::Fetch;
+use async_imap::types::Flag;
 use futures_util::TryStreamExt;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
@@ -29,6 +30,9 @@ use tokio::time::timeout_at;
 
 /// Bytes of a header that are fetched of a message too large to fetch whole.
 const HEADER_BYTES_MAX: u32 = 256 * 1024;
+
+/// The same where only the header of our own messages counts.
+const SHORT_HEADER_BYTES_MAX: u32 = 4 * 1024;
 
 /// One connection to a server.
 #[derive(Debug)]
@@ -43,6 +47,17 @@ pub(super) struct Client {
 pub(super) struct Folder {
     pub(super) uid_validity: u32,
     pub(super) uid_next: Option<u32>,
+}
+
+/// What one look at a small folder tells of a message.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Head {
+    pub(super) uid: u32,
+    pub(super) is_flagged: bool,
+    pub(super) is_answered: bool,
+    pub(super) is_deleted: bool,
+    /// The beginning of the header.
+    pub(super) header: Vec<u8>,
 }
 
 impl Client {
@@ -179,6 +194,28 @@ impl Client {
         Ok(header)
     }
 
+    /// Flags and the beginning of the header of every message in the open folder, by UID.
+    pub(super) async fn heads(&mut self) -> Result<Vec<Head>, ImapError> {
+        let items = format!("(UID FLAGS BODY.PEEK[HEADER]<0.{SHORT_HEADER_BYTES_MAX}>)");
+        let mut heads: BTreeMap<u32, Head> = BTreeMap::new();
+        let keep = |fetch: &Fetch| {
+            let Some((uid, header)) = fetch.uid.zip(fetch.header()) else { return };
+            let mut head = Head { uid, header: header.to_vec(), ..Head::default() };
+            for flag in fetch.flags() {
+                match flag {
+                    Flag::Flagged => head.is_flagged = true,
+                    Flag::Answered => head.is_answered = true,
+                    Flag::Deleted => head.is_deleted = true,
+                    _ => {}
+                }
+            }
+            heads.insert(uid, head);
+        };
+        self.fetch("list", "1:*", &items, u64::from(SHORT_HEADER_BYTES_MAX), keep).await?;
+        self.told_of_all()?;
+        Ok(heads.into_values().collect())
+    }
+
     async fn fetch(
         &mut self,
         step: &'static str,
@@ -227,6 +264,20 @@ impl Client {
         self.begin("append", Wanted::Nothing);
         let answer = self.session.append(modified_utf7(folder), Some("(\\Seen)"), None, message).await;
         self.concluded(answer)
+    }
+
+    /// Flags messages as deleted and, with UIDPLUS, expunges these alone (RFC 4315 §2.1). A plain EXPUNGE would also
+    /// remove what others flagged (EML-5).
+    pub(super) async fn remove(&mut self, uids: &[u32]) -> Result<(), ImapError> {
+        if uids.is_empty() {
+            return Ok(());
+        }
+        let set = uids_text(uids);
+        self.simple("flag as deleted", &format!("UID STORE {set} +FLAGS.SILENT (\\Deleted)")).await?;
+        if self.can("UIDPLUS") {
+            self.simple("expunge", &format!("UID EXPUNGE {set}")).await?;
+        }
+        Ok(())
     }
 
     /// Enters IDLE (RFC 2177).

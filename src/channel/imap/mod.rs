@@ -3,6 +3,8 @@
 //! **Invariant:** a message is marked done only after [`MailDoor::accept`](crate::desk::arrival::MailDoor::accept)
 //! answered `Ok`; what the folder's owner sees of it (flag, move, removal) changes only after that (EML-5).
 //! **Invariant:** flags that others set mean nothing; what is done is known by UID alone.
+//! **Invariant:** of several daemons that are told to read one folder, one reads it, wherever the server can keep a claim;
+//! elsewhere each changes nothing in it (EML-19, `lease`).
 //! **Invariant:** every wait has a deadline, every buffer a limit, and credentials cross a clear connection only where
 //! the configuration says `tls = "none"`.
 //!
@@ -30,6 +32,7 @@ mod error;
 mod folder_name;
 mod greeted;
 mod guard;
+mod lease;
 mod memory;
 mod on_demand;
 mod options;
@@ -53,6 +56,7 @@ mod fake;
 #[cfg(test)]
 mod tests;
 
+pub use lease::Lease;
 pub use on_demand::NotFetched;
 pub use on_demand::OnDemand;
 pub use options::After;

@@ -1,5 +1,6 @@
 //! What a mailbox is read with: the `[[mailbox]]` section after it was checked.
 
+use crate::channel::imap::lease::Lease;
 use crate::channel::oauth::TokenSource;
 use crate::domain::address::Address;
 use crate::domain::id::Millis;
@@ -52,6 +53,8 @@ pub struct MailboxOptions {
     pub import_since: Option<Millis>,
     /// Certificates trusted besides those of the system.
     pub extra_roots: Vec<CertificateDer<'static>>,
+    /// How other daemons are kept from the same folder; without one nobody asks whether there are others (EML-19).
+    pub lease: Option<Lease>,
 }
 
 impl MailboxOptions {
@@ -75,6 +78,7 @@ impl MailboxOptions {
             import_existing: false,
             import_since: None,
             extra_roots: Vec::new(),
+            lease: None,
         }
     }
 

@@ -35,6 +35,12 @@ pub(super) enum Stop {
     /// The server or the connection.
     #[error(transparent)]
     Imap(#[from] ImapError),
+    /// It is not for us to read, now or any more (EML-19).
+    #[error("{0}")]
+    Lease(&'static str),
+    /// Another daemon read until now, and perhaps does no longer.
+    #[error("another daemon read this mailbox")]
+    StoodBy,
     /// The desk took nothing in; the cursor stays.
     #[error("{0}")]
     Door(NotAccepted),
@@ -51,6 +57,8 @@ pub(super) struct Reader<'a, D> {
     pub(super) cursor: MailboxCursor,
     /// Whether follow-up actions were done that the stored cursor still says are owed.
     pub(super) paid_unsaved: bool,
+    /// Nothing may be changed in the folder now, whatever the options say (EML-19).
+    pub(super) only_read: bool,
 }
 
 /// What a look came to.

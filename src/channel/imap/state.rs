@@ -24,6 +24,8 @@ pub struct MailboxState {
     pub unfetchable: usize,
     /// Messages that the last daily look found taken but in no journal; more than none is an alarm (EML-92).
     pub unaccounted: usize,
+    /// Why nothing is flagged, moved or removed though it should be (EML-19).
+    pub only_read: Option<String>,
 }
 
 /// The state of a mailbox in one word.
@@ -38,6 +40,8 @@ pub enum MailboxPhase {
     Degraded,
     /// The server refuses the credentials: only a person can help.
     NeedsAuth,
+    /// Another daemon reads this mailbox; nothing is read here as long as it does (EML-19).
+    Standby,
     /// Switched off in the configuration, or the daemon is stopping.
     Disabled,
 }
@@ -62,8 +66,10 @@ impl Publisher {
         let phase = if is_well { MailboxPhase::Connected } else { MailboxPhase::Degraded };
         let now = self.clock.now();
         self.state.send_modify(|state| {
-            let last_error = state.last_error.take().filter(|_| !is_well);
-            *state = MailboxState { phase, last_success_at: Some(now), last_error, lag, unfetchable, unaccounted };
+            state.last_error.take_if(|_| is_well);
+            state.phase = phase;
+            state.last_success_at = Some(now);
+            (state.lag, state.unfetchable, state.unaccounted) = (lag, unfetchable, unaccounted);
         });
     }
 
@@ -102,6 +108,25 @@ impl Publisher {
             state.last_error = Some(error.to_owned());
             state.unfetchable = unfetchable;
         });
+    }
+
+    /// Another daemon reads; `true` when that is news.
+    pub(super) fn stands_by(&self, why: &str) -> bool {
+        self.state.send_if_modified(|state| {
+            let is_news = state.phase != MailboxPhase::Standby || state.last_error.as_deref() != Some(why);
+            state.phase = MailboxPhase::Standby;
+            state.last_error = Some(why.to_owned());
+            is_news
+        })
+    }
+
+    /// Whether nothing may be changed in the folder, and why; `true` when that is news.
+    pub(super) fn only_reads(&self, why: Option<&str>) -> bool {
+        self.state.send_if_modified(|state| {
+            let is_news = state.only_read.as_deref() != why;
+            state.only_read = why.map(str::to_owned);
+            is_news
+        })
     }
 
     /// The task ends.

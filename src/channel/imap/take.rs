@@ -236,6 +236,9 @@ impl<D: MailDoor> Reader<'_, D> {
     /// Does the follow-up actions that an earlier connection or process left undone, some at each look. Doing one again
     /// changes nothing: the flag is set, or the UID is gone.
     pub(super) async fn pay_what_is_owed(&mut self) -> Result<(), Stop> {
+        if self.only_read {
+            return Ok(());
+        }
         let owed = self.cursor.owed.iter().flat_map(|(first, last)| *first..=*last);
         for uid in owed.take(TAKEN_AT_ONCE_MAX).collect::<Vec<_>>() {
             if self.options.changes_folder() {
@@ -257,8 +260,12 @@ impl<D: MailDoor> Reader<'_, D> {
         Ok(())
     }
 
-    /// Does the follow-up action of one message. A refusal costs nothing but the action.
+    /// Does the follow-up action of one message, or leaves it owed where nothing may be changed. A refusal costs nothing but
+    /// the action.
     async fn pay(&mut self, uid: u32) -> Result<(), Stop> {
+        if self.only_read {
+            return Ok(());
+        }
         match follow_up(self.client, self.memory, &self.options.after, uid).await {
             Ok(()) => {
                 self.memory.is_paid(uid);
@@ -284,7 +291,7 @@ async fn follow_up(client: &mut Client, memory: &mut Memory, after: &After, uid:
     match after {
         After::Keep => Ok(()),
         After::Seen => client.simple("mark as seen", &format!("UID STORE {uid} +FLAGS.SILENT (\\Seen)")).await,
-        After::Delete => remove(client, uid).await,
+        After::Delete => client.remove(&[uid]).await,
         After::Move(folder) => {
             let folder =
                 quoted_folder(folder).ok_or(ImapError::Unsafe("the folder's name holds control characters"))?;
@@ -295,7 +302,7 @@ async fn follow_up(client: &mut Client, memory: &mut Memory, after: &After, uid:
                 }
             }
             into_folder(client, "COPY", uid, &folder).await?;
-            remove(client, uid).await
+            client.remove(&[uid]).await
         }
     }
 }
@@ -310,14 +317,4 @@ async fn into_folder(client: &mut Client, verb: &str, uid: u32, folder: &str) ->
         }
         done => done,
     }
-}
-
-/// Flags as deleted and, with UIDPLUS, expunges this one message (RFC 4315 §2.1). A plain EXPUNGE would also remove
-/// what others flagged (EML-5).
-async fn remove(client: &mut Client, uid: u32) -> Result<(), ImapError> {
-    client.simple("flag as deleted", &format!("UID STORE {uid} +FLAGS.SILENT (\\Deleted)")).await?;
-    if client.can("UIDPLUS") {
-        client.simple("expunge", &format!("UID EXPUNGE {uid}")).await?;
-    }
-    Ok(())
 }

@@ -218,6 +218,7 @@ fn status(control: &Control) -> Result<StatusView, Failure> {
             last_success_s: state.last_success_at.map(|at| now.since(at).as_secs()),
             waiting: state.lag,
             last_error: state.last_error,
+            only_read: state.only_read,
         };
         view.mailboxes = health.mailboxes().into_iter().map(row).collect();
         view.relays = health.relays().into_iter().map(|(name, relay)| (name, relay_words(&relay, now))).collect();

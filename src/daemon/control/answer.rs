@@ -180,6 +180,8 @@ pub(crate) struct MailboxRow {
     pub(crate) last_success_s: Option<u64>,
     pub(crate) waiting: usize,
     pub(crate) last_error: Option<String>,
+    /// Why nothing is flagged, moved or removed though it should be.
+    pub(crate) only_read: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -162,7 +162,7 @@ impl Inner {
             thread: view::Thread { id: Some(thread.id.to_string()), title: thread.title.clone() },
             ticket,
             agent: agent_view(Some(&broadcast.author_name)),
-            brand: view::Named { name: Some(self.settings.workspace_name.clone()) },
+            brand: view::Named { name: Some(self.brand_name(thread)) },
             portal: template::broadcast::Portal::default(),
             time_zone: self.settings.time_zone.clone(),
         })

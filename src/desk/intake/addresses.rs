@@ -1,6 +1,6 @@
 //! Which of our addresses a mail is for, and which of them belong together (EML-10, EML-17, EML-36).
 //!
-//! Addresses belong together when they give their mail to the same team, or to none; under
+//! Addresses belong together when they are of one brand and give their mail to the same team, or to none; under
 //! [`MultiAddress::Single`](crate::domain::intake::MultiAddress) all do. A mail makes one part for each such group.
 
 use crate::desk::Inner;
@@ -70,10 +70,17 @@ impl Inner {
         Ok(team_named(tx, wanted)?.map(|team| team.id))
     }
 
+    /// The brand an address is of.
+    fn brand_of(&self, address: &Address) -> Option<&str> {
+        let support = self.settings.support.iter().find(|support| support.address == *address);
+        support.and_then(|support| support.brand.as_deref())
+    }
+
     /// Whether two addresses belong together.
     pub(super) fn together(&self, tx: &dyn ReadTx, one: &Address, other: &Address) -> store::Result<bool> {
         let single = self.settings.intake.multi_address == MultiAddress::Single;
-        Ok(single || one == other || self.team_of(tx, one)? == self.team_of(tx, other)?)
+        let same_brand = self.brand_of(one) == self.brand_of(other);
+        Ok(single || one == other || (same_brand && self.team_of(tx, one)? == self.team_of(tx, other)?))
     }
 
     /// Whether mail to `address` may go into a thread (EML-36).

@@ -1,6 +1,7 @@
 //! Mail to several of our addresses, of one team or of several (EML-17, EML-35, EML-36), and mail that only looks like an
 //! answer (EML-32).
 
+use crate::desk::Brand;
 use crate::desk::SupportAddress;
 use crate::desk::arrival::Accepted;
 use crate::desk::arrival::MailDoor;
@@ -17,6 +18,7 @@ use crate::domain::id::ThreadId;
 use crate::domain::intake::MultiAddress;
 use crate::domain::part::PlacedBy;
 use crate::domain::ticket_type::Category;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 const BILLING: &str = "billing@desk.example";
@@ -33,6 +35,7 @@ async fn story(multi_address: MultiAddress) -> Story {
                 name: "Desk".to_owned(),
                 new_mail_as: None,
                 team: team.map(str::to_owned),
+                brand: None,
             });
         }
         settings.intake.multi_address = multi_address;
@@ -94,6 +97,42 @@ async fn tst_76_one_mail_to_two_addresses_of_two_teams_makes_two_threads() {
         );
         assert_eq!(thread_of(&mail(&story, &[recipient], &answer, &format!("More {id}")).await), thread);
     }
+    story.end();
+}
+
+#[tokio::test]
+async fn obj_11_addresses_of_two_brands_have_a_conversation_each_and_answer_as_their_brand() {
+    let story = Story::begin_with(|settings| {
+        settings.main_address.new_mail_as = None;
+        let house = settings.main_address.clone();
+        let (brand, name) = (Some("acme".to_owned()), "Acme Help".to_owned());
+        let acme = SupportAddress { address: address(BILLING), name, brand, ..house.clone() };
+        settings.support = vec![house, acme];
+        let (id, name) = ("acme".to_owned(), "Acme".to_owned());
+        settings.brands = vec![Brand { id, name, default_locale: Some("de".to_owned()) }];
+    })
+    .await;
+    let words = "{{brand.name}} {{t \"state\"}}".to_owned();
+    let own = BTreeMap::from([("brands/acme/email/agent_reply/subject.hbs".to_owned(), words)]);
+    story.desk.templates().reload(&own).unwrap();
+    let both = format!("From: ana@example.com\nTo: {SUPPORT}, {BILLING}\nSubject: Two\nMessage-ID: <1@example.com>");
+    let house = thread_of(&mail(&story, &[SUPPORT, BILLING], &both, "Hello").await);
+    let all = threads(&story);
+    assert_eq!(all.len(), 2, "EML-17");
+    let acme = *all.iter().find(|thread| **thread != house).unwrap();
+    // An answer that comes to the other brand's address begins a conversation there.
+    let astray =
+        format!("From: ben@example.com\nTo: {BILLING}\nMessage-ID: <2@example.com>\nIn-Reply-To: <1@example.com>");
+    assert_eq!(thread_of(&mail(&story, &[BILLING], &astray, "And me").await), acme, "EML-35");
+    for thread in [house, acme] {
+        story.desk.agent_comment(&story.agent, thread, text("Looked at")).await.unwrap();
+    }
+    let sent = story.send_due().await;
+    let from = |address: &str| sent.iter().find(|mail| field(mail, "From").contains(address)).unwrap();
+    let (of_house, of_acme) = (from(SUPPORT), from(BILLING));
+    assert!(field(of_acme, "Reply-To").starts_with("\"Acme Help\""), "{of_acme}");
+    assert_eq!(field(of_acme, "Subject"), "Acme Stand", "its template, its name, its language (I18-1, I18-2)");
+    assert_eq!(field(of_house, "Subject"), "Re: Two");
     story.end();
 }
 

@@ -103,6 +103,7 @@ impl Story {
             name: "Desk Support".to_owned(),
             new_mail_as: Some("Inbox".to_owned()),
             team: None,
+            brand: None,
         };
         let mut settings = Settings {
             workspace_name: "Desk".to_owned(),
@@ -110,6 +111,7 @@ impl Story {
             time_zone: "Europe/Berlin".to_owned(),
             public_url: "https://desk.example".to_owned(),
             support: vec![main_address.clone()],
+            brands: Vec::new(),
             main_address,
             unseen_delay: Duration::from_secs(120),
             state_mail_settle: Duration::from_secs(10),

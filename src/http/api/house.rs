@@ -1,6 +1,7 @@
-//! What the configuration says of the house, in the compatible forms (API-27): its brand, its addresses. There is one
-//! brand.
+//! What the configuration says of the house, in the compatible forms (API-27): its brands, its addresses. The workspace is a
+//! brand itself, the default one.
 
+use crate::desk::Brand;
 use crate::desk::SupportAddress;
 use crate::http::Api;
 use crate::http::api::Answer;
@@ -22,28 +23,39 @@ pub(crate) fn routes() -> Router<Api> {
         .route("/emails/{id}", get(email))
 }
 
-fn brand_form(call: &Call, wire: &Wire) -> Value {
+/// The workspace's own brand, and those beside it in the order of the configuration.
+fn brand_forms(call: &Call, wire: &Wire) -> Vec<(String, Value)> {
     let settings = call.desk().settings();
-    json!({
+    let first = |id: &String| settings.support.iter().find(|support| support.brand.as_ref() == Some(id));
+    let default = json!({
         "type": "brand",
         "id": wire.workspace_id,
         "name": settings.workspace_name,
         "is_default": true,
         "default_address_settings_id": settings.main_address.address.to_string(),
-    })
+    });
+    let beside = |brand: &Brand| {
+        let form = json!({
+            "type": "brand",
+            "id": brand.id,
+            "name": brand.name,
+            "is_default": false,
+            "default_address_settings_id": first(&brand.id).map(|support| support.address.to_string()),
+        });
+        (brand.id.clone(), form)
+    };
+    std::iter::once((wire.workspace_id.clone(), default)).chain(settings.brands.iter().map(beside)).collect()
 }
 
 async fn brands(call: Call) -> Answer {
     let wire = call.wire().await?;
-    Ok(Json(list(vec![brand_form(&call, &wire)])))
+    Ok(Json(list(brand_forms(&call, &wire).into_iter().map(|(_, form)| form).collect())))
 }
 
 async fn brand(call: Call) -> Answer {
     let wire = call.wire().await?;
-    if call.path_text("id") != Some(wire.workspace_id.as_str()) {
-        return Err(ApiError::not_found("brand"));
-    }
-    Ok(Json(brand_form(&call, &wire)))
+    let found = brand_forms(&call, &wire).into_iter().find(|(id, _)| call.path_text("id") == Some(id));
+    found.map(|(_, form)| Json(form)).ok_or_else(|| ApiError::not_found("brand"))
 }
 
 /// An address is its own id: it stands in the configuration.
@@ -55,7 +67,7 @@ fn email_form(support: &SupportAddress, wire: &Wire) -> Value {
         "email": address,
         "name": support.name,
         "domain": support.address.domain(),
-        "brand_id": wire.workspace_id,
+        "brand_id": support.brand.as_ref().unwrap_or(&wire.workspace_id),
     })
 }
 

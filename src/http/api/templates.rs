@@ -39,13 +39,15 @@ async fn list(call: Call) -> Answer {
     Ok(Json(wire::listed("list", "data", files.iter().map(row).collect())))
 }
 
-/// A mail with sample data, in the language of `locale`; the HTML alone as a page with `format=html`.
+/// A mail with sample data, in the language of `locale`, as the brand of the id `brand` sends it; the HTML alone as a page with `format=html`.
 async fn preview(call: Call) -> Result<Response> {
     let name = call.path_text("name").unwrap_or_default().to_owned();
     let locale = call.query("locale").filter(|tag| tag.len() <= LOCALE_BYTES_MAX).map(str::to_owned);
+    let brand = call.query("brand").map(str::to_owned);
     let as_page = call.query("format") == Some("html");
     let asked = name.clone();
-    let mail = call.read(move |desk, caller| desk.mail_preview(caller, &asked, locale.as_deref())).await?;
+    let mail =
+        call.read(move |desk, caller| desk.mail_preview(caller, &asked, brand.as_deref(), locale.as_deref())).await?;
     if as_page {
         let fields = [(header::CONTENT_SECURITY_POLICY, MAIL_POLICY), (header::X_CONTENT_TYPE_OPTIONS, "nosniff")];
         return Ok((fields, Html(mail.html)).into_response());

@@ -224,7 +224,7 @@ const OPERATIONS: &[Operation] = &[
     get("/parts/{id}/body", "a body with its pictures", &["remote_images"], "object"),
     act("post", "/parts/{id}/fetch", "fetch the mail that was too large to be taken in", "object"),
     get("/templates", "texts of mails and messengers in use", &[], "list"),
-    get("/templates/{name}/preview", "a mail with sample data", &["locale", "format"], "object"),
+    get("/templates/{name}/preview", "a mail with sample data", &["locale", "brand", "format"], "object"),
     get("/tags", "tags", &[], "list"),
     post("/tags", "make or rename a tag", bodies::tag, "tag"),
     get("/tags/{tag_id}", "a tag", &[], "tag"),

@@ -39,7 +39,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     act("delete", "/teams/{id}", "archive a team", "deleted"),
     get("/teams/{id}/metrics", "what its members have to do", &["idle_threshold"], "object"),
     act("post", "/conversations/{id}/run_assignment_rules", "let its team choose anew", "conversation"),
-    get("/brands", "the brand", &[], "list"),
+    get("/brands", "the workspace's own brand, and those beside it", &[], "list"),
     get("/brands/{id}", "a brand", &[], "object"),
     get("/emails", "support addresses", &[], "list"),
     get("/emails/{id}", "a support address", &[], "object"),

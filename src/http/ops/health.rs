@@ -245,6 +245,7 @@ pub fn phase_word(phase: MailboxPhase) -> &'static str {
         MailboxPhase::Connected => "connected",
         MailboxPhase::Degraded => "degraded",
         MailboxPhase::NeedsAuth => "needs_auth",
+        MailboxPhase::Standby => "standby",
         MailboxPhase::Disabled => "disabled",
     }
 }

@@ -147,6 +147,7 @@ fn mailboxes(registry: &mut Registry, health: &Health, now: Millis) {
     let waiting = Gauges::default();
     let unfetchable = Gauges::default();
     let unaccounted = Gauges::default();
+    let only_read = Gauges::default();
     for (name, state) in health.mailboxes() {
         let labels = vec![("mailbox", name.clone())];
         phases.get_or_create(&vec![("mailbox", name), ("phase", phase_word(state.phase).to_owned())]).set(1);
@@ -156,11 +157,13 @@ fn mailboxes(registry: &mut Registry, health: &Health, now: Millis) {
         waiting.get_or_create(&labels).set(i64::try_from(state.lag).unwrap_or(i64::MAX));
         unfetchable.get_or_create(&labels).set(i64::try_from(state.unfetchable).unwrap_or(i64::MAX));
         unaccounted.get_or_create(&labels).set(i64::try_from(state.unaccounted).unwrap_or(i64::MAX));
+        only_read.get_or_create(&labels).set(i64::from(state.only_read.is_some()));
     }
     registry.register("mailbox_phase", "1 for the phase each mailbox is in", phases);
     registry.register("mailbox_last_success_seconds", "Age of the last successful look into each mailbox", ages);
     registry.register("mailbox_waiting", "Mails seen and not yet taken", waiting);
     registry.register("mailbox_unfetchable", "Mails that could not be fetched", unfetchable);
+    registry.register("mailbox_only_read", "1 where the server keeps no lease, so that nothing is changed", only_read);
     registry.register("mailbox_unaccounted", "Mails that the last daily look found in no journal", unaccounted);
 }
 

@@ -134,6 +134,7 @@ fn settings() -> Settings {
         name: "Support".to_owned(),
         new_mail_as: None,
         team: None,
+        brand: None,
     };
     Settings {
         workspace_name: "Example".to_owned(),
@@ -142,6 +143,7 @@ fn settings() -> Settings {
         public_url: "https://desk.example.com".to_owned(),
         main_address: support.clone(),
         support: vec![support],
+        brands: Vec::new(),
         unseen_delay: Duration::from_secs(120),
         state_mail_settle: Duration::from_secs(10),
         broadcasts: crate::desk::broadcasts::BroadcastSettings::default(),

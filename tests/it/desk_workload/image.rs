@@ -104,14 +104,20 @@ pub async fn desk(store: Store, dir: &Path, now: Millis) -> Result<Desk> {
     let templates = TEMPLATES.get_or_init(|| TemplateSet::new(Templates::load(None).unwrap()));
     let clock = Clock::standing_at(now);
     let files = Files::open(dir, clock.clone())?;
-    let main_address =
-        SupportAddress { address: address(SUPPORT), name: "Desk Support".to_owned(), new_mail_as: None, team: None };
+    let main_address = SupportAddress {
+        address: address(SUPPORT),
+        name: "Desk Support".to_owned(),
+        new_mail_as: None,
+        team: None,
+        brand: None,
+    };
     let settings = Settings {
         workspace_name: "Desk".to_owned(),
         default_locale: "en".to_owned(),
         time_zone: "UTC".to_owned(),
         public_url: "https://desk.example".to_owned(),
         support: vec![main_address.clone()],
+        brands: Vec::new(),
         main_address,
         unseen_delay: Duration::from_secs(120),
         state_mail_settle: Duration::from_secs(10),
