@@ -7,6 +7,7 @@ use crate::domain::event::Event;
 use crate::domain::event::LogEntry;
 use crate::domain::id::ContactId;
 use crate::domain::id::EventSeq;
+use crate::store::by_contact;
 use crate::store::engine::ReadTx;
 use crate::store::engine::WriteTx;
 use crate::store::error::Result;
@@ -59,10 +60,13 @@ pub fn oldest_seq(tx: &dyn ReadTx) -> Result<EventSeq> {
 /// # Errors
 /// `Corrupt`.
 pub fn stream(tx: &dyn ReadTx, contact: ContactId, after: EventSeq, limit: usize) -> Result<Vec<EventSeq>> {
-    let from = key::after(&key::two(contact.0, after.0));
-    let rows = tx.scan(tables::CONTACT_STREAM, &from, &key::prefix_end(&key::one(contact.0)), limit)?;
+    let from = key::after(&by_contact::row(contact, by_contact::ENTRY, after.0));
+    let to = key::prefix_end(&by_contact::prefix(contact, by_contact::ENTRY));
+    let rows = tx.scan(tables::BY_CONTACT, &from, &to, limit)?;
     let seq = |(row, _): (Vec<u8>, Vec<u8>)| {
-        key::number_at(&row, 8).map(EventSeq).ok_or_else(|| record::corrupt(tables::CONTACT_STREAM, &row, "short key"))
+        let row_of =
+            by_contact::read_row(&row).ok_or_else(|| record::corrupt(tables::BY_CONTACT, &row, "short key"))?;
+        Ok(EventSeq(row_of.1))
     };
     rows.into_iter().map(seq).collect()
 }

@@ -23,6 +23,7 @@ pub mod backup;
 pub mod blob_refs;
 pub mod blobs;
 pub mod broadcasts;
+pub(crate) mod by_contact;
 pub mod captured;
 pub mod chores;
 pub mod client_ids;

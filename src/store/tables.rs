@@ -15,8 +15,9 @@ pub const META: Table = Table("meta");
 pub const THREADS: Table = Table("threads");
 /// `updated_at` ++ thread: index of [`THREADS`].
 pub const THREADS_BY_UPDATED: Table = Table("threads_by_updated");
-/// contact ++ thread: index of [`THREADS`], participants who were removed included.
-pub const THREADS_BY_CONTACT: Table = Table("threads_by_contact");
+/// contact ++ kind ++ number: index of [`THREADS`], participants who were removed included, and of the [`EVENTS`] that the
+/// contact's messenger gets (MSG-41).
+pub const BY_CONTACT: Table = Table("by_contact");
 /// thread: index of the [`THREADS`] that are tickets.
 pub const TICKETS: Table = Table("tickets");
 /// ticket number: index of the [`THREADS`] that are tickets.
@@ -91,8 +92,6 @@ pub const ALARMS: Table = Table("alarms");
 
 /// sequence → record: the log (OBJ-6).
 pub const EVENTS: Table = Table("events");
-/// contact ++ sequence: index of [`EVENTS`] that the contact's messenger gets (MSG-41).
-pub const CONTACT_STREAM: Table = Table("contact_stream");
 
 /// delivery → record: the outbox.
 pub const DELIVERIES: Table = Table("deliveries");
@@ -243,7 +242,7 @@ pub const ALL: &[Table] = &[
     META,
     THREADS,
     THREADS_BY_UPDATED,
-    THREADS_BY_CONTACT,
+    BY_CONTACT,
     TICKETS,
     TICKETS_BY_NUMBER,
     TICKETS_BY_UPDATED,
@@ -276,7 +275,6 @@ pub const ALL: &[Table] = &[
     CURSORS,
     ALARMS,
     EVENTS,
-    CONTACT_STREAM,
     DELIVERIES,
     DUE,
     ATTENTION,

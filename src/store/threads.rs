@@ -5,6 +5,7 @@ use crate::domain::id::Millis;
 use crate::domain::id::ThreadId;
 use crate::domain::id::TicketTypeId;
 use crate::domain::thread::Thread;
+use crate::store::by_contact;
 use crate::store::engine::ReadTx;
 use crate::store::engine::WriteTx;
 use crate::store::error::Result;
@@ -88,9 +89,9 @@ pub fn by_id(
 /// # Errors
 /// `Corrupt`.
 pub fn of_contact(tx: &dyn ReadTx, contact: ContactId, limit: usize) -> Result<Vec<Thread>> {
-    let prefix = key::one(contact.0);
-    let rows = tx.scan_back(tables::THREADS_BY_CONTACT, &prefix, &key::prefix_end(&prefix), limit)?;
-    record::load(tx, tables::THREADS_BY_CONTACT, rows)
+    let prefix = by_contact::prefix(contact, by_contact::THREAD);
+    let rows = tx.scan_back(tables::BY_CONTACT, &prefix, &key::prefix_end(&prefix), limit)?;
+    record::load(tx, tables::BY_CONTACT, rows)
 }
 
 /// Threads a contact takes or took part in, oldest id first, behind `after`.
@@ -98,9 +99,10 @@ pub fn of_contact(tx: &dyn ReadTx, contact: ContactId, limit: usize) -> Result<V
 /// # Errors
 /// `Corrupt`.
 pub fn of_contact_after(tx: &dyn ReadTx, contact: ContactId, after: ThreadId, limit: usize) -> Result<Vec<Thread>> {
-    let from = key::after(&key::two(contact.0, after.0));
-    let rows = tx.scan(tables::THREADS_BY_CONTACT, &from, &key::prefix_end(&key::one(contact.0)), limit)?;
-    record::load(tx, tables::THREADS_BY_CONTACT, rows)
+    let from = key::after(&by_contact::row(contact, by_contact::THREAD, after.0));
+    let to = key::prefix_end(&by_contact::prefix(contact, by_contact::THREAD));
+    let rows = tx.scan(tables::BY_CONTACT, &from, &to, limit)?;
+    record::load(tx, tables::BY_CONTACT, rows)
 }
 
 /// The thread of a contact that has `others` newer ones.
@@ -108,10 +110,10 @@ pub fn of_contact_after(tx: &dyn ReadTx, contact: ContactId, after: ThreadId, li
 /// # Errors
 /// `Corrupt`.
 pub fn of_contact_behind(tx: &dyn ReadTx, contact: ContactId, others: usize) -> Result<Option<Thread>> {
-    let prefix = key::one(contact.0);
-    let mut rows = tx.scan_back(tables::THREADS_BY_CONTACT, &prefix, &key::prefix_end(&prefix), others + 1)?;
+    let prefix = by_contact::prefix(contact, by_contact::THREAD);
+    let mut rows = tx.scan_back(tables::BY_CONTACT, &prefix, &key::prefix_end(&prefix), others + 1)?;
     let last = rows.pop().filter(|_| rows.len() == others);
-    Ok(record::load(tx, tables::THREADS_BY_CONTACT, last.into_iter().collect())?.pop())
+    Ok(record::load(tx, tables::BY_CONTACT, last.into_iter().collect())?.pop())
 }
 
 /// Tickets, newest id first; `before` is the last one of the page before.

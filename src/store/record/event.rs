@@ -24,6 +24,7 @@ use crate::domain::id::ThreadId;
 use crate::domain::part::Cause;
 use crate::domain::state::StateCategory;
 use crate::domain::thread::ThreadState;
+use crate::store::by_contact;
 use crate::store::engine::Table;
 use crate::store::key;
 use crate::store::record::Record;
@@ -211,7 +212,7 @@ impl StoredEventKind {
 
 impl Record for Logged {
     const TABLE: Table = tables::EVENTS;
-    const INDEXES: &'static [Table] = &[tables::CONTACT_STREAM];
+    const INDEXES: &'static [Table] = &[tables::BY_CONTACT];
     type Stored = StoredEvent;
 
     fn key(&self) -> Vec<u8> {
@@ -219,7 +220,8 @@ impl Record for Logged {
     }
 
     fn rows(&self) -> Vec<(Table, Vec<u8>)> {
-        let row = |contact: &ContactId| (tables::CONTACT_STREAM, key::two(contact.0, self.entry.seq.0));
+        let row =
+            |contact: &ContactId| (tables::BY_CONTACT, by_contact::row(*contact, by_contact::ENTRY, self.entry.seq.0));
         self.stream.iter().map(row).collect()
     }
 

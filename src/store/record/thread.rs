@@ -14,6 +14,7 @@ use crate::domain::thread::Priority;
 use crate::domain::thread::Thread;
 use crate::domain::thread::ThreadHint;
 use crate::domain::thread::ThreadState;
+use crate::store::by_contact;
 use crate::store::engine::Table;
 use crate::store::facts;
 use crate::store::key;
@@ -167,7 +168,7 @@ impl Record for Thread {
     const TABLE: Table = tables::THREADS;
     const INDEXES: &'static [Table] = &[
         tables::THREADS_BY_UPDATED,
-        tables::THREADS_BY_CONTACT,
+        tables::BY_CONTACT,
         tables::TICKETS,
         tables::TICKETS_BY_NUMBER,
         tables::TICKETS_BY_UPDATED,
@@ -191,7 +192,7 @@ impl Record for Thread {
         }
         let mut rows = vec![(tables::THREADS_BY_UPDATED, key::two(self.updated_at.0, id))];
         let contacts = self.participants.iter().map(|participant| participant.contact);
-        rows.extend(contacts.map(|contact| (tables::THREADS_BY_CONTACT, key::two(contact.0, id))));
+        rows.extend(contacts.map(|contact| (tables::BY_CONTACT, by_contact::row(contact, by_contact::THREAD, id))));
         if let Some(ticket) = &self.ticket {
             rows.push((tables::TICKETS, key::one(id)));
             rows.push((tables::TICKETS_BY_NUMBER, key::one(ticket.number)));

@@ -7,6 +7,8 @@ use crate::domain::delivery::DeliveryState;
 use crate::domain::event::Event;
 use crate::domain::event::EventKind;
 use crate::domain::id::DeliveryId;
+use crate::domain::thread::Thread;
+use crate::store::by_contact;
 use crate::store::engine::Table;
 use crate::store::error::Result;
 use crate::store::events;
@@ -35,7 +37,14 @@ impl Check<'_> {
         if expected != last.saturating_add(1) {
             self.fault(tables::EVENTS, &key::one(expected), &format!("the log should end with {last}"));
         }
-        Ok(())
+        self.each(tables::BY_CONTACT, |check, row, value| match by_contact::read_row(row) {
+            Some((by_contact::ENTRY, _)) => check.leads_back::<Logged>(tables::BY_CONTACT, row, value),
+            Some((by_contact::THREAD, _)) => check.leads_back::<Thread>(tables::BY_CONTACT, row, value),
+            _ => {
+                check.fault(tables::BY_CONTACT, row, "is of no thread and no entry");
+                Ok(())
+            }
+        })
     }
 
     fn event(&mut self, key: &[u8], event: &Event) -> Result<()> {

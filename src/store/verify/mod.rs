@@ -116,8 +116,8 @@ impl Check<'_> {
             }
             visit(check, key, &record)
         })?;
-        // Not only records of this kind have rows in these; `blobs` and `mail` check them.
-        let shared = [tables::BLOB_REFS, tables::MESSAGE_IDS];
+        // Not only records of this kind have rows in these; `blobs`, `mail` and `log` check them.
+        let shared = [tables::BLOB_REFS, tables::MESSAGE_IDS, tables::BY_CONTACT];
         for table in R::INDEXES.iter().filter(|table| !shared.contains(table)) {
             self.each(*table, |check, row, value| check.leads_back::<R>(*table, row, value))?;
         }
