@@ -5,7 +5,7 @@
 //! stands for its whole date: it takes away what ran over midnight from the day before, and what it opens itself may run
 //! into the next day, unless that is an exception too.
 //!
-//! **Invariant:** every question is answered within [`DAYS_LOOKED_AT`]; a moment is in or out, never both.
+//! **Invariant:** every question is answered from the next 370 days; a moment is in or out, never both.
 
 use crate::domain::id::Millis;
 use crate::domain::id::TeamId;
