@@ -200,16 +200,15 @@ impl Desk {
         readable.is_ok_and(|thread| thread.is_some())
     }
 
-    /// Whether the agent may show in the thread that they type or are there. Scope `write_conversations`.
+    /// Whether the agent may show in the thread that they type or are there, and in whose messenger that shows, if in any.
+    /// Scope `write_conversations`.
     ///
     /// # Errors
     /// `Forbidden`; `NotFound` for the conversation.
-    pub fn may_appear(&self, caller: &Caller, thread: ThreadId) -> Result<()> {
+    pub fn may_appear(&self, caller: &Caller, thread: ThreadId) -> Result<Option<ContactId>> {
         require(caller, &[Scope::WriteConversations])?;
-        Ok(self
-            .inner
-            .store
-            .view(|tx| store::threads::get(tx, thread)?.ok_or_else(|| missing("conversation")).map(drop))?)
+        let found = self.inner.store.view(|tx| store::threads::get(tx, thread)?.ok_or_else(|| missing("conversation")));
+        Ok(reader(&found?))
     }
 
     /// The contact in whose messenger the thread shows, if in any.
@@ -217,10 +216,7 @@ impl Desk {
     /// # Errors
     /// When the store cannot be read.
     pub fn messenger_reader(&self, thread: ThreadId) -> Result<Option<ContactId>> {
-        Ok(self.inner.store.view(|tx| {
-            let shown = store::threads::get(tx, thread)?.filter(audience::is_shown_to_contacts);
-            Ok(shown.as_ref().and_then(Thread::primary_contact))
-        })?)
+        Ok(self.inner.store.view(|tx| Ok(store::threads::get(tx, thread)?.as_ref().and_then(reader)))?)
     }
 
     /// A contact's own record, as it is now.
@@ -242,6 +238,11 @@ impl Desk {
             Ok(part.ok_or_else(|| missing("part"))?.seq)
         })?)
     }
+}
+
+/// In whose messenger a thread shows.
+fn reader(thread: &Thread) -> Option<ContactId> {
+    Some(thread).filter(|thread| audience::is_shown_to_contacts(thread)).and_then(Thread::primary_contact)
 }
 
 fn readable(tx: &dyn ReadTx, thread: ThreadId, contact: ContactId) -> store::Result<Option<Thread>> {

@@ -34,10 +34,11 @@ const TOKEN_BYTES_MAX: usize = 256;
 /// Lets a request in, or says why not, and dresses the answer.
 pub(crate) async fn around_api(State(api): State<Api>, mut request: Request, next: Next) -> Response {
     let shape = Shape::asked_for(request.headers());
-    let token = bearer(request.headers()).map(ToOwned::to_owned);
-    let account = token.as_deref().map_or(Account::Anonymous, account_of);
+    let token = bearer(request.headers());
+    let account = token.map_or(Account::Anonymous, account_of);
+    // Two rows that stay in the store's cache: a thread to wait for the disk on would cost more than they do.
     let caller = match token {
-        Some(token) => api.blocking(move |desk| Ok(desk.authenticate(&token)?)).await,
+        Some(token) => api.desk.authenticate(token).map_err(ApiError::from),
         None => Err(ApiError::unauthorized()),
     };
     let account = if caller.is_ok() { account } else { Account::Anonymous };

@@ -25,4 +25,6 @@ pub use crate::search::worker::run;
 #[cfg(test)]
 pub(crate) use crate::search::index::Cursor;
 #[cfg(test)]
+pub(crate) use crate::search::worker::Step;
+#[cfg(test)]
 pub(crate) use crate::search::worker::Worker;

@@ -1,7 +1,7 @@
 //! Keeps the index behind the log.
 //!
 //! A commit of the desk wakes it; what was committed meanwhile goes into one commit of the index, so that under load the
-//! batches grow and each message is found within a second. After a quiet moment the writer is closed.
+//! batches grow and each message is found within a second. Behind a whole batch it goes on without a rest. After a quiet moment the writer is closed.
 //!
 //! **Invariant:** everything that may wait for the disk runs on the pool for that, a batch at a time.
 
@@ -26,6 +26,16 @@ const QUIET: Duration = Duration::from_secs(3);
 const REST_MAX: Duration = Duration::from_secs(5);
 /// Rest after a fault.
 const REST_AFTER_FAULT: Duration = Duration::from_secs(5);
+
+/// What a step found to read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// A whole batch: more stands behind it.
+    More,
+    /// Less than that.
+    Some,
+    Nothing,
+}
 
 pub(crate) struct Worker {
     desk: Desk,
@@ -52,9 +62,13 @@ pub async fn run(desk: Desk, index: TextIndex, drain: CancellationToken) {
             Err(error) => return tracing::error!(%error, "the search index ended"),
         };
         let rest = match done {
-            Ok(true) => GATHERING,
-            Ok(false) if worker.writing.is_some() => QUIET,
-            Ok(false) => REST_MAX,
+            Ok(Step::More) => {
+                faulty = false;
+                continue;
+            }
+            Ok(Step::Some) => GATHERING,
+            Ok(Step::Nothing) if worker.writing.is_some() => QUIET,
+            Ok(Step::Nothing) => REST_MAX,
             Err(fault) => {
                 if !faulty {
                     tracing::warn!(%fault, "the search index waits");
@@ -85,9 +99,10 @@ impl Worker {
         Self { desk, index, writing: None }
     }
 
-    /// One batch; returns whether there was anything to read.
-    pub(crate) fn step(&mut self) -> Result<bool, String> {
+    /// One batch.
+    pub(crate) fn step(&mut self) -> Result<Step, String> {
         let cursor = self.sound_cursor()?;
+        let mut step = Step::More;
         let (changes, next) = match cursor.place {
             Place::Threads(thread, seq) => match self.desk.texts_of_threads((thread, seq), BATCH).map_err(said)? {
                 Some((changes, (thread, seq))) => (changes, Cursor { place: Place::Threads(thread, seq), ..cursor }),
@@ -101,12 +116,15 @@ impl Worker {
                 let (changes, reached) = self.desk.texts_changed(EventSeq(cursor.log), BATCH).map_err(said)?;
                 if reached.0 == cursor.log {
                     self.scrub_if_asked()?;
-                    return Ok(false);
+                    return Ok(Step::Nothing);
+                }
+                if reached.0.saturating_sub(cursor.log) < BATCH as u64 {
+                    step = Step::Some;
                 }
                 let next = Cursor { log: reached.0, ..cursor };
                 if changes.is_empty() && !reached.0.is_multiple_of(LAG_MAX) {
                     self.index.note(next);
-                    return Ok(true);
+                    return Ok(step);
                 }
                 (changes, next)
             }
@@ -114,7 +132,7 @@ impl Worker {
         let mut writing = self.take_writing()?;
         self.index.commit(&mut writing, &changes, next)?;
         self.writing = Some(writing);
-        Ok(true)
+        Ok(step)
     }
 
     /// Lets go of what was erased, with the log read to its end (DAT-2).

@@ -277,36 +277,27 @@ impl Hub {
         seats.values().for_each(|seat| seat.order_close(Close::GoingAway));
     }
 
-    /// Shows the contact of the thread, and other agents, that an agent types.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub fn agent_typing(&self, thread: ThreadId, agent: &AgentFace) -> desk::Result<()> {
+    /// Shows other agents, and the contact in whose messenger the thread is ([`desk::Desk::may_appear`]), that an agent types.
+    pub fn agent_typing(&self, thread: ThreadId, shown_to: Option<ContactId>, agent: &AgentFace) {
         self.shared.moments.agent_types(thread, agent, self.now_ms());
-        self.pass(thread, &outgoing::typing(thread, agent))
+        self.pass(shown_to, || outgoing::typing(thread, agent));
     }
 
-    /// Shows the contact of the thread, and other agents, that an agent came or went.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub fn agent_presence(&self, thread: ThreadId, agent: &AgentFace, state: AgentState) -> desk::Result<()> {
+    /// Shows them that an agent came or went.
+    pub fn agent_presence(&self, thread: ThreadId, shown_to: Option<ContactId>, agent: &AgentFace, state: AgentState) {
         match state {
             AgentState::Active => self.shared.moments.agent_views(thread, agent, self.now_ms()),
             AgentState::Away => self.shared.moments.agent_leaves(thread, agent),
         }
-        self.pass(thread, &outgoing::presence(thread, agent, state))
+        self.pass(shown_to, || outgoing::presence(thread, agent, state));
     }
 
-    fn pass(&self, thread: ThreadId, frame: &Utf8Bytes) -> desk::Result<()> {
-        let Some(contact) = self.shared.desk.messenger_reader(thread)? else {
-            return Ok(());
-        };
-        let room = self.rooms().get(&contact).cloned();
+    fn pass(&self, shown_to: Option<ContactId>, frame: impl FnOnce() -> Utf8Bytes) {
+        let room = shown_to.and_then(|contact| self.rooms().get(&contact).cloned());
         if let Some(room) = room {
+            let frame = frame();
             room.seats().iter().for_each(|seat| seat.pass(frame.clone()));
         }
-        Ok(())
     }
 
     /// Whether the contact types in the thread now (MSG-45).

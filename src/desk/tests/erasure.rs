@@ -10,6 +10,7 @@ use crate::domain::delivery::DeliveryState;
 use crate::domain::delivery::SkipReason;
 use crate::domain::id::ContactId;
 use crate::domain::id::ThreadId;
+use crate::search::Step;
 use crate::search::TextIndex;
 use crate::search::Worker;
 use std::fs;
@@ -70,7 +71,7 @@ async fn send(story: &Story) {
 }
 
 fn index_to_the_end(worker: &mut Worker) {
-    while worker.step().unwrap() {}
+    while worker.step().unwrap() != Step::Nothing {}
 }
 
 /// Every file below a directory that holds one of the words, whatever their case.

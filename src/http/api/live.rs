@@ -3,6 +3,7 @@
 
 use crate::channel::messenger::presence::AgentFace;
 use crate::channel::messenger::presence::AgentState;
+use crate::domain::id::ContactId;
 use crate::domain::id::ThreadId;
 use crate::http::Api;
 use crate::http::api::Answer;
@@ -23,15 +24,15 @@ pub(crate) fn routes() -> Router<Api> {
 
 /// Holds for five seconds; say it again while it lasts.
 async fn typing(call: Call) -> Answer {
-    let (thread, face) = appears(&call).await?;
+    let (thread, shown_to, face) = appears(&call).await?;
     if let Some(hub) = call.messenger() {
-        hub.agent_typing(thread, &face)?;
+        hub.agent_typing(thread, shown_to, &face);
     }
     Ok(told(thread))
 }
 
 async fn presence(call: Call, input: Input) -> Answer {
-    let (thread, face) = appears(&call).await?;
+    let (thread, shown_to, face) = appears(&call).await?;
     let state = match input.fields().text("state")?.value() {
         Some("active") => AgentState::Active,
         Some("away") => AgentState::Away,
@@ -39,7 +40,7 @@ async fn presence(call: Call, input: Input) -> Answer {
         None => return Err(ApiError::missing("state")),
     };
     if let Some(hub) = call.messenger() {
-        hub.agent_presence(thread, &face, state)?;
+        hub.agent_presence(thread, shown_to, &face, state);
     }
     if state == AgentState::Active {
         // Who is there needs no mail of what stands there (NTF-15).
@@ -48,11 +49,11 @@ async fn presence(call: Call, input: Input) -> Answer {
     Ok(told(thread))
 }
 
-async fn appears(call: &Call) -> Result<(ThreadId, AgentFace)> {
+async fn appears(call: &Call) -> Result<(ThreadId, Option<ContactId>, AgentFace)> {
     let thread: ThreadId = call.id("id", "conversation")?;
-    call.read(move |desk, caller| desk.may_appear(caller, thread)).await?;
+    let shown_to = call.read(move |desk, caller| desk.may_appear(caller, thread)).await?;
     let face = AgentFace { id: call.caller.agent.to_string(), name: call.caller.name.clone(), avatar: None };
-    Ok((thread, face))
+    Ok((thread, shown_to, face))
 }
 
 fn told(thread: ThreadId) -> Json<serde_json::Value> {

@@ -10,6 +10,7 @@ use crate::domain::id::EventSeq;
 use crate::domain::id::PartId;
 use crate::domain::id::ThreadId;
 use crate::search::Cursor;
+use crate::search::Step;
 use crate::search::TextIndex;
 use crate::search::Worker;
 use std::path::Path;
@@ -45,7 +46,7 @@ impl Searched {
     }
 
     fn catch_up(&mut self) {
-        while self.worker.step().unwrap() {}
+        while self.worker.step().unwrap() != Step::Nothing {}
         assert_eq!(self.index.read_to(), Some(self.house.desk.log_seq().unwrap()));
     }
 
@@ -66,6 +67,20 @@ async fn open(mut house: House, dir: &Path) -> (House, TextIndex, Worker) {
     house.router = router(api.with_words(Arc::new(index.clone())));
     let worker = Worker::new(house.desk.clone(), index.clone());
     (house, index, worker)
+}
+
+#[tokio::test]
+async fn dsk_8_an_index_that_is_a_batch_behind_takes_no_rest() {
+    let mut here = Searched::new().await;
+    here.catch_up();
+    let ana = here.house.contact("ana.lopez@example.com").await;
+    assert_eq!(here.worker.step(), Ok(Step::Some));
+    let before = here.house.desk.log_seq().unwrap().0;
+    while here.house.desk.log_seq().unwrap().0 - before < 1_200 {
+        here.house.conversation(&ana, "hello").await;
+    }
+    let steps: Vec<_> = (0..3).map(|_| here.worker.step().unwrap()).collect();
+    assert_eq!(steps, [Step::More, Step::Some, Step::Nothing]);
 }
 
 #[tokio::test]

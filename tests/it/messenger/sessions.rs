@@ -206,8 +206,8 @@ async fn msg_45_typing_is_shown_and_not_logged() {
     bench.until(|bench| bench.hub.is_typing(thread(conversation), contact)).await;
     assert!(bench.hub.is_online(contact));
     let face = AgentFace { id: "1".to_owned(), name: "Ivo".to_owned(), avatar: None };
-    bench.hub.agent_typing(thread(conversation), &face).unwrap();
-    bench.hub.agent_presence(thread(conversation), &face, AgentState::Away).unwrap();
+    bench.hub.agent_typing(thread(conversation), Some(contact), &face);
+    bench.hub.agent_presence(thread(conversation), Some(contact), &face, AgentState::Away);
     let typing = client.frame().await;
     assert_eq!((&typing["type"], &typing["agent"]["name"]), (&json!("typing"), &json!("Ivo")));
     let presence = client.frame().await;
