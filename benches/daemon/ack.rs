@@ -6,6 +6,8 @@ use crate::deliver::begin;
 use crate::deliver::started;
 use crate::socket::Socket;
 use crate::socket::runtime;
+use crate::socket::serve;
+use crate::socket::server_runtime;
 use crate::socket::visitors;
 use crate::table::Table;
 use crate::table::ms;
@@ -17,10 +19,8 @@ use serde_json::Value;
 use serde_json::json;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::thread;
 use std::time::Duration;
 use std::time::Instant;
-use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 /// Of each socket and way of sending; both together are below what a contact may send in a minute.
@@ -135,23 +135,15 @@ impl Sender {
 
 /// Commits what each socket sends, together with what waits, and acknowledges it then.
 fn serve_bare(sockets: usize) -> SocketAddr {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.set_nonblocking(true).unwrap();
-    let address = listener.local_addr().unwrap();
-    thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-        runtime.block_on(async move {
-            let listener = TcpListener::from_std(listener).unwrap();
-            let committer = Arc::new(Committer::new());
-            let mut serving = JoinSet::new();
-            for n in 0..sockets {
-                let socket = Socket::accept(&listener).await;
-                serving.spawn(acknowledge(socket, n, Arc::clone(&committer)));
-            }
-            serving.join_all().await;
-        });
-    });
-    address
+    serve(server_runtime, async move |listener| {
+        let committer = Arc::new(Committer::new());
+        let mut serving = JoinSet::new();
+        for n in 0..sockets {
+            let socket = Socket::accept(&listener).await;
+            serving.spawn(acknowledge(socket, n, Arc::clone(&committer)));
+        }
+        serving.join_all().await;
+    })
 }
 
 async fn acknowledge(mut socket: Socket, n: usize, committer: Arc<Committer>) {

@@ -5,6 +5,8 @@ use crate::bare::Committer;
 use crate::program::Program;
 use crate::socket::Socket;
 use crate::socket::runtime;
+use crate::socket::serve;
+use crate::socket::server_runtime;
 use crate::table::Table;
 use crate::table::ms;
 use crate::table::percentile;
@@ -13,9 +15,7 @@ use serde_json::Value;
 use serde_json::json;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::thread;
 use std::time::Duration;
-use tokio::net::TcpListener;
 
 /// Below what a contact may send in a minute.
 const MESSAGES_EACH: usize = 10;
@@ -105,23 +105,15 @@ impl Pair {
 
 /// Takes two sockets at a time: what the first one sends is committed, acknowledged, and written to the second.
 fn serve_bare(pairs: usize, committer: Arc<Committer>) -> SocketAddr {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.set_nonblocking(true).unwrap();
-    let address = listener.local_addr().unwrap();
-    thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-        runtime.block_on(async move {
-            let listener = TcpListener::from_std(listener).unwrap();
-            let mut serving = tokio::task::JoinSet::new();
-            for pair in 0..pairs {
-                let first = Socket::accept(&listener).await;
-                let second = Socket::accept(&listener).await;
-                serving.spawn(repeat(first, second, pair, Arc::clone(&committer)));
-            }
-            serving.join_all().await;
-        });
-    });
-    address
+    serve(server_runtime, async move |listener| {
+        let mut serving = tokio::task::JoinSet::new();
+        for pair in 0..pairs {
+            let first = Socket::accept(&listener).await;
+            let second = Socket::accept(&listener).await;
+            serving.spawn(repeat(first, second, pair, Arc::clone(&committer)));
+        }
+        serving.join_all().await;
+    })
 }
 
 async fn repeat(mut first: Socket, mut second: Socket, pair: usize, committer: Arc<Committer>) {

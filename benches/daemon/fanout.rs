@@ -7,6 +7,7 @@ use crate::program::Program;
 use crate::program::within_limit;
 use crate::socket::Socket;
 use crate::socket::runtime;
+use crate::socket::serve;
 use crate::socket::visitors;
 use crate::table::Table;
 use crate::table::median;
@@ -16,10 +17,8 @@ use deskgate::clock::instant;
 use serde_json::Value;
 use serde_json::json;
 use std::net::SocketAddr;
-use std::thread;
 use std::time::Duration;
 use std::time::Instant;
-use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
@@ -183,22 +182,15 @@ async fn bare_writes(sockets: usize, rounds: usize, frame: Utf8Bytes) -> Vec<Rea
 
 /// Accepts so many sockets; the frames of an order go to one after the other, from the first again when there are fewer.
 pub fn serve_bare(sockets: usize, mut orders: mpsc::UnboundedReceiver<Vec<Utf8Bytes>>) -> SocketAddr {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.set_nonblocking(true).unwrap();
-    let address = listener.local_addr().unwrap();
-    thread::spawn(move || {
-        runtime().block_on(async move {
-            let listener = TcpListener::from_std(listener).unwrap();
-            let mut accepted = Vec::new();
-            for _ in 0..sockets {
-                accepted.push(Socket::accept(&listener).await);
+    serve(runtime, async move |listener| {
+        let mut accepted = Vec::new();
+        for _ in 0..sockets {
+            accepted.push(Socket::accept(&listener).await);
+        }
+        while let Some(frames) = orders.recv().await {
+            for (socket, frame) in accepted.iter_mut().zip(frames.iter().cycle()) {
+                socket.write(frame.clone()).await;
             }
-            while let Some(frames) = orders.recv().await {
-                for (socket, frame) in accepted.iter_mut().zip(frames.iter().cycle()) {
-                    socket.write(frame.clone()).await;
-                }
-            }
-        });
-    });
-    address
+        }
+    })
 }

@@ -6,6 +6,7 @@ use serde_json::Value;
 use serde_json::json;
 use std::net::Ipv4Addr;
 use std::net::SocketAddr;
+use std::thread;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::net::TcpSocket;
@@ -34,6 +35,23 @@ fn config() -> WebSocketConfig {
 /// A runtime for clients: one thread, so that the daemon has the others.
 pub fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
+}
+
+/// A runtime for a server: two threads.
+pub fn server_runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
+}
+
+/// Runs a server on a thread and a runtime of its own; where it listens.
+pub fn serve<F: Future<Output = ()>>(
+    runtime: fn() -> tokio::runtime::Runtime,
+    server: impl FnOnce(TcpListener) -> F + Send + 'static,
+) -> SocketAddr {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || runtime().block_on(async { server(TcpListener::from_std(listener).unwrap()).await }));
+    address
 }
 
 pub struct Socket {
