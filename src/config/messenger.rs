@@ -5,6 +5,8 @@ use crate::config::reader::Section;
 use crate::config::secret::Secret;
 use crate::config::value::shown;
 
+const DAY_S: u64 = 86_400;
+
 /// `[messenger]`.
 #[derive(Clone, Debug)]
 pub struct Messenger {
@@ -26,8 +28,8 @@ pub struct Messenger {
     pub sound: bool,
     /// Words at the top of the widget's home.
     pub greeting: Option<String>,
-    /// How soon an answer comes, in words (MSG-24).
-    pub reply_time: Option<String>,
+    /// How soon an answer is said to come (MSG-24).
+    pub reply_time: ReplyTime,
     /// Whether contacts without an address are asked for one (MSG-16).
     pub ask_email: AskEmail,
     /// Spaces of the widget for visitors and leads, in the order they stand (MSG-20).
@@ -36,6 +38,17 @@ pub struct Messenger {
     pub user_spaces: Vec<&'static str>,
     /// Where the portal is, for a link in the widget (MSG-20).
     pub portal_url: Option<String>,
+}
+
+/// Where the expected reply time of the widget comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReplyTime {
+    /// From how soon recent conversations were answered.
+    Measured,
+    /// Always so many seconds.
+    Set(u64),
+    /// None is told.
+    Off,
 }
 
 /// Spaces of the widget, in the order they stand (MSG-20).
@@ -95,7 +108,10 @@ pub(crate) fn messenger(section: Section<'_>, keys: Vec<Section<'_>>) -> Messeng
     let background_color = colour(&section, "background_color");
     let on_the_left = section.choice("alignment", &[("right", false), ("left", true)], false);
     let sound = section.flag("sound", true);
-    let (greeting, reply_time) = (section.text("greeting"), section.text("reply_time"));
+    let greeting = section.text("greeting");
+    let reply_time =
+        section.parsed("reply_time", "\"measured\", \"off\", or a time such as 30 min, 2 h or 1 d", reply_time);
+    let reply_time = reply_time.unwrap_or(ReplyTime::Measured);
     let asks = [("ask", AskEmail::Ask), ("require", AskEmail::Require), ("off", AskEmail::Off)];
     let ask_email = section.choice("ask_email", &asks, AskEmail::Ask);
     let (visitor_spaces, user_spaces) = (spaces(&section, "visitor_spaces"), spaces(&section, "user_spaces"));
@@ -128,6 +144,24 @@ fn spaces(section: &Section<'_>, key: &'static str) -> Vec<&'static str> {
     SPACES.into_iter().filter(|space| named.is_empty() || named.iter().any(|name| name == space)).collect()
 }
 
+/// `measured`, `off`, or whole minutes, hours or days up to 30 days.
+fn reply_time(text: &str) -> Option<ReplyTime> {
+    match text {
+        "measured" => return Some(ReplyTime::Measured),
+        "off" => return Some(ReplyTime::Off),
+        _ => {}
+    }
+    let (count, unit) = text.split_once(' ')?;
+    let unit_s = match unit {
+        "min" => 60,
+        "h" => 3_600,
+        "d" => DAY_S,
+        _ => return None,
+    };
+    let seconds = count.parse::<u64>().ok()?.checked_mul(unit_s)?;
+    (60..=30 * DAY_S).contains(&seconds).then_some(ReplyTime::Set(seconds))
+}
+
 fn address(text: &str) -> Option<String> {
     let is_web = text.starts_with("https://") || text.starts_with("http://");
     (is_web && !text.contains(char::is_whitespace)).then(|| text.to_owned())
@@ -154,4 +188,26 @@ fn key(section: Section<'_>) -> Option<MessengerKey> {
     }
     section.end();
     Some(MessengerKey { kid, algorithm, key: key? })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn msg_24_the_reply_time_is_measured_set_or_off() {
+        let times = [
+            ("measured", ReplyTime::Measured),
+            ("off", ReplyTime::Off),
+            ("5 min", ReplyTime::Set(300)),
+            ("2 h", ReplyTime::Set(7_200)),
+            ("1 d", ReplyTime::Set(86_400)),
+        ];
+        for (text, expected) in times {
+            assert_eq!(reply_time(text), Some(expected), "{text}");
+        }
+        for text in ["", "soon", "2h", "0 min", "-1 h", "31 d", "1.5 h", "99999999999999999999 d", "2 weeks"] {
+            assert_eq!(reply_time(text), None, "{text}");
+        }
+    }
 }

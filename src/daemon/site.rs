@@ -4,11 +4,13 @@ use crate::channel::imap::OnDemand;
 use crate::channel::messenger::hub::Hub;
 use crate::channel::messenger::hub::Look;
 use crate::channel::messenger::hub::Options;
+use crate::channel::messenger::hub::ReplyTime;
 use crate::channel::smtp_out::ProbeRelays;
 use crate::channel::webhook_out::Bodies;
 use crate::channel::webhook_out::Targets;
 use crate::config::Config;
 use crate::config::messenger::AskEmail;
+use crate::config::messenger::ReplyTime as Configured;
 use crate::daemon::exit::Failure;
 use crate::daemon::open::House;
 use crate::http;
@@ -109,7 +111,11 @@ fn look(config: &Config) -> Look {
     let messenger = &config.messenger;
     Look {
         greeting: messenger.greeting.clone(),
-        reply_time: messenger.reply_time.clone(),
+        reply_time: match messenger.reply_time {
+            Configured::Measured => ReplyTime::Measured,
+            Configured::Set(seconds) => ReplyTime::Set(seconds),
+            Configured::Off => ReplyTime::Off,
+        },
         ask_email,
         visitor_spaces: messenger.visitor_spaces.clone(),
         user_spaces: messenger.user_spaces.clone(),

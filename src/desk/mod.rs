@@ -326,6 +326,8 @@ struct Inner {
     rate_limited: AtomicU64,
     /// How far the log was read for agents, which may be further than the store says.
     notices_read_to: AtomicU64,
+    /// How often office hours were set here since the start, so that what is set and taken back at once is seen, too.
+    hours_set: AtomicU64,
     settings: Settings,
 }
 
@@ -373,6 +375,7 @@ impl Desk {
             sealer,
             rate_limited,
             notices_read_to: AtomicU64::default(),
+            hours_set: AtomicU64::default(),
             settings,
         };
         Ok(Self { inner: Arc::new(inner) })

@@ -1,19 +1,35 @@
-//! Office hours: set, read, and what they say now (HRS-1).
+//! Office hours: set, read, and what they say now (HRS-1), and how soon an answer may be expected (MSG-20, MSG-24).
 
 use crate::desk::Desk;
 use crate::desk::Result;
 use crate::desk::access::require;
 use crate::desk::draft::missing;
+use crate::desk::stream::SNAPSHOT_CONVERSATIONS_MAX;
 use crate::domain::agent::Caller;
 use crate::domain::agent::Scope;
+use crate::domain::channel_kind::ChannelKind;
+use crate::domain::id::ContactId;
 use crate::domain::id::Millis;
+use crate::domain::id::ThreadId;
 use crate::domain::office_hours::OfficeState;
 use crate::domain::office_hours::Owner;
 use crate::domain::office_hours::Schedule;
 use crate::domain::refusal::Refusal;
+use crate::domain::reply_time;
+use crate::domain::reply_time::FirstWait;
+use crate::domain::thread::Thread;
+use crate::domain::thread::ThreadState;
 use crate::store;
 use crate::store::engine::ReadTx;
 use jiff::tz::TimeZone;
+use std::sync::atomic::Ordering;
+
+/// Changes of an office's state that a messenger is told ahead; a tab that stays open longer comes back meanwhile.
+pub const CHANGES_TOLD: usize = 8;
+/// Conversations that are looked at for the expected reply time: the last changed ones.
+const RECENT_THREADS_MAX: usize = 1_000;
+/// How far back they count.
+const RECENT_MS: u64 = 14 * 24 * 3_600_000;
 
 impl Desk {
     /// Every schedule, the workspace's first. Scope `read_admins`, as for teams.
@@ -42,7 +58,9 @@ impl Desk {
             store::office_hours::put(tx, &schedule)?;
             Ok(schedule.clone())
         });
-        Ok(set.await?)
+        let set = set.await?;
+        self.inner.hours_set.fetch_add(1, Ordering::AcqRel);
+        Ok(set)
     }
 
     /// Takes a schedule away. Scope `settings`.
@@ -55,7 +73,56 @@ impl Desk {
             let known = store::office_hours::get(&*tx, owner)?;
             store::office_hours::delete(tx, &known.ok_or_else(|| missing("office_hours_schedule"))?)
         });
-        Ok(removed.await?)
+        removed.await?;
+        self.inner.hours_set.fetch_add(1, Ordering::AcqRel);
+        Ok(())
+    }
+
+    /// Every schedule, for those who tell of it when one changes, with a number that is another whenever one was set here.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn schedules(&self) -> Result<(Vec<Schedule>, u64)> {
+        let set = self.inner.hours_set.load(Ordering::Acquire);
+        Ok((self.inner.store.view(store::office_hours::all)?, set))
+    }
+
+    /// How soon a contact may expect the first answer, in seconds: what is usual for conversations that contacts began in the
+    /// messenger in the last 14 days, of the last changed 1,000, in office hours where they are set and the wait is no longer
+    /// than half a day's work. Nothing where too few were answered.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn expected_reply_s(&self) -> Result<Option<u64>> {
+        let now = self.inner.clock.now();
+        let (threads, schedule) = self.inner.store.view(|tx| {
+            let threads = store::threads::by_update(tx, false, false, None, RECENT_THREADS_MAX)?;
+            Ok((threads, store::office_hours::get(tx, Owner::Workspace)?))
+        })?;
+        let waits: Vec<FirstWait> = threads.iter().filter_map(|thread| first_wait(thread, now)).collect();
+        let zoned = schedule.and_then(|schedule| Some((TimeZone::get(&schedule.time_zone).ok()?, schedule)));
+        Ok(match zoned {
+            Some((zone, schedule)) => {
+                let open_ms = |from, to| schedule.open_ms(&zone, from, to);
+                reply_time::expected_s(&waits, now, Some(&open_ms))
+            }
+            None => reply_time::expected_s(&waits, now, None),
+        })
+    }
+
+    /// The contact's conversations that belong to a team with hours of its own, and what those say now.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn team_offices(&self, contact: ContactId) -> Result<Vec<(ThreadId, OfficeState)>> {
+        let now = self.inner.clock.now();
+        Ok(self.inner.store.view(|tx| {
+            let mut told = Vec::new();
+            for thread in store::threads::of_contact(tx, contact, SNAPSHOT_CONVERSATIONS_MAX)? {
+                told.extend(team_office(tx, &thread, now)?.map(|office| (thread.id, office)));
+            }
+            Ok(told)
+        })?)
     }
 
     /// Whether the house is open, and the next changes of that; nothing where no hours are set for it.
@@ -73,6 +140,33 @@ impl Desk {
 pub fn state_of(schedule: &Schedule, now: Millis, changes_max: usize) -> Option<OfficeState> {
     let zone = TimeZone::get(&schedule.time_zone).ok()?;
     Some(schedule.state_at(&zone, now, changes_max))
+}
+
+/// Hours of the team that a conversation belongs to, where it has its own.
+pub(crate) fn team_office(tx: &dyn ReadTx, thread: &Thread, now: Millis) -> store::Result<Option<OfficeState>> {
+    let Some(team) = thread.team_assignee else { return Ok(None) };
+    let schedule = store::office_hours::get(tx, Owner::Team(team))?;
+    Ok(schedule.and_then(|schedule| state_of(&schedule, now, CHANGES_TOLD)))
+}
+
+/// The first wait of a conversation that a contact began in the messenger of late, if it was answered or still waits.
+fn first_wait(thread: &Thread, now: Millis) -> Option<FirstWait> {
+    let from = thread.created_at;
+    let counts = thread.initial_channel == ChannelKind::Messenger
+        && !thread.automatic
+        && thread.merged_into.is_none()
+        && now.0.saturating_sub(from.0) <= RECENT_MS;
+    if !counts {
+        return None;
+    }
+    match thread.first_admin_reply_at {
+        // What an agent began waited for nobody.
+        Some(at) => Some(FirstWait { from, answered_at: Some(at) }).filter(|_| at > from),
+        None => {
+            let waits = thread.waiting_since.is_some() && thread.state == ThreadState::Open;
+            waits.then_some(FirstWait { from, answered_at: None })
+        }
+    }
 }
 
 fn known_owner(tx: &dyn ReadTx, owner: Owner) -> store::Result<()> {

@@ -10,6 +10,7 @@ use crate::desk::authors;
 use crate::desk::draft::REDIRECTS_MAX;
 use crate::desk::draft::missing;
 use crate::desk::merging::merged_into;
+use crate::desk::office_hours::team_office;
 use crate::desk::sharing::shared_in;
 use crate::desk::views::TicketView;
 use crate::desk::views::ticket_view;
@@ -21,8 +22,10 @@ use crate::domain::event::EventKind;
 use crate::domain::event::LogEntry;
 use crate::domain::id::ContactId;
 use crate::domain::id::EventSeq;
+use crate::domain::id::Millis;
 use crate::domain::id::PartId;
 use crate::domain::id::ThreadId;
+use crate::domain::office_hours::OfficeState;
 use crate::domain::part::Part;
 use crate::domain::part::PartKind;
 use crate::domain::thread::Thread;
@@ -31,7 +34,7 @@ use crate::store;
 use crate::store::engine::ReadTx;
 
 /// Conversations of a snapshot.
-const SNAPSHOT_CONVERSATIONS_MAX: usize = 50;
+pub(crate) const SNAPSHOT_CONVERSATIONS_MAX: usize = 50;
 /// A stream is resumed over at most so many of its own entries; beyond it a snapshot is cheaper (MSG-40).
 const RESUMED_ENTRIES_MAX: usize = 10_000;
 /// Parts of one history answer.
@@ -50,6 +53,8 @@ pub struct StreamEntry {
     pub ticket: Option<TicketView>,
     /// The type that the part asks for, if it is the card of a form.
     pub form: Option<TicketType>,
+    /// What the hours of the conversation's team say, where it has its own and the entry is about no part (HRS-1).
+    pub office: Option<OfficeState>,
 }
 
 /// A conversation of the snapshot.
@@ -67,6 +72,8 @@ pub struct ConversationCard {
     pub shared: Option<(Thread, TicketView)>,
     /// Threads that were merged into it and that the contact takes part in (MRG-2).
     pub merged: Vec<ThreadId>,
+    /// What the hours of its team say, where that has its own (HRS-1).
+    pub office: Option<OfficeState>,
 }
 
 /// Everything a messenger shows when it has nothing to go on from.
@@ -86,12 +93,13 @@ impl Desk {
     /// # Errors
     /// When the store cannot be read.
     pub fn snapshot(&self, contact: ContactId) -> Result<Snapshot> {
+        let now = self.inner.clock.now();
         Ok(self.inner.store.view(|tx| {
             let seq = store::events::last_seq(tx)?;
             let mut conversations = Vec::new();
             for thread in store::threads::of_contact(tx, contact, SNAPSHOT_CONVERSATIONS_MAX)? {
                 if reads(&thread, contact) && !shows_elsewhere(tx, &thread, contact)? {
-                    conversations.push(card(tx, thread, contact)?);
+                    conversations.push(card(tx, thread, contact, now)?);
                 }
             }
             let unread = conversations.iter().filter(|card| card.unread > 0).count() as u64;
@@ -111,6 +119,7 @@ impl Desk {
         after: EventSeq,
         limit: usize,
     ) -> Result<Option<(Vec<StreamEntry>, EventSeq)>> {
+        let now = self.inner.clock.now();
         Ok(self.inner.store.view(|tx| {
             let last = store::events::last_seq(tx)?;
             let pruned = after.0.saturating_add(1) < store::events::oldest_seq(tx)?.0;
@@ -123,7 +132,7 @@ impl Desk {
             let mut entries = Vec::with_capacity(seqs.len());
             for seq in seqs {
                 if let Some(entry) = store::events::get(tx, seq)? {
-                    entries.extend(seen_by(tx, entry, contact)?);
+                    entries.extend(seen_by(tx, entry, contact, now)?);
                 }
             }
             Ok(Some((entries, complete_to)))
@@ -274,7 +283,7 @@ fn folded(tx: &dyn ReadTx, thread: &Thread, contact: ContactId) -> store::Result
     Ok(folded)
 }
 
-fn card(tx: &dyn ReadTx, thread: Thread, contact: ContactId) -> store::Result<ConversationCard> {
+fn card(tx: &dyn ReadTx, thread: Thread, contact: ContactId, now: Millis) -> store::Result<ConversationCard> {
     let mut newest = store::parts::newest(tx, thread.id, 100)?;
     authors::as_now(tx, &mut newest)?;
     let visible = |part: &&Part| audience::may_read(&thread, part, contact);
@@ -290,11 +299,12 @@ fn card(tx: &dyn ReadTx, thread: Thread, contact: ContactId) -> store::Result<Co
         None => None,
     };
     let merged = folded(tx, &thread, contact)?;
-    Ok(ConversationCard { last_part, unread, ticket, shared, merged, thread })
+    let office = team_office(tx, &thread, now)?;
+    Ok(ConversationCard { last_part, unread, ticket, shared, merged, office, thread })
 }
 
 /// The entry with its objects, if the contact may still see it.
-fn seen_by(tx: &dyn ReadTx, entry: LogEntry, contact: ContactId) -> store::Result<Option<StreamEntry>> {
+fn seen_by(tx: &dyn ReadTx, entry: LogEntry, contact: ContactId, now: Millis) -> store::Result<Option<StreamEntry>> {
     let thread = match entry.event.thread {
         Some(thread) => store::threads::get(tx, thread)?,
         None => None,
@@ -315,5 +325,9 @@ fn seen_by(tx: &dyn ReadTx, entry: LogEntry, contact: ContactId) -> store::Resul
         Some(PartKind::TicketFormSent(card)) => store::ticket_types::get(tx, card.ticket_type)?,
         _ => None,
     };
-    Ok(Some(StreamEntry { entry, thread, part, ticket, form }))
+    let office = match &thread {
+        Some(thread) if part.is_none() => team_office(tx, thread, now)?,
+        _ => None,
+    };
+    Ok(Some(StreamEntry { entry, thread, part, ticket, form, office }))
 }

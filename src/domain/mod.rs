@@ -36,6 +36,7 @@ pub mod office_hours;
 pub mod part;
 pub mod propagation;
 pub mod refusal;
+pub mod reply_time;
 pub mod report;
 pub mod search;
 pub mod state;

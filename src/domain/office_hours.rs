@@ -160,6 +160,28 @@ impl Schedule {
         state
     }
 
+    /// How long it is open between two moments, in milliseconds; of more than 370 days the first 370.
+    #[must_use]
+    pub fn open_ms(&self, zone: &TimeZone, from: Millis, to: Millis) -> u64 {
+        let (Some(first), Some(last)) = (local_date(zone, from), local_date(zone, to)) else { return 0 };
+        let (mut counted_to, mut open_ms) = (from, 0_u64);
+        for ahead in -1..DAYS_LOOKED_AT {
+            let Ok(date) = first.checked_add(ahead.days()) else { break };
+            if date > last {
+                break;
+            }
+            for (begins, ends) in self.spans(zone, date) {
+                // Hours that overlap count once.
+                let (begins, ends) = (begins.max(counted_to), ends.min(to));
+                if begins < ends {
+                    open_ms = open_ms.saturating_add(ends.0.saturating_sub(begins.0));
+                    counted_to = ends;
+                }
+            }
+        }
+        open_ms
+    }
+
     /// What begins on that date, as moments, in order; cut at the midnight where an exception begins.
     fn spans(&self, zone: &TimeZone, date: Date) -> Vec<(Millis, Millis)> {
         let next = date.tomorrow().ok();
@@ -356,6 +378,27 @@ mod tests {
         {
             assert_eq!(asked(&days, now, 1), (true, texts(&[ends])), "nine is nine by the clock");
         }
+    }
+
+    #[test]
+    fn hrs_1_hours_between_two_moments_are_counted_once() {
+        use Weekday::*;
+        let open_h = |schedule: &Schedule, from: &str, to: &str| {
+            let open_ms = schedule.open_ms(&berlin(), at(from), at(to));
+            assert_eq!(open_ms % 1_800_000, 0);
+            open_ms / 1_800_000
+        };
+        assert_eq!(open_h(&office(), "2026-01-09T15:00:00Z", "2026-01-12T09:00:00Z"), 4, "an hour of each day");
+        assert_eq!(open_h(&office(), "2026-01-09T17:00:00Z", "2026-01-12T07:00:00Z"), 0, "a weekend");
+        assert_eq!(open_h(&office(), "2026-01-09T09:00:00Z", "2026-01-09T09:30:00Z"), 1);
+        assert_eq!(open_h(&office(), "2026-01-09T09:30:00Z", "2026-01-09T09:00:00Z"), 0, "backwards");
+        let night = schedule(&[(Friday, "22:00-06:00"), (Saturday, "04:00-08:00"), (Saturday, "05:00-06:00")], &[]);
+        assert_eq!(open_h(&night, "2026-01-09T12:00:00Z", "2026-01-10T12:00:00Z"), 20, "ten to eight");
+        assert_eq!(
+            open_h(&office(), "2026-03-27T07:30:00Z", "2026-03-30T07:30:00Z"),
+            17,
+            "the clock went forward between"
+        );
     }
 
     #[test]

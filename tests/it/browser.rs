@@ -43,7 +43,7 @@ fn hrs_1_office_hours_and_words_from_right_to_left() {
     let mut gateway = Plan::default()
         .file("messenger.secret", SECRET)
         .set("messenger.secret_file", "messenger.secret")
-        .set("messenger.reply_time", "We usually answer within an hour")
+        .set("messenger.reply_time", "1 h")
         .start();
     let token = gateway.token();
     node.env("SECRET", SECRET).env("GROUP", "hours");

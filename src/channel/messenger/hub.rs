@@ -7,9 +7,11 @@
 use crate::channel::messenger::close::Close;
 pub use crate::channel::messenger::counts::Counts;
 use crate::channel::messenger::counts::Tally;
+use crate::channel::messenger::house::HouseWatch;
 use crate::channel::messenger::moments::Moments;
 pub use crate::channel::messenger::options::Look;
 pub use crate::channel::messenger::options::Options;
+pub use crate::channel::messenger::options::ReplyTime;
 pub use crate::channel::messenger::options::UploadPass;
 use crate::channel::messenger::pace::Pace;
 use crate::channel::messenger::pace::Paces;
@@ -82,6 +84,7 @@ struct Shared {
     rooms: Mutex<HashMap<ContactId, Arc<Room>>>,
     looked_at: AtomicU64,
     moments: Moments,
+    house: HouseWatch,
     messages: Mutex<Paces<ContactId>>,
     conversations: Mutex<Paces<ContactId>>,
     forms: Mutex<Paces<ContactId>>,
@@ -156,6 +159,7 @@ impl Hub {
             rooms: Mutex::default(),
             looked_at,
             moments,
+            house: HouseWatch::default(),
             tasks: TaskTracker::new(),
             tally: Tally::default(),
             receipts: Receipts::default(),
@@ -167,7 +171,26 @@ impl Hub {
     /// after it ended.
     pub async fn run(&self, stop: CancellationToken) {
         let receipts = self.shared.receipts.run(&self.shared.desk, &stop);
-        tokio::join!(self.wake_all(&stop), self.expire(&stop), receipts);
+        tokio::join!(self.wake_all(&stop), self.expire(&stop), self.tell_of_house(&stop), receipts);
+    }
+
+    /// Every open socket is told when hours or the expected reply time change.
+    async fn tell_of_house(&self, stop: &CancellationToken) {
+        while !stop.is_cancelled() {
+            let hub = self.clone();
+            let looked = tokio::task::spawn_blocking(move || {
+                hub.house().turned(hub.desk(), hub.options().look.reply_time, hub.now_ms())
+            });
+            match looked.await {
+                Ok(Ok(true)) => self.seats().values().for_each(|seat| seat.order_house()),
+                Ok(Ok(false)) | Err(_) => {}
+                Ok(Err(error)) => tracing::warn!(%error, "the messenger cannot read the office hours"),
+            }
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(LOOK_EVERY) => {}
+            }
+        }
     }
 
     async fn wake_all(&self, stop: &CancellationToken) {
@@ -407,6 +430,11 @@ impl Hub {
     /// Who types, looks and is here.
     pub(crate) fn moments(&self) -> &Moments {
         &self.shared.moments
+    }
+
+    /// How the house is.
+    pub(crate) fn house(&self) -> &HouseWatch {
+        &self.shared.house
     }
 
     /// Contacts with an open session, at most `limit`.

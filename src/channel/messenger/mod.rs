@@ -25,6 +25,7 @@
 //! **Invariant:** `ack` leaves after the commit that holds the message, never before; a frame of the log goes out once
 //! per socket in ascending `seq`; nothing is sent that `domain::audience` did not allow when it was read.
 
+mod house;
 pub mod hub;
 pub mod presence;
 pub mod protocol;

@@ -49,8 +49,8 @@ pub type UploadPass = dyn Fn(ContactId) -> String + Send + Sync;
 pub struct Look {
     /// Words at the top of its home.
     pub greeting: Option<String>,
-    /// How soon an answer comes, in words (MSG-24).
-    pub reply_time: Option<String>,
+    /// How soon an answer is said to come (MSG-24).
+    pub reply_time: ReplyTime,
     /// `ask`, `require` or `off` (MSG-16).
     pub ask_email: &'static str,
     /// Of `home`, `messages`, `tickets` those that visitors and leads see; none says all (MSG-20).
@@ -59,6 +59,18 @@ pub struct Look {
     pub user_spaces: Vec<&'static str>,
     /// Where the portal is (MSG-20).
     pub portal_url: Option<String>,
+}
+
+/// Where the expected reply time comes from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ReplyTime {
+    /// From how soon recent conversations were answered.
+    #[default]
+    Measured,
+    /// Always so many seconds.
+    Set(u64),
+    /// None is told.
+    Off,
 }
 
 impl Default for Options {

@@ -34,6 +34,8 @@ pub(crate) struct Seat {
 pub(crate) struct Orders {
     /// End, for this reason.
     pub(crate) close: Option<Close>,
+    /// Tell anew how the house is.
+    pub(crate) house: bool,
     /// Frames of the moment.
     pub(crate) passing: VecDeque<Utf8Bytes>,
 }
@@ -69,10 +71,17 @@ impl Seat {
         self.wake.notify_one();
     }
 
+    /// Tells the socket to say anew how the house is.
+    pub(crate) fn order_house(&self) {
+        self.orders.lock().unwrap_or_else(PoisonError::into_inner).house = true;
+        self.wake.notify_one();
+    }
+
     /// Takes what was ordered; an order to close stays.
     pub(crate) fn take_orders(&self) -> Orders {
         let mut orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
-        Orders { close: orders.close, passing: std::mem::take(&mut orders.passing) }
+        let house = std::mem::take(&mut orders.house);
+        Orders { close: orders.close, house, passing: std::mem::take(&mut orders.passing) }
     }
 
     /// Log position up to which everything was written to the socket.

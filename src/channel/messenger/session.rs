@@ -47,9 +47,6 @@ const BAD_FRAMES_MAX: u32 = 10;
 /// A client that goes on posting after so many refusals (MSG-61) does not listen.
 pub(crate) const REFUSALS_MAX: u32 = 60;
 
-/// Changes of the office's state that a welcome tells ahead; a tab that stays open longer comes back meanwhile.
-const OFFICE_CHANGES: usize = 8;
-
 /// Broadcasts' parts of one socket whose acknowledgement is waited for.
 const UNACKNOWLEDGED_MAX: usize = 64;
 
@@ -151,6 +148,10 @@ where
     let (welcome, cursor) = begin(hub, session, hello.since).await?;
     wire::write(socket, [welcome], options.write_within).await?;
     seat.set_cursor(cursor.0);
+    // A resumed session gets no conversations, in which the hours of their teams stand.
+    if hello.since == Some(cursor) && hub.house().has_team_hours() {
+        seat.order_house();
+    }
     Ok((joined, visit, cursor))
 }
 
@@ -198,11 +199,11 @@ where
 async fn begin(hub: &Hub, session: Session, since: Option<EventSeq>) -> Result<(Utf8Bytes, EventSeq), End> {
     let (desk, contact) = (hub.desk().clone(), session.contact.id);
     let look = hub.options().look.clone();
-    let tally = hub.tally();
+    let (tally, of_house) = (hub.tally(), hub.clone());
     // Up to 50 conversations are read: not on a thread that serves sockets.
     let begun = tokio::task::spawn_blocking(move || {
-        let office = desk.office_now(OFFICE_CHANGES)?;
-        let welcome = |beginning| outgoing::welcome(&session, beginning, desk.settings(), &look, office.as_ref());
+        let house = of_house.house().now(&desk, look.reply_time, of_house.now_ms())?;
+        let welcome = |beginning| outgoing::welcome(&session, beginning, desk.settings(), &look, &house);
         let resumable = match since {
             Some(since) => desk.stream_after(contact, since, 1)?.map(|_| since),
             None => None,
@@ -315,7 +316,25 @@ where
         if !orders.passing.is_empty() {
             self.write(orders.passing).await?;
         }
+        if orders.house {
+            Box::pin(self.tell_of_house()).await?;
+        }
         if self.joined.room.is_behind(self.cursor) { self.catch_up().await } else { Ok(()) }
+    }
+
+    async fn tell_of_house(&mut self) -> Result<(), End> {
+        let (hub, contact) = (self.hub.clone(), self.contact);
+        // Up to 50 conversations are read: not on a thread that serves sockets.
+        let told = tokio::task::spawn_blocking(move || -> crate::desk::Result<Utf8Bytes> {
+            let house = hub.house().now(hub.desk(), hub.options().look.reply_time, hub.now_ms())?;
+            let of_teams = if hub.house().has_team_hours() { hub.desk().team_offices(contact)? } else { Vec::new() };
+            Ok(outgoing::house(&house, &of_teams))
+        });
+        match told.await {
+            Ok(Ok(frame)) => self.write([frame]).await,
+            // The next welcome says it.
+            Ok(Err(_)) | Err(_) => Ok(()),
+        }
     }
 
     /// Writes everything behind the cursor.

@@ -1,5 +1,6 @@
-//! The files of the frame, embedded, compressed once, and named by what is in them.
+//! The files of the frame, embedded, joined, compressed once, and named by what is in them.
 
+use crate::http::widget::bundle::bundled;
 use axum::body::Bytes;
 use axum::http::HeaderMap;
 use axum::http::HeaderValue;
@@ -22,8 +23,13 @@ macro_rules! embedded {
     };
 }
 
-/// Every file below `assets` but the loader, in the order in which the page names them.
-const FILES: &[(&str, &str)] = embedded![
+/// The style sheets as one.
+pub(super) const STYLE: &str = "frame.css";
+/// The modules as one.
+pub(super) const SCRIPT: &str = "app.js";
+
+/// Every file below `assets` but the loader; style sheets in the order in which they count.
+pub(super) const FILES: &[(&str, &str)] = embedded![
     "style/base.css",
     "style/shell.css",
     "style/thread.css",
@@ -113,8 +119,13 @@ pub(super) struct Assets {
 impl Assets {
     pub(super) fn embedded() -> Self {
         let all: Vec<u8> = FILES.iter().flat_map(|(path, text)| [path.as_bytes(), text.as_bytes()].concat()).collect();
-        let files = FILES.iter().map(|(path, text)| (*path, Asset::new(media_type(path), condensed(text))));
-        Self { build: name_of(&all), files: files.collect() }
+        let styles = FILES.iter().filter(|(path, _)| path.ends_with(".css")).map(|(_, text)| condensed(text));
+        let asset = |path, text| (path, Asset::new(media_type(path), text));
+        let mut files = vec![asset(STYLE, styles.collect()), asset(SCRIPT, bundled(SCRIPT, &source))];
+        files.extend(
+            FILES.iter().filter(|(path, _)| is_asked_for(path)).map(|(path, text)| asset(*path, condensed(text))),
+        );
+        Self { build: name_of(&all), files }
     }
 
     /// Name of this set of files.
@@ -128,8 +139,19 @@ impl Assets {
 
     /// Paths that every page needs, texts of other languages not among them.
     pub(super) fn needed(&self) -> impl Iterator<Item = &'static str> {
-        self.files.iter().map(|(path, _)| *path).filter(|path| !path.starts_with("texts/") || *path == "texts/en.js")
+        self.files.iter().map(|(path, _)| *path).filter(|path| !is_asked_for(path))
     }
+}
+
+/// Whether a file is loaded when it is asked for: the texts of every language but the one that stands in for what others
+/// lack.
+fn is_asked_for(path: &str) -> bool {
+    path.starts_with("texts/") && path != "texts/en.js"
+}
+
+/// The text of a module.
+pub(super) fn source(path: &str) -> Option<&'static str> {
+    FILES.iter().find(|(known, _)| *known == path).map(|(_, text)| *text)
 }
 
 /// Without indentation and without lines that are comments alone; their sources keep both. No file has a text of several

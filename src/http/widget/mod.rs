@@ -13,6 +13,7 @@
 //! origin alone, and only listed pages may frame it (MSG-4).
 
 mod assets;
+mod bundle;
 mod page;
 
 use crate::http::messenger::AllowedOrigins;

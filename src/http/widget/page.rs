@@ -17,7 +17,7 @@ pub(super) fn loader(preset: &Preset) -> Asset {
     Asset::new("text/javascript; charset=utf-8", condensed(LOADER).replacen(PRESET, &as_json(preset), 1))
 }
 
-/// The page inside the frame: style sheets, modules named ahead so that they load side by side, and one script.
+/// The page inside the frame: one style sheet and one script, named ahead so that they load side by side.
 pub(super) fn frame(preset: &Preset, assets: &Assets) -> Asset {
     let build = assets.build();
     let mut head = String::new();

@@ -3,6 +3,12 @@
 use crate::http::messenger::AllowedOrigins;
 use crate::http::widget::Preset;
 use crate::http::widget::assets::Assets;
+use crate::http::widget::assets::FILES;
+use crate::http::widget::assets::SCRIPT;
+use crate::http::widget::assets::source;
+use crate::http::widget::bundle::bundled;
+use crate::http::widget::bundle::import;
+use crate::http::widget::bundle::resolved;
 use crate::http::widget::page;
 use crate::http::widget::route;
 use axum::body::Body;
@@ -82,24 +88,27 @@ async fn the_frames_files_are_there_for_good_and_only_under_the_name_of_their_bu
     }
 }
 
-#[tokio::test]
-async fn every_import_of_a_module_names_an_embedded_file() {
-    let assets = Assets::embedded();
-    for path in assets.needed().filter(|path| path.ends_with(".js")) {
-        let source = text(ask(&[], &format!("/widget/{}/{path}", assets.build()), &[]).await).await;
-        for line in source.lines().filter(|line| line.starts_with("import ")) {
-            let named = line.split('\'').nth(1).unwrap();
-            let found = match named.strip_prefix("../") {
-                Some(rest) => rest.to_owned(),
-                None if path.starts_with("views/") => named.replacen('.', "views", 1),
-                None => named.trim_start_matches("./").to_owned(),
-            };
-            assert!(assets.get(&found).is_some(), "{path} imports {named}");
+#[test]
+fn every_import_of_a_module_names_an_embedded_file() {
+    for (path, text) in FILES.iter().filter(|(path, _)| path.ends_with(".js")) {
+        for line in text.lines().filter(|line| line.starts_with("import ")) {
+            let (_, named) = import(line).expect(line);
+            assert!(source(&resolved(path, named)).is_some(), "{path} imports {named}");
         }
         for forbidden in ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function"] {
-            assert!(!source.contains(forbidden), "{path} has {forbidden}");
+            assert!(!text.contains(forbidden), "{path} has {forbidden}");
         }
     }
+}
+
+#[test]
+fn the_script_holds_every_module_once() {
+    let script = bundled(SCRIPT, &source);
+    let lines =
+        |text: &str| text.lines().filter(|line| line.starts_with("const m") && line.ends_with("=(()=>{")).count();
+    let modules = FILES.iter().filter(|(path, _)| path.ends_with(".js")).count() - 5;
+    assert_eq!(lines(&script), modules, "all but the texts of five languages");
+    assert!(!script.lines().any(|line| line.starts_with("import ") || line.starts_with("export ")));
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ export async function hrs_1_home_and_thread_say_whether_somebody_is_there(suite)
   const open = await suite.visit();
   await open.open();
   await open.frame.locator('.office', { hasText: 'We are here now' }).waitFor();
-  await open.frame.locator('.start small', { hasText: 'within an hour' }).waitFor();
+  await open.frame.locator('.start small', { hasText: 'Usual reply time: 1 hour' }).waitFor();
   await open.shot('office-open');
   // Closed from yesterday on, and open again in three days at nine.
   const closed = [-1, 0, 1, 2].map((days) => ({ date: dateIn(days), name: 'Moving house' }));
@@ -30,17 +30,38 @@ export async function hrs_1_home_and_thread_say_whether_somebody_is_there(suite)
   await shut.frame.locator('.start').click();
   const subtitle = shut.frame.locator('.titles p');
   await subtitle.waitFor();
-  assert.match(await subtitle.innerText(), /^Back: .* · We usually answer within an hour$/);
+  assert.match(await subtitle.innerText(), /^Back: .* · Usual reply time: 1 hour$/);
   await shut.shot('office-closed-thread');
-  for (const [language, words] of [['de', 'Wieder da'], ['fr', 'De retour'], ['es', 'De vuelta'], ['ja', '再開'], ['ar', 'نعود']]) {
+  const told = [['de', 'Wieder da', 'Antwortzeit: 1 Stunde'], ['fr', 'De retour', 'réponse habituel : 1 heure'], ['es', 'De vuelta', 'respuesta habitual: 1 hora'],
+    ['ja', '再開', '返信時間: 1 時間'], ['ar', 'نعود', 'الرد المعتاد: ساعة']];
+  for (const [language, back, soon] of told) {
     await shut.script('update', { language_override: language });
-    await shut.frame.locator('.titles p', { hasText: words }).waitFor();
+    await shut.frame.locator('.titles p', { hasText: back }).filter({ hasText: soon }).waitFor();
   }
   await suite.agent.call('DELETE', '/office_hours_schedules/workspace');
   const none = await suite.visit();
   await none.open();
   await none.frame.locator('.start').waitFor();
   assert.equal(await none.frame.locator('.office').innerText(), '', 'a house without hours says nothing of them');
+}
+
+export async function hrs_1_an_open_tab_learns_new_hours_and_those_of_a_team(suite) {
+  const visit = await suite.visit();
+  await visit.begin('Whose hours count here?');
+  const conversation = await suite.agent.find('Whose hours count here?');
+  const subtitle = (words) => visit.frame.locator('.titles p', { hasText: words }).waitFor();
+  await subtitle(/^Usual reply time: 1 hour$/);
+  await set(suite, { intervals: always });
+  await subtitle('We are here now');
+  const team = await suite.agent.call('POST', '/teams', { name: 'Night shift' });
+  await suite.agent.call('PUT', `/office_hours_schedules/${team.id}`, { time_zone: 'UTC', intervals: [] });
+  await suite.agent.call('POST', `/conversations/${conversation.id}/parts`, { message_type: 'assignment', type: 'team', admin_id: suite.agent.me.id, assignee_id: team.id });
+  await subtitle('We are away now');
+  await visit.shot('office-team');
+  await suite.agent.call('DELETE', `/office_hours_schedules/${team.id}`);
+  await subtitle('We are here now');
+  await suite.agent.call('DELETE', '/office_hours_schedules/workspace');
+  await subtitle(/^Usual reply time: 1 hour$/);
 }
 
 export async function hrs_1_an_open_tab_sees_the_house_close(suite) {

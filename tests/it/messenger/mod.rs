@@ -6,6 +6,7 @@ mod conformance;
 mod daemon;
 mod forms;
 mod handshake;
+mod house;
 mod identity;
 mod limits;
 mod poll;

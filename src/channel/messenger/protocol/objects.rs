@@ -12,6 +12,7 @@ use crate::domain::contact::Contact;
 use crate::domain::id::AttachmentId;
 use crate::domain::id::ContactId;
 use crate::domain::id::PartId;
+use crate::domain::office_hours::OfficeState;
 use crate::domain::part::Author;
 use crate::domain::part::Part;
 use crate::domain::part::PartKind;
@@ -90,6 +91,8 @@ pub(crate) struct ConversationObject<'a> {
     seen_seq: u64,
     /// `seq` of the newest part customers see.
     last_seq: u64,
+    /// Hours of its team, where that has its own; else those of the house count.
+    office: Option<OfficeObject>,
     #[serde(skip_serializing_if = "Option::is_none")]
     unread: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -113,6 +116,7 @@ impl<'a> ConversationObject<'a> {
             merged: Vec::new(),
             seen_seq: thread.participant(contact).map_or(0, |participant| participant.seen_seq),
             last_seq: thread.last_visible_seq,
+            office: None,
             unread: None,
             last_part: None,
             ticket: None,
@@ -126,7 +130,33 @@ impl<'a> ConversationObject<'a> {
         let shared_ticket = shared.and_then(|(thread, view)| TicketObject::of(thread, view));
         let last_part = card.last_part.as_ref().map(PreviewObject::of);
         let merged = card.merged.iter().map(ToString::to_string).collect();
-        Self { unread: Some(card.unread), last_part, ticket, shared_ticket, merged, ..Self::of(&card.thread, contact) }
+        let told = Self {
+            unread: Some(card.unread),
+            last_part,
+            ticket,
+            shared_ticket,
+            merged,
+            ..Self::of(&card.thread, contact)
+        };
+        told.with_office(card.office.as_ref())
+    }
+
+    /// With the hours of its team.
+    pub(crate) fn with_office(self, office: Option<&OfficeState>) -> Self {
+        Self { office: office.map(OfficeObject::of), ..self }
+    }
+}
+
+/// Whether somebody is there, and when that changes, again and again, in Unix seconds (HRS-1, MSG-20).
+#[derive(Debug, Serialize)]
+pub(crate) struct OfficeObject {
+    open: bool,
+    changes: Vec<u64>,
+}
+
+impl OfficeObject {
+    pub(crate) fn of(state: &OfficeState) -> Self {
+        Self { open: state.open, changes: state.changes.iter().map(|at| at.seconds()).collect() }
     }
 }
 

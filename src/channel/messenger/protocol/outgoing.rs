@@ -9,6 +9,7 @@ use crate::channel::messenger::protocol::forms::TicketRef;
 use crate::channel::messenger::protocol::objects::ContactObject;
 use crate::channel::messenger::protocol::objects::ConversationObject;
 use crate::channel::messenger::protocol::objects::For;
+use crate::channel::messenger::protocol::objects::OfficeObject;
 use crate::channel::messenger::protocol::objects::PartObject;
 use crate::channel::messenger::protocol::objects::TicketObject;
 use crate::desk;
@@ -74,26 +75,13 @@ struct SettingsObject<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     greeting: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    reply_time: Option<&'a str>,
+    reply_time_s: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     office: Option<OfficeObject>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     spaces: &'a [&'static str],
     #[serde(skip_serializing_if = "Option::is_none")]
     portal_url: Option<&'a str>,
-}
-
-/// Whether the house is open, and when that changes, again and again, in Unix seconds (HRS-1, MSG-20).
-#[derive(Serialize)]
-struct OfficeObject {
-    open: bool,
-    changes: Vec<u64>,
-}
-
-impl OfficeObject {
-    fn of(state: &OfficeState) -> Self {
-        Self { open: state.open, changes: state.changes.iter().map(|at| at.seconds()).collect() }
-    }
 }
 
 /// `welcome`. A resumed session gets no snapshot, and its `seq` is where it was, so that a client cut off before the
@@ -104,7 +92,7 @@ pub fn welcome<'s>(
     beginning: Beginning<'s>,
     settings: &Settings,
     look: &Look,
-    office: Option<&OfficeState>,
+    house: &House,
 ) -> Utf8Bytes {
     let contact = session.contact.id;
     let (seq, snapshot) = match beginning {
@@ -131,14 +119,53 @@ pub fn welcome<'s>(
             frame_bytes_max: FRAME_BYTES_MAX,
             ask_email: look.ask_email,
             greeting: look.greeting.as_deref(),
-            reply_time: look.reply_time.as_deref(),
-            office: office.map(OfficeObject::of),
+            reply_time_s: house.reply_time_s,
+            office: house.office.as_ref().map(OfficeObject::of),
             spaces: match session.contact.role {
                 ContactRole::User => &look.user_spaces,
                 ContactRole::Visitor | ContactRole::Lead => &look.visitor_spaces,
             },
             portal_url: look.portal_url.as_deref(),
         },
+    })
+}
+
+/// Whether somebody is there, and how soon an answer comes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct House {
+    /// Where hours are set (HRS-1).
+    pub office: Option<OfficeState>,
+    /// Where it is known or set (MSG-24).
+    pub reply_time_s: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct HouseFrame {
+    r#type: &'static str,
+    office: Option<OfficeObject>,
+    reply_time_s: Option<u64>,
+    conversations: Vec<HoursObject>,
+}
+
+#[derive(Serialize)]
+struct HoursObject {
+    id: String,
+    office: OfficeObject,
+}
+
+/// `house`: hours or the expected reply time are others than the welcome said. Of the contact's conversations those are
+/// named whose team has hours of its own; for the rest the house's count. Not in the log.
+#[must_use]
+pub fn house(house: &House, of_teams: &[(ThreadId, OfficeState)]) -> Utf8Bytes {
+    let hours = |(thread, office): &(ThreadId, OfficeState)| HoursObject {
+        id: thread.to_string(),
+        office: OfficeObject::of(office),
+    };
+    encode(&HouseFrame {
+        r#type: "house",
+        office: house.office.as_ref().map(OfficeObject::of),
+        reply_time_s: house.reply_time_s,
+        conversations: of_teams.iter().map(hours).collect(),
     })
 }
 
@@ -173,7 +200,9 @@ pub fn event(entry: &StreamEntry, reader: For<'_>, contact: Option<&Contact>) ->
         conversation_id: thread.map(|thread| thread.id.to_string()),
         part: entry.part.as_ref().map(|part| PartObject::of(part, reader)),
         ticket,
-        conversation: thread.filter(|_| !about_part).map(|thread| ConversationObject::of(thread, reader.contact)),
+        conversation: thread
+            .filter(|_| !about_part)
+            .map(|thread| ConversationObject::of(thread, reader.contact).with_office(entry.office.as_ref())),
         contact: contact.map(ContactObject::of),
     })
 }

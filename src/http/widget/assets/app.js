@@ -3,7 +3,7 @@
 import { Bridge } from './bridge.js';
 import { Connection } from './connection.js';
 import { Uploads } from './files.js';
-import { choose, shortTime, t } from './locale.js';
+import { choose, duration, shortTime, t } from './locale.js';
 import { Model } from './model.js';
 import { Outbox } from './outbox.js';
 import { chime } from './sound.js';
@@ -163,6 +163,9 @@ class App {
       case 'presence':
         this.model.isHere(frame);
         break;
+      case 'house':
+        this.model.house(frame);
+        break;
       case 'error':
         this.fault(frame);
         break;
@@ -240,13 +243,19 @@ class App {
     return this.ask('upload', { type: 'upload' });
   }
 
-  /** Whether the house is open, in words: the welcome told the changes ahead; nothing where it has no hours (HRS-1). */
-  office() {
-    const { office } = this.model.settings;
+  /** Whether somebody is there, in words: the welcome told the changes ahead; nothing where there are no hours (HRS-1). */
+  office(known) {
+    const office = known?.office ?? this.model.settings.office;
     if (!office) return '';
     const ahead = office.changes.filter((at) => at * 1_000 > Date.now());
     const turned = (office.changes.length - ahead.length) % 2 > 0;
     return t(office.open !== turned ? 'open_now' : ahead[0] ? 'closed_until' : 'closed_now', { when: ahead[0] && shortTime(ahead[0]) });
+  }
+
+  /** How soon an answer comes as a rule, in words (MSG-24). */
+  replyTime() {
+    const seconds = this.model.settings.reply_time_s;
+    return seconds ? t('reply_time', { time: duration(seconds) }) : '';
   }
 
   nameOf(author) {

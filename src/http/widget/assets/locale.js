@@ -52,4 +52,9 @@ export const fileSize = (bytes) => {
   const [value, unit] = bytes < 1_000 ? [bytes, 'byte'] : bytes < 1_000_000 ? [bytes / 1_000, 'kilobyte'] : [bytes / 1_000_000, 'megabyte'];
   return new Intl.NumberFormat(tag, { style: 'unit', unit, unitDisplay: 'short', maximumFractionDigits: value < 10 && unit !== 'byte' ? 1 : 0 }).format(value);
 };
+/** `5 minutes`, `2 hours`, `3 days`: the largest unit that fits. */
+export const duration = (seconds) => {
+  const [unit, lasts] = [['day', 86_400], ['hour', 3_600], ['minute', 60]].find(([, fits]) => seconds >= fits) ?? ['minute', 60];
+  return new Intl.NumberFormat(tag, { style: 'unit', unit, unitDisplay: 'long' }).format(Math.ceil(seconds / lasts));
+};
 export const number = (value) => new Intl.NumberFormat(tag).format(value);

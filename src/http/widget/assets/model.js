@@ -34,6 +34,13 @@ export class Model {
     }
   }
 
+  /** Hours or the expected reply time are others than the welcome said. */
+  house({ office, reply_time_s, conversations }) {
+    Object.assign(this.settings, { office, reply_time_s });
+    const own = new Map(conversations.map((given) => [given.id, given.office]));
+    for (const [id, known] of this.conversations) known.office = own.get(id) ?? null;
+  }
+
   conversation(given) {
     return { unread: 0, last_part: null, title: null, ticket: null, shared_ticket: null, ...given, parts: [], loaded: false, stale: false, more: true };
   }

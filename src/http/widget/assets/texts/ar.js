@@ -14,6 +14,7 @@ export default {
   open_now: 'نحن متواجدون الآن',
   closed_now: 'نحن غير متواجدين الآن',
   closed_until: 'نعود: {when}',
+  reply_time: 'وقت الرد المعتاد: {time}',
   start: 'أرسل لنا رسالة',
   recent: 'الأحدث',
   requests: 'تقديم طلب',

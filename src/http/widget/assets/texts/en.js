@@ -14,6 +14,7 @@ export default {
   open_now: 'We are here now',
   closed_now: 'We are away now',
   closed_until: 'Back: {when}',
+  reply_time: 'Usual reply time: {time}',
   start: 'Send us a message',
   recent: 'Recent',
   requests: 'Make a request',

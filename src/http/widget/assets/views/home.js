@@ -32,7 +32,7 @@ export class HomeView {
     const { model } = this.app;
     const first = model.contact?.name?.split(' ')[0];
     this.greeting.textContent = model.settings.greeting || (first && model.settings.verified ? t('hello_name', { name: first }) : t('hello'));
-    this.reply.textContent = model.settings.reply_time ?? '';
+    this.reply.textContent = this.app.replyTime();
     this.office.textContent = this.app.office();
     const recent = model.sorted().slice(0, RECENT_MAX);
     keyed(this.recent, recent, (known) => known.id, (known) => rowVersion(this.app, known), (known) => conversationRow(this.app, this.shell, known));

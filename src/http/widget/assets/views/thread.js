@@ -49,7 +49,7 @@ export class ThreadView {
     const { known } = this;
     const agent = this.agent();
     const presence = this.route.id ? this.app.model.presence.get(this.route.id) : null;
-    const subtitle = presence ? t(presence.state) : [this.app.office(), this.app.model.settings.reply_time].filter(Boolean).join(' · ');
+    const subtitle = presence ? t(presence.state) : [this.app.office(known), this.app.replyTime()].filter(Boolean).join(' · ');
     const tools = known ? [{ icon: 'save', label: t('transcript'), act: () => this.transcript() }] : [];
     return { title: known?.ticket ? titleOf(this.app, known) : agent ? this.app.nameOf(agent) : known ? titleOf(this.app, known) : t('new_conversation'), subtitle, back: true, tools };
   }
