@@ -115,6 +115,7 @@ fn is_shown(tx: &dyn ReadTx, caller: &Caller, event: &Event) -> store::Result<bo
         | EventKind::Linked { .. }
         | EventKind::Unlinked { .. }
         | EventKind::Seen { .. }
+        | EventKind::AgentSaw { .. }
         | EventKind::Broadcast { .. }
         | EventKind::Merged { .. }
         | EventKind::Unmerged { .. }

@@ -55,6 +55,8 @@ pub struct StreamEntry {
     pub form: Option<TicketType>,
     /// What the hours of the conversation's team say, where it has its own and the entry is about no part (HRS-1).
     pub office: Option<OfficeState>,
+    /// Place of the newest part that an agent has seen, where the entry is about no part (MSG-44).
+    pub agents_saw: u64,
 }
 
 /// A conversation of the snapshot.
@@ -74,6 +76,8 @@ pub struct ConversationCard {
     pub merged: Vec<ThreadId>,
     /// What the hours of its team say, where that has its own (HRS-1).
     pub office: Option<OfficeState>,
+    /// Place of the newest part that an agent has seen (MSG-44).
+    pub agents_saw: u64,
 }
 
 /// Everything a messenger shows when it has nothing to go on from.
@@ -300,7 +304,8 @@ fn card(tx: &dyn ReadTx, thread: Thread, contact: ContactId, now: Millis) -> sto
     };
     let merged = folded(tx, &thread, contact)?;
     let office = team_office(tx, &thread, now)?;
-    Ok(ConversationCard { last_part, unread, ticket, shared, merged, office, thread })
+    let agents_saw = store::agent_notices::agents_saw(tx, thread.id)?;
+    Ok(ConversationCard { agents_saw, last_part, unread, ticket, shared, merged, office, thread })
 }
 
 /// The entry with its objects, if the contact may still see it.
@@ -325,9 +330,11 @@ fn seen_by(tx: &dyn ReadTx, entry: LogEntry, contact: ContactId, now: Millis) ->
         Some(PartKind::TicketFormSent(card)) => store::ticket_types::get(tx, card.ticket_type)?,
         _ => None,
     };
-    let office = match &thread {
-        Some(thread) if part.is_none() => team_office(tx, thread, now)?,
-        _ => None,
+    let (office, agents_saw) = match &thread {
+        Some(thread) if part.is_none() => {
+            (team_office(tx, thread, now)?, store::agent_notices::agents_saw(tx, thread.id)?)
+        }
+        _ => (None, 0),
     };
-    Ok(Some(StreamEntry { entry, thread, part, ticket, form, office }))
+    Ok(Some(StreamEntry { entry, thread, part, ticket, form, office, agents_saw }))
 }

@@ -290,6 +290,7 @@ fn touched(entry: &LogEntry) -> Touched {
         EventKind::Linked { .. }
         | EventKind::Unlinked { .. }
         | EventKind::Seen { .. }
+        | EventKind::AgentSaw { .. }
         | EventKind::Broadcast { .. }
         | EventKind::DeliverySettled(_)
         | EventKind::Quarantined(_)

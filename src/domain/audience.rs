@@ -101,6 +101,7 @@ pub fn stream_of(event: &Event, thread: Option<&Thread>, part: Option<&Part>) ->
         | EventKind::ConversationUpdated
         | EventKind::Merged { .. }
         | EventKind::Unmerged { .. }
+        | EventKind::AgentSaw { .. }
         | EventKind::TicketCreated
         | EventKind::TicketUpdated => true,
         EventKind::Seen { contact, .. } => *contact == primary,

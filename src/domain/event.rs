@@ -111,6 +111,13 @@ pub enum EventKind {
         /// Up to this part of the thread.
         up_to_seq: u64,
     },
+    /// Of all agents this one was the first to see parts up to this one, which is told to the contact (MSG-44).
+    AgentSaw {
+        /// Who.
+        agent: AgentId,
+        /// Up to this part of the thread.
+        up_to_seq: u64,
+    },
     /// A broadcast moved on (BRC-25).
     Broadcast {
         /// Which.
@@ -335,6 +342,7 @@ impl EventKind {
             | Self::Unlinked { .. }
             | Self::ContactUpdated(_)
             | Self::Seen { .. }
+            | Self::AgentSaw { .. }
             | Self::Broadcast { .. }
             | Self::DeliverySettled(_)
             | Self::Quarantined(_)

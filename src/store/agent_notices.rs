@@ -55,6 +55,24 @@ pub fn set_seen_seq(tx: &mut dyn WriteTx, agent: AgentId, thread: ThreadId, seq:
     tx.put(tables::AGENT_READS, &key::two(agent.0, thread.0), &key::one(seq))
 }
 
+/// Place of the newest part of a thread that contacts are told an agent has seen; 0 for none.
+///
+/// # Errors
+/// `Corrupt`.
+pub fn agents_saw(tx: &dyn ReadTx, thread: ThreadId) -> Result<u64> {
+    let row = key::one(thread.0);
+    let Some(seq) = tx.get(tables::AGENTS_SAW, &row)? else { return Ok(0) };
+    key::number(&seq).ok_or_else(|| record::corrupt(tables::AGENTS_SAW, &row, "is no number"))
+}
+
+/// Contacts are told that an agent has seen a thread up to that part.
+///
+/// # Errors
+/// As the engine.
+pub fn set_agents_saw(tx: &mut dyn WriteTx, thread: ThreadId, seq: u64) -> Result<()> {
+    tx.put(tables::AGENTS_SAW, &key::one(thread.0), &key::one(seq))
+}
+
 /// The notice to an agent about a thread that still takes news.
 ///
 /// # Errors

@@ -664,6 +664,7 @@ pub(crate) fn fill(tx: &mut dyn WriteTx) -> Result<()> {
     agent_notices::set_pending(tx, TRACKER, AGENT, notice().id)?;
     agent_notices::put_settings(tx, &notice_settings())?;
     agent_notices::set_seen_seq(tx, AGENT, CONVERSATION, 3)?;
+    agent_notices::set_agents_saw(tx, CONVERSATION, 3)?;
     agent_notices::set_read_to(tx, EventSeq(2))?;
     lanes::put(tx, &MailLane { broadcast: BROADCAST, spent_until_us: 7, refused_bits: 5 })?;
     broadcasts::set_stopped(tx, TRACKER, BEN, Some(at(9)))?;

@@ -62,6 +62,8 @@ pub const TOKENS_BY_HASH: Table = Table("tokens_by_hash");
 pub const NOTICE_SETTINGS: Table = Table("notice_settings");
 /// agent ++ thread → place of the newest part they have seen, eight bytes (NTF-15).
 pub const AGENT_READS: Table = Table("agent_reads");
+/// thread → place of the newest part that contacts are told an agent has seen, eight bytes (MSG-44).
+pub const AGENTS_SAW: Table = Table("agents_saw");
 
 /// ticket type → record.
 pub const TICKET_TYPES: Table = Table("ticket_types");
@@ -263,6 +265,7 @@ pub const ALL: &[Table] = &[
     TOKENS_BY_HASH,
     NOTICE_SETTINGS,
     AGENT_READS,
+    AGENTS_SAW,
     TICKET_TYPES,
     TICKET_STATES,
     LINKS,

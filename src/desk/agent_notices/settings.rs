@@ -4,6 +4,9 @@ use crate::desk::Desk;
 use crate::desk::Result;
 use crate::desk::access::may_read;
 use crate::desk::access::require;
+use crate::desk::conversations::finish_silently;
+use crate::desk::draft::At;
+use crate::desk::draft::Draft;
 use crate::desk::draft::missing;
 use crate::domain::agent::Caller;
 use crate::domain::agent::Scope;
@@ -11,11 +14,14 @@ use crate::domain::agent_notice::DAY_MIN;
 use crate::domain::agent_notice::NewsKind;
 use crate::domain::agent_notice::NoticeSettings;
 use crate::domain::agent_notice::QuietHours;
+use crate::domain::audience;
+use crate::domain::event::EventKind;
 use crate::domain::id::AgentId;
 use crate::domain::id::EventSeq;
 use crate::domain::id::ThreadId;
 use crate::domain::refusal::Refusal;
 use crate::store;
+use crate::store::engine::WriteTx;
 
 /// A change of what an agent is mailed; what is not named stays.
 #[derive(Clone, Debug, Default)]
@@ -83,8 +89,8 @@ impl Desk {
         Ok(QuietHours { time_zone, from_min: quiet.from_min, to_min: quiet.to_min })
     }
 
-    /// The caller has the thread before them, all of it: what is in it by now is no news to them. Gives the place of its
-    /// newest part. Needs the right to read it.
+    /// The caller has the thread before them, all of it: what is in it by now is no news to them, and its contact is told that
+    /// an agent has seen it (event `AgentSaw`). Gives the place of its newest part. Needs the right to read it.
     ///
     /// # Errors
     /// `NotFound`; `Forbidden`.
@@ -99,9 +105,13 @@ impl Desk {
             Ok((found.last_seq, store::agent_notices::seen_seq(tx, agent, thread)?))
         })?;
         if known < newest {
+            let at = At::of(&self.inner.clock);
             let saw = self.inner.store.update(move |tx| {
-                let newer = store::agent_notices::seen_seq(&*tx, agent, thread)? < newest;
-                if newer { store::agent_notices::set_seen_seq(tx, agent, thread, newest) } else { Ok(()) }
+                if store::agent_notices::seen_seq(&*tx, agent, thread)? >= newest {
+                    return Ok(());
+                }
+                store::agent_notices::set_seen_seq(tx, agent, thread, newest)?;
+                tell_contact(tx, agent, thread, newest, &at)
             });
             saw.await?;
         }
@@ -115,6 +125,19 @@ impl Desk {
     pub(crate) fn notices_read_to(&self) -> Result<EventSeq> {
         Ok(self.inner.store.view(store::agent_notices::read_to)?)
     }
+}
+
+/// Tells whom the thread shows in that an agent has seen it, if that is news: notes and what happens inside are not theirs.
+fn tell_contact(tx: &mut dyn WriteTx, agent: AgentId, thread: ThreadId, newest: u64, at: &At) -> store::Result<()> {
+    let mut draft = Draft::open(tx, thread, at)?;
+    let up_to_seq = draft.thread.last_visible_seq.min(newest);
+    let is_news = store::agent_notices::agents_saw(&*tx, thread)? < up_to_seq;
+    if !is_news || !audience::is_shown_to_contacts(&draft.thread) {
+        return Ok(());
+    }
+    store::agent_notices::set_agents_saw(tx, thread, up_to_seq)?;
+    draft.note(EventKind::AgentSaw { agent, up_to_seq }, None);
+    finish_silently(tx, draft)
 }
 
 fn require_own(caller: &Caller, agent: AgentId) -> std::result::Result<(), Refusal> {

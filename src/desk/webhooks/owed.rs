@@ -373,7 +373,8 @@ fn item(tx: &dyn ReadTx, event: &Event) -> store::Result<Item> {
         | EventKind::Unmerged { .. }
         | EventKind::Deleted { .. }
         | EventKind::CompanySet { .. }
-        | EventKind::Seen { .. } => thread_item(tx, event.thread, None)?,
+        | EventKind::Seen { .. }
+        | EventKind::AgentSaw { .. } => thread_item(tx, event.thread, None)?,
     };
     Ok(found.unwrap_or(Item::Gone))
 }

@@ -90,6 +90,7 @@ fn names(tx: &dyn ReadTx, event: &Event) -> store::Result<Vec<&'static str>> {
         EventKind::PartCompleted { .. }
         | EventKind::ConversationCreated
         | EventKind::ConversationUpdated
+        | EventKind::AgentSaw { .. }
         | EventKind::TicketUpdated
         | EventKind::FormWithdrawn { .. }
         | EventKind::PartTagged { .. } => Vec::new(),

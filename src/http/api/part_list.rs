@@ -9,6 +9,7 @@ use crate::http::Api;
 use crate::http::api::Answer;
 use crate::http::api::tickets::ticket_view;
 use crate::http::api::wire;
+use crate::http::api::wire::part::seen_in;
 use crate::http::api::wire::part::standing_in;
 use crate::http::call::Call;
 use crate::http::error::ApiError;
@@ -60,9 +61,12 @@ async fn list(call: &Call, id: ThreadId, as_ticket: bool) -> Answer {
     let last = parts.last().filter(|_| has_more).map(|part| [part.seq, 0]);
     let forms = call.wire().await?;
     let ticket_type = view.ticket.as_ref().map(|facts| &facts.ticket_type);
-    let rows = parts.iter().map(|part| match as_ticket {
-        true => forms.ticket_part(part, ticket_type, &view.deliveries),
-        false => forms.conversation_part(part, &view.deliveries),
+    let rows = parts.iter().map(|part| {
+        let row = match as_ticket {
+            true => forms.ticket_part(part, ticket_type, &view.deliveries),
+            false => forms.conversation_part(part, &view.deliveries),
+        };
+        seen_in(row, &view.thread, part)
     });
     let total = view.thread.last_seq;
     let pages = json!({"total_count": total, "pages": page.pages(total, last)});

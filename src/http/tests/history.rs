@@ -92,3 +92,23 @@ async fn api_42_all_parts_are_read_in_pages_in_either_order() {
     assert_eq!((bad.0, bad.1.as_str()), (400, "type_mismatch"));
     assert_eq!(house.get(&format!("/api/tickets/{conversation}/parts")).await.error().1, "ticket_not_found");
 }
+
+#[tokio::test]
+async fn msg_44_each_part_says_which_contacts_have_seen_it() {
+    let house = House::new().await;
+    let ana = house.contact("ana@example.com").await;
+    let conversation = house.conversation(&ana, "The invoice is wrong").await;
+    let by_agent = json!({"type": "admin", "admin_id": house.agent});
+    reply(&house, &conversation, &by_agent, "We look", 100).await;
+    house.put(&format!("/api/conversations/{conversation}"), json!({"read": true})).await.ok();
+    reply(&house, &conversation, &by_agent, "We found it", 200).await;
+    let note = json!({"message_type": "note", "type": "admin", "admin_id": house.agent, "body": "A typo"});
+    house.post(&format!("/api/conversations/{conversation}/reply"), note).await.ok();
+    let seen_by = |part: &Value| part["deskgate"].get("seen_by").cloned();
+    let expected = [Some(json!([])), Some(json!([ana])), Some(json!([])), None];
+    let read = house.get(&format!("/api/conversations/{conversation}")).await.ok();
+    let parts = read["conversation_parts"]["conversation_parts"].as_array().unwrap().iter().map(seen_by);
+    assert_eq!([seen_by(&read["source"])].into_iter().chain(parts).collect::<Vec<_>>(), expected);
+    let listed = house.get(&format!("/api/conversations/{conversation}/parts")).await.ok();
+    assert_eq!(listed["data"].as_array().unwrap().iter().map(seen_by).collect::<Vec<_>>(), expected);
+}

@@ -90,6 +90,7 @@ enum StoredEventKind {
     DataEventNoted { contact: u64, event: u64 },
     JobCompleted { job: u64 },
     MailboxChanged { mailbox: String, standing: u8 },
+    AgentSaw { agent: u64, up_to_seq: u64 },
 }
 
 impl From<&EventKind> for StoredEventKind {
@@ -107,6 +108,7 @@ impl From<&EventKind> for StoredEventKind {
             EventKind::Unlinked { other } => Self::Unlinked { other: other.0 },
             EventKind::ContactUpdated(contact) => Self::ContactUpdated(contact.0),
             EventKind::Seen { contact, up_to_seq } => Self::Seen { contact: contact.0, up_to_seq: *up_to_seq },
+            EventKind::AgentSaw { agent, up_to_seq } => Self::AgentSaw { agent: agent.0, up_to_seq: *up_to_seq },
             EventKind::Broadcast { broadcast, step, by, threads, mails } => Self::Broadcast {
                 broadcast: broadcast.0,
                 step: step.code(),
@@ -161,6 +163,7 @@ impl StoredEventKind {
             Self::Unlinked { other } => EventKind::Unlinked { other: ThreadId(other) },
             Self::ContactUpdated(contact) => EventKind::ContactUpdated(ContactId(contact)),
             Self::Seen { contact, up_to_seq } => EventKind::Seen { contact: ContactId(contact), up_to_seq },
+            Self::AgentSaw { agent, up_to_seq } => EventKind::AgentSaw { agent: AgentId(agent), up_to_seq },
             Self::Broadcast { broadcast, step, by, threads, mails } => EventKind::Broadcast {
                 broadcast: BroadcastId(broadcast),
                 step: BroadcastStep::of(step)?,

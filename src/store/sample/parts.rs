@@ -293,6 +293,7 @@ pub(crate) fn events() -> Vec<Event> {
         EventKind::DataEventNoted { contact: ANA, event: DataEventId(66) },
         EventKind::JobCompleted { job: JobId(67) },
         EventKind::MailboxChanged { mailbox: "support".to_owned(), standing: MailboxStanding::NeedsAuth },
+        EventKind::AgentSaw { agent: AGENT, up_to_seq: 3 },
     ];
     let event = |kind| Event {
         kind,

@@ -81,7 +81,7 @@ impl Check<'_> {
             // Single events go after a while, their contact stays.
             | EventKind::DataEventNoted { contact, .. }
             | EventKind::ContactsMerged { from: contact, .. } => self.names_id(from, tables::CONTACTS, contact.0),
-            EventKind::AgentChanged { agent, .. } => self.names_id(from, tables::AGENTS, agent.0),
+            EventKind::AgentChanged { agent, .. } | EventKind::AgentSaw { agent, .. } => self.names_id(from, tables::AGENTS, agent.0),
             EventKind::Broadcast { broadcast, .. } => self.names_id(from, tables::BROADCASTS, broadcast.0),
             EventKind::DeliverySettled(delivery) => self.names_id(from, tables::DELIVERIES, delivery.0),
             EventKind::Quarantined(intake) => self.names_id(from, tables::INTAKE, intake.0),

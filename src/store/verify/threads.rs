@@ -37,6 +37,30 @@ use crate::store::threads;
 use crate::store::verify::Check;
 
 impl Check<'_> {
+    /// How far agents have read, and what contacts are told of it.
+    fn reads(&mut self) -> Result<()> {
+        self.each(tables::AGENT_READS, |check, row, value| {
+            let (agent, thread) = (key::number_at(row, 0).unwrap_or(0), key::number_at(row, 8).unwrap_or(0));
+            check.names_id((tables::AGENT_READS, row), tables::AGENTS, agent)?;
+            check.names_id((tables::AGENT_READS, row), tables::THREADS, thread)?;
+            if key::number(value).is_none() {
+                check.fault(tables::AGENT_READS, row, "is no place in a thread");
+            }
+            Ok(())
+        })?;
+        self.each(tables::AGENTS_SAW, |check, row, value| {
+            let thread = key::number_at(row, 0).unwrap_or(0);
+            check.names_id((tables::AGENTS_SAW, row), tables::THREADS, thread)?;
+            // A thread that cannot be read is named where threads are.
+            let known = threads::even_deleted(check.tx, ThreadId(thread)).ok().flatten();
+            let is_place = |seq| seq > 0 && known.is_none_or(|thread| seq <= thread.last_seq);
+            if !key::number(value).is_some_and(is_place) {
+                check.fault(tables::AGENTS_SAW, row, "is no place in its thread");
+            }
+            Ok(())
+        })
+    }
+
     pub(super) fn people(&mut self) -> Result<()> {
         self.records::<Contact>(Self::contact)?;
         self.records::<Company>(|check, key, company| {
@@ -77,15 +101,7 @@ impl Check<'_> {
         self.records::<NoticeSettings>(|check, key, settings| {
             check.names_id((tables::NOTICE_SETTINGS, key), tables::AGENTS, settings.agent.0)
         })?;
-        self.each(tables::AGENT_READS, |check, row, value| {
-            let (agent, thread) = (key::number_at(row, 0).unwrap_or(0), key::number_at(row, 8).unwrap_or(0));
-            check.names_id((tables::AGENT_READS, row), tables::AGENTS, agent)?;
-            check.names_id((tables::AGENT_READS, row), tables::THREADS, thread)?;
-            if key::number(value).is_none() {
-                check.fault(tables::AGENT_READS, row, "is no place in a thread");
-            }
-            Ok(())
-        })?;
+        self.reads()?;
         self.records::<Token>(|check, key, token| {
             check.names_id((tables::TOKENS, key), tables::AGENTS, token.agent.0)
         })?;

@@ -63,6 +63,8 @@ const walk = async (suite, name, options, settings = {}) => {
 export const msg_3_no_violation_in_the_light = (suite) => walk(suite, 'light', { colorScheme: 'light' });
 export const msg_3_no_violation_in_the_dark = (suite) => walk(suite, 'dark', { colorScheme: 'dark' }, { action_color: '#7a1fa2' });
 export const msg_3_no_violation_on_a_phone = (suite) => walk(suite, 'phone', { viewport: { width: 390, height: 740 }, hasTouch: true, isMobile: true }, { action_color: '#ffd400', background_color: '#ffd400' });
+export const msg_3_no_violation_in_arabic = (suite) => walk(suite, 'arabic', { colorScheme: 'light' }, { language_override: 'ar' });
+export const msg_3_no_violation_in_arabic_in_the_dark = (suite) => walk(suite, 'arabic-dark', { colorScheme: 'dark' }, { language_override: 'ar', alignment: 'left' });
 
 export async function msg_3_everything_goes_by_keyboard(suite) {
   const visit = await suite.visit();

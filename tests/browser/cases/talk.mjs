@@ -108,6 +108,30 @@ export async function msg_45_typing_shows_while_it_lasts(suite) {
   await visit.frame.locator('.titles p', { hasText: 'Here now' }).waitFor();
 }
 
+export async function msg_44_the_contact_sees_what_an_agent_has_read(suite) {
+  const visit = await suite.visit();
+  await visit.begin('Has anybody read this?');
+  const conversation = await suite.agent.find('Has anybody read this?');
+  const meta = (words) => visit.frame.locator('.part.own .meta').last().filter({ hasText: words }).waitFor();
+  await meta('Sent');
+  await suite.agent.call('POST', `/conversations/${conversation.id}/seen`);
+  await meta('Seen');
+  await visit.shot('seen');
+  await visit.write('And this?');
+  await visit.sent('And this?');
+  await meta('Sent');
+  assert.equal(await visit.frame.locator('.part.own .meta', { hasText: 'Seen' }).count(), 1);
+  // The other way round: agents see that the answer was in view, part by part.
+  await suite.agent.reply(conversation.id, '<p>Yes, I have.</p>');
+  await visit.saw('Yes, I have.');
+  const visitor = await visit.script('getVisitorId');
+  await until('agents see that it was seen', async () => {
+    const read = await suite.agent.call('GET', `/conversations/${conversation.id}?display_as=plaintext`);
+    const answer = read.conversation_parts.conversation_parts.find((part) => part.body?.includes('Yes, I have.'));
+    return answer.deskgate.seen_by.includes(visitor);
+  });
+}
+
 export async function msg_60_files_go_by_picker_paste_and_drop(suite) {
   const visit = await suite.visit();
   await visit.begin('Look at these');

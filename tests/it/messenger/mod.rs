@@ -11,6 +11,7 @@ mod identity;
 mod limits;
 mod poll;
 mod quick_replies;
+mod read_marks;
 mod receipts;
 mod resume;
 mod sessions;

@@ -89,6 +89,8 @@ pub(crate) struct ConversationObject<'a> {
     merged: Vec<String>,
     /// `seq` of the last part this contact has seen.
     seen_seq: u64,
+    /// `seq` of the last part an agent has seen (MSG-44).
+    agents_seen_seq: u64,
     /// `seq` of the newest part customers see.
     last_seq: u64,
     /// Hours of its team, where that has its own; else those of the house count.
@@ -115,6 +117,7 @@ impl<'a> ConversationObject<'a> {
             merged_into: thread.merged_into.map(|primary| primary.to_string()),
             merged: Vec::new(),
             seen_seq: thread.participant(contact).map_or(0, |participant| participant.seen_seq),
+            agents_seen_seq: 0,
             last_seq: thread.last_visible_seq,
             office: None,
             unread: None,
@@ -138,12 +141,12 @@ impl<'a> ConversationObject<'a> {
             merged,
             ..Self::of(&card.thread, contact)
         };
-        told.with_office(card.office.as_ref())
+        told.with_agents(card.office.as_ref(), card.agents_saw)
     }
 
-    /// With the hours of its team.
-    pub(crate) fn with_office(self, office: Option<&OfficeState>) -> Self {
-        Self { office: office.map(OfficeObject::of), ..self }
+    /// With the hours of its team, and how far an agent has seen it.
+    pub(crate) fn with_agents(self, office: Option<&OfficeState>, agents_seen_seq: u64) -> Self {
+        Self { office: office.map(OfficeObject::of), agents_seen_seq, ..self }
     }
 }
 

@@ -200,9 +200,9 @@ pub fn event(entry: &StreamEntry, reader: For<'_>, contact: Option<&Contact>) ->
         conversation_id: thread.map(|thread| thread.id.to_string()),
         part: entry.part.as_ref().map(|part| PartObject::of(part, reader)),
         ticket,
-        conversation: thread
-            .filter(|_| !about_part)
-            .map(|thread| ConversationObject::of(thread, reader.contact).with_office(entry.office.as_ref())),
+        conversation: thread.filter(|_| !about_part).map(|thread| {
+            ConversationObject::of(thread, reader.contact).with_agents(entry.office.as_ref(), entry.agents_saw)
+        }),
         contact: contact.map(ContactObject::of),
     })
 }
@@ -223,6 +223,7 @@ fn event_name(kind: &EventKind) -> &'static str {
         | EventKind::ConversationCreated
         | EventKind::ConversationUpdated
         | EventKind::Seen { .. }
+        | EventKind::AgentSaw { .. }
         | EventKind::Linked { .. }
         | EventKind::Unlinked { .. }
         | EventKind::Broadcast { .. }

@@ -22,6 +22,7 @@ use crate::http::api::wire::part::ConversationPartForm;
 use crate::http::api::wire::part::chosen_recipients;
 use crate::http::api::wire::part::email_message_metadata;
 use crate::http::api::wire::part::part_additions;
+use crate::http::api::wire::part::seen_in;
 use crate::http::api::wire::seconds;
 use crate::http::api::wire::ticket_type::ticket_state;
 use crate::http::api::wire::value;
@@ -105,7 +106,7 @@ impl Wire {
         let parts = view.parts.iter().filter(|part| !is_source(part));
         let form = |part: &'a Part| {
             let form = self.conversation_part_form(part, &view.deliveries, tags(&view.tags, &part.tags));
-            if part.thread == view.thread.id { form } else { form.standing_in(part.thread) }
+            if part.thread == view.thread.id { form.seen_in(&view.thread, part) } else { form.standing_in(part.thread) }
         };
         PartsForm {
             kind: "conversation_part.list",
@@ -140,6 +141,7 @@ impl Wire {
             "redacted": source.redacted,
             "deskgate": part_additions(source, &view.deliveries),
         });
+        form = seen_in(form, thread, source);
         if let Some(email) = email {
             let facts = json!({
                 "recipients": recipients(email),

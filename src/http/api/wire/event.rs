@@ -53,6 +53,9 @@ fn named(kind: &EventKind) -> (&'static str, Value) {
         EventKind::Seen { contact, up_to_seq } => {
             ("conversation.seen", json!({"contact_id": contact.to_string(), "up_to_seq": up_to_seq}))
         }
+        EventKind::AgentSaw { agent, up_to_seq } => {
+            ("conversation.seen", json!({"admin_id": agent.to_string(), "up_to_seq": up_to_seq}))
+        }
         EventKind::Broadcast { broadcast, step, by, threads, mails } => {
             let name = match step {
                 BroadcastStep::Started => "broadcast.started",

@@ -2,6 +2,7 @@
 
 use crate::desk::pictures;
 use crate::domain::attribute::Value as Kept;
+use crate::domain::audience;
 use crate::domain::authentication::Authentication;
 use crate::domain::channel_kind::ChannelKind;
 use crate::domain::delivery::Delivery;
@@ -25,6 +26,8 @@ use crate::domain::part::PartKind;
 use crate::domain::part::QuickAnswer;
 use crate::domain::propagation::PropagationCounts;
 use crate::domain::state::StateCategory;
+use crate::domain::thread::Participant;
+use crate::domain::thread::Thread;
 use crate::domain::ticket_type::Category;
 use crate::domain::ticket_type::TicketType;
 use crate::http::api::wire::Wire;
@@ -95,6 +98,8 @@ struct AdditionsForm<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     conversation_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    seen_by: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     cross_posted_from: Option<Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
     mailing: Option<Value>,
@@ -110,6 +115,31 @@ impl ConversationPartForm<'_> {
         self.part.deskgate.conversation_id = Some(thread.to_string());
         self
     }
+
+    /// The same, saying who of its thread has seen it (MSG-44).
+    pub(crate) fn seen_in(mut self, thread: &Thread, part: &Part) -> Self {
+        self.part.deskgate.seen_by = seen_by(thread, part);
+        self
+    }
+}
+
+/// Contacts who have seen a part that others wrote; nothing for what no contact sees.
+pub(crate) fn seen_by(thread: &Thread, part: &Part) -> Option<Vec<String>> {
+    let sees = |one: &&Participant| {
+        one.seen_seq >= part.seq && one.visible_from_seq <= part.seq && part.author.contact() != Some(one.contact)
+    };
+    let is_shown = audience::is_shown_to_contacts(thread) && audience::is_visible_part(part);
+    is_shown.then(|| thread.participants.iter().filter(sees).map(|one| one.contact.to_string()).collect())
+}
+
+/// A part that is made already, saying who of its thread has seen it (MSG-44).
+pub(crate) fn seen_in(mut form: Value, thread: &Thread, part: &Part) -> Value {
+    if let (Some(seen_by), Some(additions)) =
+        (seen_by(thread, part), form.get_mut("deskgate").and_then(Value::as_object_mut))
+    {
+        additions.insert("seen_by".to_owned(), json!(seen_by));
+    }
+    form
 }
 
 /// A part that is made already, saying that it stands in another thread (MRG-2).
@@ -239,6 +269,7 @@ fn additions_form<'a>(part: &'a Part, deliveries: &[Delivery]) -> AdditionsForm<
         skip_notifications: part.skip_notifications,
         deliveries: of_part(part, deliveries),
         conversation_id: None,
+        seen_by: None,
         cross_posted_from: part.cross_posted_from.map(origin),
         mailing: part.mailing.as_ref().map(|mailing| mailing_form(part, mailing, deliveries)),
         email: part.email.as_ref().map(email_additions),

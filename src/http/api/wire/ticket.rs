@@ -16,6 +16,7 @@ use crate::http::api::wire::conversation::linked_objects;
 use crate::http::api::wire::conversation::participants;
 use crate::http::api::wire::conversation::snoozed_until;
 use crate::http::api::wire::listed;
+use crate::http::api::wire::part::seen_in;
 use crate::http::api::wire::part::standing_in;
 use crate::http::api::wire::seconds;
 use crate::http::api::wire::ticket_type::ticket_state;
@@ -57,7 +58,7 @@ impl Wire {
         let parts = view.parts.iter();
         let parts = parts.map(|part| {
             let form = self.ticket_part(part, Some(&facts.ticket_type), &view.deliveries);
-            if part.thread == thread.id { form } else { standing_in(form, part.thread) }
+            if part.thread == thread.id { seen_in(form, thread, part) } else { standing_in(form, part.thread) }
         });
         let list = listed("ticket_part.list", "ticket_parts", parts.collect());
         Some(beside(form, "ticket_parts", with(list, json!({"total_count": view.parts_total}))))

@@ -67,7 +67,7 @@ export class Model {
     // Told as it is now, it may be ahead of the parts that are still to come; those say themselves that they are new.
     const { last_part: _, last_seq: __, unread: ___, ...facts } = given;
     const seenBefore = known.seen_seq;
-    Object.assign(known, facts, { seen_seq: Math.max(seenBefore, given.seen_seq) });
+    Object.assign(known, facts, { seen_seq: Math.max(seenBefore, given.seen_seq), agents_seen_seq: Math.max(known.agents_seen_seq ?? 0, given.agents_seen_seq) });
     if (known.seen_seq > seenBefore) this.count(known);
   }
 

@@ -32,7 +32,7 @@ export default {
   you: 'أنت',
   team: 'الدعم',
   you_said: 'أنت: {text}',
-  file_sent: 'ملف: {name}',
+  file_sent: 'ملف: {name}', seen: 'تمت رؤيتها',
   write: 'اكتب رسالة …',
   send: 'إرسال',
   attach: 'إرفاق ملف',

@@ -6,7 +6,7 @@ export default {
   no_messages: 'Noch keine Nachrichten', no_messages_more: 'Was Sie uns schreiben und was wir antworten, steht hier.',
   no_tickets: 'Noch keine Tickets', portal: 'Alle Ihre Tickets im Portal', no_tickets_more: 'Ihre Anfragen und ihr Stand stehen hier.',
   all: 'Alle', unresolved: 'Offen', resolved: 'Gelöst', filter: 'Anzeigen', new_conversation: 'Neue Unterhaltung', conversation: 'Unterhaltung',
-  you: 'Sie', team: 'Support', you_said: 'Sie: {text}', file_sent: 'Datei: {name}', write: 'Nachricht schreiben …', send: 'Senden', attach: 'Datei anhängen',
+  you: 'Sie', team: 'Support', you_said: 'Sie: {text}', file_sent: 'Datei: {name}', seen: 'Gelesen', write: 'Nachricht schreiben …', send: 'Senden', attach: 'Datei anhängen',
   emoji: 'Emoji', remove: '{name} entfernen', drop: 'Dateien hier ablegen', sending: 'Wird gesendet …', sent: 'Gesendet', failed: 'Nicht gesendet',
   retry: 'Noch einmal senden', discard: 'Verwerfen', wait: { one: 'Wird in {n} Sekunde gesendet', other: 'Wird in {n} Sekunden gesendet' },
   typing: '{name} schreibt', active: 'Jetzt da', away: 'Nicht da', offline: 'Sie sind offline. Was Sie schreiben, wird gesendet, sobald Sie wieder da sind.',

@@ -32,7 +32,7 @@ export default {
   you: 'You',
   team: 'Support',
   you_said: 'You: {text}',
-  file_sent: 'File: {name}',
+  file_sent: 'File: {name}', seen: 'Seen',
   write: 'Write a message …',
   send: 'Send',
   attach: 'Attach a file',

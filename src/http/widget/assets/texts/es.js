@@ -6,7 +6,7 @@ export default {
   no_messages: 'Aún no hay mensajes', no_messages_more: 'Aquí aparecen sus mensajes y nuestras respuestas.',
   no_tickets: 'Aún no hay tickets', portal: 'Todos sus tickets en el portal', no_tickets_more: 'Aquí aparecen sus solicitudes y su estado.',
   all: 'Todos', unresolved: 'Abiertos', resolved: 'Resueltos', filter: 'Mostrar', new_conversation: 'Conversación nueva', conversation: 'Conversación',
-  you: 'Usted', team: 'Soporte', you_said: 'Usted: {text}', file_sent: 'Archivo: {name}', write: 'Escriba un mensaje…', send: 'Enviar', attach: 'Adjuntar un archivo',
+  you: 'Usted', team: 'Soporte', you_said: 'Usted: {text}', file_sent: 'Archivo: {name}', seen: 'Visto', write: 'Escriba un mensaje…', send: 'Enviar', attach: 'Adjuntar un archivo',
   emoji: 'Emoji', remove: 'Quitar {name}', drop: 'Suelte los archivos aquí', sending: 'Enviando…', sent: 'Enviado', failed: 'No enviado',
   retry: 'Enviar de nuevo', discard: 'Descartar', wait: { one: 'Se enviará en {n} segundo', other: 'Se enviará en {n} segundos' },
   typing: '{name} está escribiendo', active: 'Disponible', away: 'Ausente', offline: 'Está sin conexión. Lo que escriba se enviará cuando vuelva.',

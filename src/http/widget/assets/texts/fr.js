@@ -6,7 +6,7 @@ export default {
   no_messages: 'Pas encore de messages', no_messages_more: 'Vos messages et nos réponses s’affichent ici.',
   no_tickets: 'Pas encore de tickets', portal: 'Tous vos tickets sur le portail', no_tickets_more: 'Vos demandes et leur avancement s’affichent ici.',
   all: 'Tous', unresolved: 'Ouverts', resolved: 'Résolus', filter: 'Afficher', new_conversation: 'Nouvelle conversation', conversation: 'Conversation',
-  you: 'Vous', team: 'Assistance', you_said: 'Vous : {text}', file_sent: 'Fichier : {name}', write: 'Écrire un message…', send: 'Envoyer', attach: 'Joindre un fichier',
+  you: 'Vous', team: 'Assistance', you_said: 'Vous : {text}', file_sent: 'Fichier : {name}', seen: 'Vu', write: 'Écrire un message…', send: 'Envoyer', attach: 'Joindre un fichier',
   emoji: 'Émoji', remove: 'Retirer {name}', drop: 'Déposez les fichiers ici', sending: 'Envoi…', sent: 'Envoyé', failed: 'Non envoyé',
   retry: 'Renvoyer', discard: 'Abandonner', wait: { one: 'Envoi dans {n} seconde', other: 'Envoi dans {n} secondes' },
   typing: '{name} écrit', active: 'Disponible', away: 'Absent', offline: 'Vous êtes hors ligne. Vos messages partiront à votre retour.',

@@ -6,7 +6,7 @@ export default {
   no_messages: 'メッセージはまだありません', no_messages_more: 'お送りいただいた内容と返信がここに表示されます。',
   no_tickets: 'チケットはまだありません', portal: 'ポータルですべてのチケットを見る', no_tickets_more: 'リクエストと状況がここに表示されます。',
   all: 'すべて', unresolved: '対応中', resolved: '解決済み', filter: '表示', new_conversation: '新しい会話', conversation: '会話',
-  you: 'あなた', team: 'サポート', you_said: 'あなた: {text}', file_sent: 'ファイル: {name}', write: 'メッセージを入力…', send: '送信', attach: 'ファイルを添付',
+  you: 'あなた', team: 'サポート', you_said: 'あなた: {text}', file_sent: 'ファイル: {name}', seen: '既読', write: 'メッセージを入力…', send: '送信', attach: 'ファイルを添付',
   emoji: '絵文字', remove: '{name}を削除', drop: 'ここにファイルをドロップ', sending: '送信中…', sent: '送信済み', failed: '送信できませんでした',
   retry: '再送する', discard: '破棄', wait: { other: '{n}秒後に送信されます' },
   typing: '{name}が入力中', active: '対応できます', away: '離席中', offline: 'オフラインです。入力した内容は接続後に送信されます。',

@@ -50,8 +50,11 @@ const formCard = (app, thread, part) => {
 const answers = (thread, part) => h('div', { class: 'answers', role: 'group', 'aria-label': t('choose') },
   part.quick_replies.map(({ text, uuid }) => h('button', { class: 'secondary', dir: 'auto', onclick: () => thread.choose(part, uuid, text) }, text)));
 
-/** A part that came, as a list item. `follows` says that the same author spoke just before, `asks` that it waits for a choice. */
-export const partItem = (app, thread, part, { follows, asks }) => {
+/**
+ * A part that came, as a list item. `follows` says that the same author spoke just before, `asks` that it waits for a choice,
+ * `seen` that an agent saw it.
+ */
+export const partItem = (app, thread, part, { follows, asks, seen }) => {
   const own = app.model.isOwn(part);
   const name = app.nameOf(part.author);
   const item = h('li', { class: own ? 'part own' : 'part', dataset: { seq: part.seq } });
@@ -70,7 +73,7 @@ export const partItem = (app, thread, part, { follows, asks }) => {
   } else {
     const time = h('time', { datetime: new Date(part.created_at * 1_000).toISOString(), title: dateTime(part.created_at) }, clockTime(part.created_at));
     item.append(own ? '' : h('span', { class: 'side' }, follows ? '' : avatar(part.author, name)),
-      h('div', { class: 'says' }, h('p', { class: follows ? 'sr' : 'by' }, name), asks ? answers(thread, part) : bubble(app, part, own), h('p', { class: 'meta' }, time, own ? h('span', {}, ` · ${t('sent')}`) : null)));
+      h('div', { class: 'says' }, h('p', { class: follows ? 'sr' : 'by' }, name), asks ? answers(thread, part) : bubble(app, part, own), h('p', { class: 'meta' }, time, own ? h('span', {}, ` · ${t(seen ? 'seen' : 'sent')}`) : null)));
     if (part.state) item.append(event(t('state_now', { label: part.state.label }), part));
   }
   return item;

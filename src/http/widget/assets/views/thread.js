@@ -49,7 +49,7 @@ export class ThreadView {
     const { known } = this;
     const agent = this.agent();
     const presence = this.route.id ? this.app.model.presence.get(this.route.id) : null;
-    const subtitle = presence ? t(presence.state) : [this.app.office(known), this.app.replyTime()].filter(Boolean).join(' · ');
+    const subtitle = [presence ? t(presence.state) : this.app.office(known), this.app.replyTime()].filter(Boolean).join(' · ');
     const tools = known ? [{ icon: 'save', label: t('transcript'), act: () => this.transcript() }] : [];
     return { title: known?.ticket ? titleOf(this.app, known) : agent ? this.app.nameOf(agent) : known ? titleOf(this.app, known) : t('new_conversation'), subtitle, back: true, tools };
   }
@@ -130,13 +130,15 @@ export class ThreadView {
   rows(parts) {
     const rows = [];
     const asking = this.asking(parts);
+    const seenTo = this.known?.agents_seen_seq ?? 0;
     let before = null;
     for (const part of parts) {
       const day = dayName(part.created_at);
       if (!before || dayName(before.created_at) !== day) rows.push({ key: `day-${part.id}`, version: day, day });
       const follows = Boolean(before && before.author.id === part.author.id && before.author.type === part.author.type && !before.form && !before.state && part.created_at - before.created_at < TOGETHER_S && dayName(before.created_at) === day);
       const asks = part === asking;
-      rows.push({ key: part.id, version: JSON.stringify([part.seq, follows, asks, part.redacted, part.text?.length, part.form, part.state, part.attachments?.length, part.shared_ticket]), part, follows, asks });
+      const seen = part.seq <= seenTo && this.app.model.isOwn(part);
+      rows.push({ key: part.id, version: JSON.stringify([part.seq, follows, asks, seen, part.redacted, part.text?.length, part.form, part.state, part.attachments?.length, part.shared_ticket]), part, follows, asks, seen });
       before = part;
     }
     return rows;
