@@ -5,7 +5,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
 /// A reason of ours to close.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Close {
+pub enum Close {
     /// The daemon goes down: come back after 0 to 5 s.
     GoingAway,
     /// A frame broke the rules of RFC 6455.
@@ -28,7 +28,8 @@ pub(crate) enum Close {
 
 impl Close {
     /// The close code.
-    pub(crate) fn code(self) -> u16 {
+    #[must_use]
+    pub fn code(self) -> u16 {
         match self {
             Self::GoingAway => 1001,
             Self::Protocol => 1002,
@@ -57,14 +58,16 @@ impl Close {
         }
     }
 
-    pub(crate) fn frame(self) -> CloseFrame {
+    /// The frame that says it.
+    #[must_use]
+    pub fn frame(self) -> CloseFrame {
         CloseFrame { code: CloseCode::from(self.code()), reason: self.reason().into() }
     }
 }
 
 /// How a socket came to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum End {
+pub enum End {
     /// We close it.
     Close(Close),
     /// The client closed it, or the connection broke.

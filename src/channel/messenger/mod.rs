@@ -25,14 +25,15 @@
 //! **Invariant:** `ack` leaves after the commit that holds the message, never before; a frame of the log goes out once
 //! per socket in ascending `seq`; nothing is sent that `domain::audience` did not allow when it was read.
 
-mod house;
+pub mod close;
 pub mod hub;
 pub mod presence;
 pub mod protocol;
+pub mod wire;
 
 mod answer;
-mod close;
 mod counts;
+mod house;
 pub(crate) mod moments;
 mod options;
 mod pace;
@@ -40,7 +41,6 @@ mod receipts;
 mod room;
 mod seat;
 mod session;
-mod wire;
 
 pub use hub::Hub;
 

@@ -39,7 +39,8 @@ const LATE_BYTES_MAX: u64 = 1_024 * 1_024;
 const LATE_WITHIN: Duration = Duration::from_secs(2);
 
 /// Limits of every socket; the library's own defaults are unbounded or hundreds of kilobytes.
-pub(crate) fn config() -> WebSocketConfig {
+#[must_use]
+pub fn config() -> WebSocketConfig {
     WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER_BYTES)
         .write_buffer_size(WRITE_BUFFER_BYTES)
@@ -53,7 +54,7 @@ pub(crate) fn config() -> WebSocketConfig {
 ///
 /// # Errors
 /// [`Close::Resume`] when the client does not take them in time: what it got is what it can resume from.
-pub(crate) async fn write<S>(
+pub async fn write<S>(
     socket: &mut WebSocketStream<S>,
     frames: impl IntoIterator<Item = Utf8Bytes>,
     within: Duration,
@@ -109,7 +110,8 @@ where
 }
 
 /// What a failed read means.
-pub(crate) fn end_of(error: &tungstenite::Error) -> End {
+#[must_use]
+pub fn end_of(error: &tungstenite::Error) -> End {
     match error {
         tungstenite::Error::Capacity(_) => End::Close(Close::TooBig),
         tungstenite::Error::Utf8(_) => End::Close(Close::NotUtf8),
@@ -120,7 +122,7 @@ pub(crate) fn end_of(error: &tungstenite::Error) -> End {
 }
 
 /// Says why and lets go: the close frame is given `within`, then the client's own is awaited for a moment.
-pub(crate) async fn close<S>(mut socket: WebSocketStream<S>, end: End, within: Duration)
+pub async fn close<S>(mut socket: WebSocketStream<S>, end: End, within: Duration)
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {

@@ -1,5 +1,5 @@
 //! Websockets by the letter (RFC 6455), octet by octet: what must be taken, and what must end the connection with which
-//! code. Each case that ends costs one socket, which is gone afterwards.
+//! code. Each case that ends costs one socket, which is gone afterwards. The cases of the public suite are in `autobahn`.
 
 use crate::messenger::bench::Bench;
 use crate::messenger::client::Client;

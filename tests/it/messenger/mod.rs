@@ -1,5 +1,6 @@
 //! The messenger: sessions over real websocket clients against a desk in memory, and against the daemon.
 
+mod autobahn;
 mod bench;
 pub(crate) mod client;
 mod conformance;
