@@ -247,7 +247,8 @@ impl Desk {
     pub fn part_seq(&self, contact: ContactId, thread: ThreadId, part: PartId) -> Result<u64> {
         Ok(self.inner.store.view(|tx| {
             let thread = readable(tx, thread, contact)?.ok_or_else(|| missing("conversation"))?;
-            let part = store::parts::by_id(tx, part)?.filter(|part| audience::may_read(&thread, part, contact));
+            let part = store::parts::by_id(tx, part)?.filter(|part| part.thread == thread.id);
+            let part = part.filter(|part| audience::may_read(&thread, part, contact));
             Ok(part.ok_or_else(|| missing("part"))?.seq)
         })?)
     }

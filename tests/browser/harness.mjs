@@ -104,6 +104,13 @@ const startAgent = async () => {
 
 export const userHash = (id) => createHmac('sha256', SECRET).update(id).digest('hex');
 
+/** A token as the site's server would sign it (RFC 7519), with HS256. */
+export const token = (claims) => {
+  const octets = (value) => Buffer.from(JSON.stringify(value)).toString('base64url');
+  const signed = `${octets({ alg: 'HS256', typ: 'JWT' })}.${octets(claims)}`;
+  return `${signed}.${createHmac('sha256', SECRET).update(signed).digest('base64url')}`;
+};
+
 /** One browser page with the widget; every error of its console is an error of the test, unless it was expected. */
 export class Visit {
   constructor(page, errors) {

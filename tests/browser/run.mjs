@@ -10,6 +10,7 @@ import * as identity from './cases/identity.mjs';
 import * as inert from './cases/inert.mjs';
 import * as hours from './cases/hours.mjs';
 import * as network from './cases/network.mjs';
+import * as required from './cases/required.mjs';
 import * as rtl from './cases/rtl.mjs';
 import * as spaces from './cases/spaces.mjs';
 import * as talk from './cases/talk.mjs';
@@ -20,7 +21,7 @@ const suite = await Suite.start();
 const failed = [];
 let count = 0;
 // What needs a configuration of its own runs alone.
-const alone = { spaces: [spaces], hours: [hours, rtl] };
+const alone = { spaces: [spaces], hours: [hours, rtl], required: [required] };
 const groups = alone[process.env.GROUP] ?? [talk, forms, tickets, identity, api, network, continuity, chaos, inert, accessibility];
 for (const group of groups) {
   for (const [name, test] of Object.entries(group)) {

@@ -38,12 +38,27 @@ fn msg_20_spaces_are_on_or_off_for_visitors_and_for_users() {
 }
 
 #[test]
+fn msg_16_an_address_is_required_before_the_first_message() {
+    let Some(mut node) = browser::suite() else { return };
+    let mut gateway = Plan::default()
+        .file("messenger.secret", SECRET)
+        .set("messenger.secret_file", "messenger.secret")
+        .set("messenger.ask_email", "require")
+        .start();
+    let token = gateway.token();
+    node.env("SECRET", SECRET).env("GROUP", "required");
+    browser::run(node, &gateway, &token);
+    gateway.finish();
+}
+
+#[test]
 fn hrs_1_office_hours_and_words_from_right_to_left() {
     let Some(mut node) = browser::suite() else { return };
     let mut gateway = Plan::default()
         .file("messenger.secret", SECRET)
         .set("messenger.secret_file", "messenger.secret")
         .set("messenger.reply_time", "1 h")
+        .set("messenger.ask_email", "off")
         .start();
     let token = gateway.token();
     node.env("SECRET", SECRET).env("GROUP", "hours");

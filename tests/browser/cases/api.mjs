@@ -99,8 +99,10 @@ export async function msg_3_nothing_comes_from_anywhere_else(suite) {
   const visit = await suite.visit({ settings: null });
   const asked = [];
   visit.page.on('request', (request) => asked.push(request.url()));
+  visit.page.on('websocket', (socket) => asked.push(socket.url()));
   await visit.script('boot', {});
   await visit.open();
+  assert.ok(asked.some((url) => url.startsWith('ws:')), 'sockets are among them');
   const hosts = new Set(asked.map((url) => new URL(url).host));
   assert.deepEqual([...hosts], [new URL(process.env.BASE).host]);
   for (const url of asked) assert.equal(new URL(url).search, '', `nothing stands in an address: ${url}`);

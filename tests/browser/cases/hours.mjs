@@ -51,6 +51,7 @@ export async function hrs_1_an_open_tab_learns_new_hours_and_those_of_a_team(sui
   const conversation = await suite.agent.find('Whose hours count here?');
   const subtitle = (words) => visit.frame.locator('.titles p', { hasText: words }).waitFor();
   await subtitle(/^Usual reply time: 1 hour$/);
+  assert.equal(await visit.frame.locator('.email-ask').isVisible(), false, 'this house asks for no address');
   await set(suite, { intervals: always });
   await subtitle('We are here now');
   const team = await suite.agent.call('POST', '/teams', { name: 'Night shift' });

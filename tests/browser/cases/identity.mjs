@@ -1,6 +1,6 @@
 // Who is there: users by proof, visitors by their device, signing out, what an unproved page sees.
 
-import { assert, until, userHash } from '../harness.mjs';
+import { assert, token, until, userHash } from '../harness.mjs';
 
 export async function msg_10_a_proved_user_comes_back_on_another_device(suite) {
   const settings = { user_id: 'u-widget-1', name: 'Ana Example', email: 'ana.user@example.com', user_hash: userHash('u-widget-1'), plan: 'gold' };
@@ -47,6 +47,40 @@ export async function tst_102_booting_as_somebody_else_ends_the_session_before(s
   await frame.locator('.hello').waitFor();
   assert.equal(await frame.getByText('Only for the first').count(), 0);
   await tab.frame.locator('.notice', { hasText: 'ended' }).waitFor();
+}
+
+export async function msg_15_another_users_token_ends_the_session_before(suite) {
+  const context = await suite.profile();
+  const settings = (id) => ({ deskgate_user_jwt: token({ user_id: id, name: `User ${id}` }) });
+  const visit = await suite.visit({ settings: settings('u-token-1') }, { context });
+  const tab = await suite.visit({ settings: settings('u-token-1') }, { context, expect: ['signed out'] });
+  await visit.begin('By the first token');
+  await tab.open();
+  await tab.frame.locator('.row', { hasText: 'By the first token' }).waitFor();
+  const first = await visit.script('getVisitorId');
+  await visit.script('boot', settings('u-token-2'));
+  await until('the second is there', async () => ![undefined, first].includes(await visit.script('getVisitorId')));
+  await tab.frame.locator('.notice', { hasText: 'ended' }).waitFor();
+}
+
+export async function msg_11_a_token_that_ran_out_is_renewed_by_update(suite) {
+  const claims = { user_id: 'u-renewed', name: 'Ana Renewed' };
+  const now = () => Math.floor(Date.now() / 1_000);
+  // With the minute that clocks may differ by, it lasts eight seconds more.
+  const exp = now() - 52;
+  const visit = await suite.visit({ settings: { deskgate_user_jwt: token({ ...claims, exp }) } }, { expect: ['no session', 'ERR_INTERNET_DISCONNECTED', 'WebSocket'] });
+  await visit.begin('While it lasts');
+  await until('it ran out', () => now() > exp + 61, 15_000);
+  await visit.page.context().setOffline(true);
+  await visit.frame.locator('.notice', { hasText: 'offline' }).waitFor();
+  await visit.page.context().setOffline(false);
+  await visit.frame.locator('.notice', { hasText: 'ended' }).waitFor();
+  assert.equal(await visit.frame.getByText('While it lasts').count(), 0, 'nothing of the contact is shown without a proof');
+  await visit.script('update', { deskgate_user_jwt: token({ ...claims, exp: now() + 60 }) });
+  await visit.script('showMessages');
+  await visit.frame.locator('.row', { hasText: 'While it lasts' }).click();
+  await visit.write('And after');
+  await visit.sent('And after');
 }
 
 export async function msg_15_shutdown_forgets_the_visitor(suite) {

@@ -52,6 +52,29 @@ export async function msg_61_too_fast_is_kept_and_sent_later(suite) {
   assert.equal(texts.length, 21);
 }
 
+export async function msg_46_when_the_daemon_goes_down_clients_come_back_at_different_times(suite) {
+  const context = await suite.profile();
+  const [greeted, back] = [new Map(), []];
+  let goneAt = null;
+  await context.routeWebSocket(/messenger\/ws$/, (socket) => {
+    if (goneAt) back.push(Date.now() - goneAt);
+    socket.onMessage((text) => {
+      if (JSON.parse(text).type !== 'hello' || goneAt) return;
+      greeted.set(socket, true);
+      const contact = { id: '1', type: 'visitor', user_id: null, name: null, email: null, email_verified: false };
+      socket.send(JSON.stringify({ type: 'welcome', contact, visitor: 'v', seq: 1, resumed: false, conversations: [], unread: 0, settings: {} }));
+    });
+  });
+  const count = 10;
+  for (let tab = 0; tab < count; tab += 1) await suite.visit({}, { context });
+  await until('all are there', () => greeted.size === count);
+  goneAt = Date.now();
+  for (const socket of greeted.keys()) await socket.close({ code: 1001, reason: 'going away' });
+  await until('all come back', () => back.length >= count, 12_000);
+  const [first, last] = [Math.min(...back.slice(0, count)), Math.max(...back.slice(0, count))];
+  assert.ok(last < 7_000 && last - first > 1_000, `between ${first} and ${last} ms`);
+}
+
 export async function msg_47_without_websockets_it_goes_by_requests(suite) {
   const context = await suite.profile();
   await context.addInitScript(() => {

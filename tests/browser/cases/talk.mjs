@@ -73,6 +73,42 @@ export async function msg_23_what_is_unread_shows_on_the_launcher_and_in_the_tit
   assert.equal(await visit.page.locator('.toast').isVisible(), false);
 }
 
+export async function msg_23_a_new_message_is_heard_unless_it_is_read_or_hushed(suite) {
+  const context = await suite.profile();
+  await context.addInitScript(() => {
+    const tone = { frequency: {}, connect: (next) => next, start: () => (window.tones = (window.tones ?? 0) + 1), stop: () => {} };
+    const volume = { gain: { setValueAtTime: () => {}, exponentialRampToValueAtTime: () => {} }, connect: () => {} };
+    window.AudioContext = class {
+      currentTime = 0;
+      state = 'running';
+      createOscillator() { return tone; }
+      createGain() { return volume; }
+    };
+  });
+  const visit = await suite.visit({}, { context });
+  const tones = () => visit.page.frames().find((frame) => frame.url().includes('/widget/frame')).evaluate(() => window.tones ?? 0);
+  await visit.begin('Do you ring?');
+  const conversation = await suite.agent.find('Do you ring?');
+  await suite.agent.reply(conversation.id, 'Not while you look');
+  await visit.saw('Not while you look');
+  assert.equal(await tones(), 0);
+  await visit.script('hide');
+  await suite.agent.reply(conversation.id, 'Ring!');
+  await visit.page.locator('.toast', { hasText: 'Ring!' }).waitFor();
+  assert.equal(await tones(), 2, 'two tones');
+  await visit.script('hideNotifications', true);
+  await suite.agent.reply(conversation.id, 'Hush');
+  await suite.agent.reply(conversation.id, 'Hush again');
+  await visit.script('show');
+  await visit.saw('Hush again');
+  await visit.script('hide');
+  await visit.script('hideNotifications', false);
+  await visit.script('update', { sound: false });
+  await suite.agent.reply(conversation.id, 'Seen, not heard');
+  await visit.page.locator('.toast', { hasText: 'Seen, not heard' }).waitFor();
+  assert.equal(await tones(), 2);
+}
+
 export async function msg_43_tabs_and_devices_stay_in_step(suite) {
   const context = await suite.profile();
   const one = await suite.visit({}, { context });

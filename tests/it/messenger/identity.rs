@@ -253,7 +253,15 @@ async fn every_frame_that_names_a_foreign_conversation_gets_nothing() {
     let ack = owner.post("c", None, "private words").await;
     let (id, part) = (&ack["conversation_id"], &ack["part_id"]);
     let (mut stranger, _) = bench.visitor().await;
+    let own = &stranger.post("own", None, "my own words").await["conversation_id"];
+    stranger.so_far().await;
+    let chosen = json!({"part_id": part, "uuid": "yes"});
     let frames = [
+        json!({"type": "send", "client_id": "v", "conversation_id": own, "body": "", "upload_ids": [part]}),
+        json!({"type": "send", "client_id": "w", "conversation_id": own, "body": "yes", "quick_reply": chosen}),
+        json!({"type": "form", "client_id": "h", "form_part_id": part, "conversation_id": own, "attributes": {}}),
+        json!({"type": "seen", "conversation_id": own, "part_id": part}),
+        json!({"type": "history", "conversation_id": own, "before": part}),
         json!({"type": "send", "client_id": "s", "conversation_id": id, "body": "mine too"}),
         json!({"type": "send", "client_id": "t", "ticket_id": id, "body": "mine too"}),
         json!({"type": "send", "client_id": "u", "body": "", "upload_ids": [part]}),
@@ -268,6 +276,8 @@ async fn every_frame_that_names_a_foreign_conversation_gets_nothing() {
         stranger.say(frame.clone()).await;
         let answers = stranger.so_far().await;
         assert!(answers.iter().all(|answer| answer["type"] == "error"), "{frame}: {answers:?}");
+        // Typing is a word that nobody answers, heard or not.
+        assert_eq!(answers.len(), usize::from(frame["type"] != "typing"), "{frame}: {answers:?}");
         assert!(!format!("{answers:?}").contains("private"), "{frame}");
     }
     assert!(owner.so_far().await.iter().all(|frame| frame["event"] != "part.created"), "nothing reached the owner");

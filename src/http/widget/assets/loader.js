@@ -205,7 +205,15 @@ box-shadow:0 4px 28px rgb(0 0 0/.2),0 0 1px rgb(0 0 0/.3)}
     document.removeEventListener('click', onCustomLauncher, true);
     [parts, ready, waiting, visitorId, settings] = [undefined, false, [], undefined, {}];
   };
-  const who = (given) => JSON.stringify([given.user_id ?? null, given.email ?? null]);
+  // Of a token what it says counts; whether it says so rightly is the server's to tell.
+  const who = (given) => {
+    const jwt = given.deskgate_user_jwt ?? given.intercom_user_jwt;
+    let id = given.user_id;
+    try {
+      id = JSON.parse(atob(jwt.split('.')[1].replace(/-/g, '+').replace(/_/g, '/'))).user_id;
+    } catch {}
+    return String([id, given.email]);
+  };
   const boot = (given) => {
     const next = { ...plain(pageSettings()), ...plain(given) };
     if (booted && who(next) !== who(settings)) shutdown();
