@@ -6,6 +6,7 @@
 //! **Invariant:** memory is bounded: the writer, open only while there is something to write, has one thread and
 //! [`WRITER_BYTES`]; what is searched is mapped from the files.
 
+use crate::clock;
 use crate::desk::words::Of;
 use crate::desk::words::TextChange;
 use crate::desk::words::Wanted;
@@ -22,6 +23,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
+use std::time::Duration;
+use std::time::Instant;
 use tantivy::Index;
 use tantivy::IndexReader;
 use tantivy::IndexWriter;
@@ -123,18 +126,34 @@ impl fmt::Debug for TextIndex {
     }
 }
 
-/// The writer; one at a time.
-pub(crate) struct Writing(IndexWriter);
+/// The writer; one at a time. What it took in since the last commit goes with it.
+pub(crate) struct Writing {
+    writer: IndexWriter,
+    /// How far it read beyond the last commit.
+    ahead: Option<Cursor>,
+    committed_at: Instant,
+}
 
 impl Writing {
     /// Ends what it merges in the background, and closes it.
     pub(crate) fn end(self) -> Result<(), String> {
-        self.0.wait_merging_threads().map_err(said)
+        self.writer.wait_merging_threads().map_err(said)
     }
 
     /// Empties the index, with the next commit.
     pub(crate) fn clear(&mut self) -> Result<(), String> {
-        self.0.delete_all_documents().map(drop).map_err(said)
+        self.ahead = None;
+        self.writer.delete_all_documents().map(drop).map_err(said)
+    }
+
+    /// How far it read beyond the last commit, if it did.
+    pub(crate) fn ahead(&self) -> Option<&Cursor> {
+        self.ahead.as_ref()
+    }
+
+    /// Since the last commit, or since it was opened.
+    pub(crate) fn uncommitted_for(&self) -> Duration {
+        self.committed_at.elapsed()
     }
 }
 
@@ -185,35 +204,44 @@ impl TextIndex {
     }
 
     pub(crate) fn write(&self) -> Result<Writing, String> {
-        self.0.index.writer_with_num_threads(1, WRITER_BYTES).map(Writing).map_err(said)
+        let writer = self.0.index.writer_with_num_threads(1, WRITER_BYTES).map_err(said)?;
+        Ok(Writing { writer, ahead: None, committed_at: clock::instant() })
     }
 
-    /// Puts changes and cursor into one commit, and shows them to searches.
-    pub(crate) fn commit(&self, writing: &mut Writing, changes: &[TextChange], cursor: Cursor) -> Result<(), String> {
+    /// Takes changes in, up to the cursor, for the next commit.
+    pub(crate) fn take_in(&self, writing: &mut Writing, changes: &[TextChange], cursor: Cursor) -> Result<(), String> {
         for change in changes {
-            self.apply(writing, change)?;
+            self.apply(&writing.writer, change)?;
         }
+        writing.ahead = Some(cursor);
+        Ok(())
+    }
+
+    /// Commits what was taken in with the cursor it leads to, and shows it to searches.
+    pub(crate) fn commit(&self, writing: &mut Writing) -> Result<(), String> {
+        let Some(cursor) = writing.ahead.take() else { return Ok(()) };
         let payload = serde_json::to_string(&cursor).map_err(|error| error.to_string())?;
-        let mut prepared = writing.0.prepare_commit().map_err(said)?;
+        let mut prepared = writing.writer.prepare_commit().map_err(said)?;
         prepared.set_payload(&payload);
         prepared.commit().map_err(said)?;
         self.0.reader.reload().map_err(said)?;
         self.note(cursor);
+        writing.committed_at = clock::instant();
         Ok(())
     }
 
-    fn apply(&self, writing: &Writing, change: &TextChange) -> Result<(), String> {
+    fn apply(&self, writer: &IndexWriter, change: &TextChange) -> Result<(), String> {
         let fields = self.0.fields;
         match change {
             TextChange::DropThread(thread) => {
-                writing.0.delete_term(Term::from_field_u64(fields.thread, thread.0));
+                writer.delete_term(Term::from_field_u64(fields.thread, thread.0));
             }
             TextChange::Drop(of) => {
-                writing.0.delete_term(Term::from_field_text(fields.key, &key(*of)));
+                writer.delete_term(Term::from_field_text(fields.key, &key(*of)));
             }
             TextChange::Put { of, at, text } => {
                 let key = key(*of);
-                writing.0.delete_term(Term::from_field_text(fields.key, &key));
+                writer.delete_term(Term::from_field_text(fields.key, &key));
                 let thread = match of {
                     Of::Thread(thread) | Of::Part(thread, _) => thread.0,
                     Of::Contact(_) => 0,
@@ -223,7 +251,7 @@ impl TextIndex {
                 document.add_u64(fields.thread, thread);
                 document.add_u64(fields.at, at.0);
                 document.add_text(fields.text, text);
-                writing.0.add_document(document).map_err(said)?;
+                writer.add_document(document).map_err(said)?;
             }
         }
         Ok(())

@@ -1,7 +1,8 @@
 //! Keeps the index behind the log.
 //!
 //! A commit of the desk wakes it; what was committed meanwhile goes into one commit of the index, so that under load the
-//! batches grow and each message is found within a second. Behind a whole batch it goes on without a rest. After a quiet moment the writer is closed.
+//! batches grow and each message is found within a second. Behind a whole batch it goes on without a rest, and commits twice
+//! a second. After a quiet moment the writer is closed.
 //!
 //! **Invariant:** everything that may wait for the disk runs on the pool for that, a batch at a time.
 
@@ -14,7 +15,7 @@ use crate::search::index::Writing;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
-/// Log entries, or texts, of one commit of the index.
+/// Log entries, or texts, read at a time.
 const BATCH: usize = 1_000;
 /// Entries that brought no text are passed without a commit of the index, but not more than these.
 const LAG_MAX: u64 = 10_000;
@@ -115,6 +116,7 @@ impl Worker {
             Place::Log => {
                 let (changes, reached) = self.desk.texts_changed(EventSeq(cursor.log), BATCH).map_err(said)?;
                 if reached.0 == cursor.log {
+                    self.writing.as_mut().map_or(Ok(()), |writing| self.index.commit(writing))?;
                     self.scrub_if_asked()?;
                     return Ok(Step::Nothing);
                 }
@@ -122,7 +124,7 @@ impl Worker {
                     step = Step::Some;
                 }
                 let next = Cursor { log: reached.0, ..cursor };
-                if changes.is_empty() && !reached.0.is_multiple_of(LAG_MAX) {
+                if changes.is_empty() && self.ahead().is_none() && !reached.0.is_multiple_of(LAG_MAX) {
                     self.index.note(next);
                     return Ok(step);
                 }
@@ -130,7 +132,10 @@ impl Worker {
             }
         };
         let mut writing = self.take_writing()?;
-        self.index.commit(&mut writing, &changes, next)?;
+        self.index.take_in(&mut writing, &changes, next)?;
+        if step == Step::Some || writing.uncommitted_for() >= GATHERING {
+            self.index.commit(&mut writing)?;
+        }
         self.writing = Some(writing);
         Ok(step)
     }
@@ -149,16 +154,22 @@ impl Worker {
     fn sound_cursor(&mut self) -> Result<Cursor, String> {
         let (oldest, last) = self.desk.log_bounds().map_err(said)?;
         let leads_on = |cursor: &Cursor| cursor.log <= last.0 && cursor.log.saturating_add(1) >= oldest.0;
-        if let Some(cursor) = self.index.cursor().filter(leads_on) {
+        if let Some(cursor) = self.ahead().cloned().or_else(|| self.index.cursor()).filter(leads_on) {
             return Ok(cursor);
         }
         tracing::info!(log_seq = last.0, "the search index is made anew");
         let beginning = Cursor::beginning(last);
         let mut writing = self.take_writing()?;
         writing.clear()?;
-        self.index.commit(&mut writing, &[], beginning.clone())?;
+        self.index.take_in(&mut writing, &[], beginning.clone())?;
+        self.index.commit(&mut writing)?;
         self.writing = Some(writing);
         Ok(beginning)
+    }
+
+    /// How far was read beyond the last commit, if anything was.
+    fn ahead(&self) -> Option<&Cursor> {
+        self.writing.as_ref().and_then(Writing::ahead)
     }
 
     fn take_writing(&mut self) -> Result<Writing, String> {

@@ -297,31 +297,45 @@ impl Engine for Redb {
 /// Counts readers, so that compaction can wait for the last one.
 #[derive(Default)]
 struct Readers {
-    count: Mutex<usize>,
+    state: Mutex<Under>,
     none_left: Condvar,
+}
+
+/// Readers under way.
+#[derive(Debug, Default)]
+struct Under {
+    count: usize,
+    /// How many wait for their end. To tell nobody would cost each reader a call of the kernel.
+    waited_for: usize,
 }
 
 struct Counted<'a>(&'a Readers);
 
 impl Readers {
     fn enter(&self) -> Counted<'_> {
-        *self.count.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+        self.lock().count += 1;
         Counted(self)
     }
 
     fn wait_for_none(&self, limit: Duration) -> Result<()> {
-        let count = self.count.lock().unwrap_or_else(PoisonError::into_inner);
-        let waited = self.none_left.wait_timeout_while(count, limit, |count| *count > 0);
-        let (count, _) = waited.unwrap_or_else(PoisonError::into_inner);
-        if *count == 0 { Ok(()) } else { Err(Error::Engine(format!("{} readers did not end", *count))) }
+        let mut state = self.lock();
+        state.waited_for += 1;
+        let waited = self.none_left.wait_timeout_while(state, limit, |state| state.count > 0);
+        let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        state.waited_for -= 1;
+        if state.count == 0 { Ok(()) } else { Err(Error::Engine(format!("{} readers did not end", state.count))) }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Under> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Counted<'_> {
     fn drop(&mut self) {
-        let mut count = self.0.count.lock().unwrap_or_else(PoisonError::into_inner);
-        *count = count.saturating_sub(1);
-        if *count == 0 {
+        let mut state = self.0.lock();
+        state.count = state.count.saturating_sub(1);
+        if state.count == 0 && state.waited_for > 0 {
             self.0.none_left.notify_all();
         }
     }
