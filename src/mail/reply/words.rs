@@ -330,14 +330,15 @@ pub(super) fn is_original_message(line: &str) -> bool {
     is_framed && ORIGINAL_MESSAGE.contains(&words.to_lowercase().as_str())
 }
 
-/// "Sent from my iPhone".
+/// "Sent from my iPhone". Asked of every line, so its first letter is looked at before anything else.
 pub(super) fn is_mobile_signature(line: &str) -> bool {
     let visible = line.split('<').next().unwrap_or(line).trim_start_matches(['[', '*', '_', '(']);
-    MOBILE_SIGNATURES.iter().any(|start| begins_with(visible, start))
+    let Some(first) = visible.chars().flat_map(char::to_lowercase).next() else { return false };
+    MOBILE_SIGNATURES.iter().any(|start| start.starts_with(first) && begins_with(visible, start))
         && visible.chars().flat_map(char::to_lowercase).count() <= MOBILE_SIGNATURE_CHARS_MAX
 }
 
-/// Whether a text begins with one in lower case. No copy is made: this is asked of every line.
+/// Whether a text begins with one in lower case. No copy is made.
 fn begins_with(text: &str, lower: &str) -> bool {
     let mut chars = text.chars().flat_map(char::to_lowercase);
     lower.chars().all(|c| chars.next() == Some(c))
