@@ -298,7 +298,7 @@ pub(crate) fn said(company: CompanyId, act: CompanyAct, contact: Option<ContactI
     Change { events: vec![event], ..Change::default() }
 }
 
-fn apply(company: &mut Company, facts: &CompanyFacts) {
+pub(crate) fn apply(company: &mut Company, facts: &CompanyFacts) {
     let texts = [
         (&mut company.name, &facts.name),
         (&mut company.plan, &facts.plan),
@@ -315,7 +315,7 @@ fn apply(company: &mut Company, facts: &CompanyFacts) {
     company.remote_created_at = facts.remote_created_at.unwrap_or(company.remote_created_at);
 }
 
-fn check(facts: &CompanyFacts) -> std::result::Result<(), Refusal> {
+pub(crate) fn check(facts: &CompanyFacts) -> std::result::Result<(), Refusal> {
     let texts =
         [("name", &facts.name), ("plan", &facts.plan), ("website", &facts.website), ("industry", &facts.industry)];
     for (field, value) in texts {
@@ -326,7 +326,7 @@ fn check(facts: &CompanyFacts) -> std::result::Result<(), Refusal> {
     check_custom(&facts.custom_attributes)
 }
 
-fn check_text(field: &str, text: &str) -> std::result::Result<(), Refusal> {
+pub(crate) fn check_text(field: &str, text: &str) -> std::result::Result<(), Refusal> {
     if text.is_empty() || text.chars().count() > NAME_CHARS_MAX || text.chars().any(char::is_control) {
         let message = format!("'{field}' takes 1 to {NAME_CHARS_MAX} characters without control characters");
         return Err(Refusal::invalid(field, message));

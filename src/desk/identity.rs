@@ -5,6 +5,8 @@
 
 use crate::desk::Desk;
 use crate::desk::Error;
+use crate::desk::company_claims::CompanyClaim;
+use crate::desk::company_claims::join;
 use crate::desk::contact_merging::merge_in;
 use crate::desk::contacts::updated;
 use crate::desk::draft::At;
@@ -84,6 +86,8 @@ pub struct Facts {
     pub language_override: Option<String>,
     /// Free facts by name; at most [`FACTS_MAX`] are taken.
     pub attributes: Vec<(String, Value)>,
+    /// Companies they belong to.
+    pub companies: Vec<CompanyClaim>,
 }
 
 /// A first frame: a claim with what stands beside it.
@@ -152,6 +156,7 @@ struct Person {
 impl Person {
     /// A token's facts go before the page's, so that the page cannot change them (MSG-11).
     fn of_token(token: Token, page: Facts) -> Self {
+        let companies = CompanyClaim::all(token.others.get("company"), token.others.get("companies"));
         let given = token.others.into_iter().filter(|(name, _)| !NO_FACTS.contains(&name.as_str()));
         let given: Vec<_> = given.filter_map(|(name, value)| Some((name, fact(&value)?))).collect();
         let mut attributes = page.attributes;
@@ -162,6 +167,7 @@ impl Person {
             name: token.name.or(page.name),
             phone: token.phone.or(page.phone),
             attributes,
+            companies: if companies.is_empty() { page.companies } else { companies },
             ..Facts { avatar: page.avatar, language_override: page.language_override, ..Facts::default() }
         };
         Self { user_id: token.user_id, facts }
@@ -302,7 +308,9 @@ impl Desk {
             let visitor = visitor.as_deref().map(hash_of);
             let earlier = earlier_selves(&*tx, visitor.as_ref(), &contact)?;
             visitor.iter().try_for_each(|hash| store::visitors::remove(tx, hash))?;
-            earlier.into_iter().try_fold(contact, |contact, earlier| merge_or_leave(tx, &earlier, contact, &at))
+            let merge = |contact, earlier| merge_or_leave(tx, &earlier, contact, &at);
+            let contact = earlier.into_iter().try_fold(contact, merge)?;
+            join(tx, contact, &person.facts.companies, &at)
         });
         let contact = found.await.map_err(unavailable)?;
         Ok(Session { contact, visitor: None, verified: true })

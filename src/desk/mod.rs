@@ -13,7 +13,7 @@
 //! | [`contacts`], [`contact_acts`], [`contact_merging`], [`visitors`], [`notes`] | contacts: find, create, change; archive, block, delete; merge; visitors; notes |
 //! | [`comments`], [`conversations`] | comment, note; assign, close, open, snooze, seen |
 //! | [`teams`], `handing_out` | teams, who is away, who gets what |
-//! | [`companies`] | companies, and who belongs to them |
+//! | [`companies`], [`company_claims`] | companies, and who belongs to them |
 //! | [`ticket_types`], [`type_settings`], [`attributes`], [`ticket_states`] | what tickets can be |
 //! | [`tickets`], [`type_change`] | convert, create, change, change state, change type |
 //! | [`uploads`] | files sent ahead of what they belong to |
@@ -56,6 +56,7 @@ mod authors;
 pub mod broadcasts;
 pub mod comments;
 pub mod companies;
+pub mod company_claims;
 mod compose;
 pub mod contact_acts;
 mod contact_comment;

@@ -3,7 +3,7 @@
 import { assert, token, until, userHash } from '../harness.mjs';
 
 export async function msg_10_a_proved_user_comes_back_on_another_device(suite) {
-  const settings = { user_id: 'u-widget-1', name: 'Ana Example', email: 'ana.user@example.com', user_hash: userHash('u-widget-1'), plan: 'gold' };
+  const settings = { user_id: 'u-widget-1', name: 'Ana Example', email: 'ana.user@example.com', user_hash: userHash('u-widget-1'), plan: 'gold', company: { company_id: 'c-widget', name: 'Widget buyers' } };
   const one = await suite.visit({ settings });
   await one.open();
   await one.frame.locator('.hello', { hasText: 'Hello Ana!' }).waitFor();
@@ -15,6 +15,7 @@ export async function msg_10_a_proved_user_comes_back_on_another_device(suite) {
   await two.frame.locator('.row', { hasText: 'From my laptop' }).waitFor();
   const found = await suite.agent.call('GET', '/contacts/find_by_external_id/u-widget-1');
   assert.equal(found.custom_attributes.plan, 'gold');
+  assert.deepEqual((await suite.agent.call('GET', `/contacts/${found.id}/companies`)).data.map((company) => company.name), ['Widget buyers']);
   assert.equal(await two.frame.locator('.email-ask').count(), 0, 'a user with an address is not asked');
 }
 

@@ -31,6 +31,9 @@ export async function msg_21_a_ticket_moves_through_its_steps(suite) {
   await frame.getByRole('button', { name: 'Go to the conversation' }).click();
   await frame.locator('.part', { hasText: 'I want my money back' }).waitFor();
   await frame.getByRole('button', { name: 'Back' }).click();
+  await visit.script('showSpace', 'home');
+  await frame.locator('section', { hasText: 'Recent tickets' }).locator('.row', { hasText: 'Refund' }).waitFor();
+  await visit.shot('home-with-ticket');
   await visit.script('showSpace', 'tickets');
   await frame.locator('.row', { hasText: 'Refund' }).waitFor();
   await visit.shot('tickets');

@@ -282,3 +282,31 @@ async fn every_frame_that_names_a_foreign_conversation_gets_nothing() {
     }
     assert!(owner.so_far().await.iter().all(|frame| frame["event"] != "part.created"), "nothing reached the owner");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn msg_13_only_a_proof_puts_somebody_into_companies() {
+    let bench = Bench::new().await;
+    let names = |contact: &Value| {
+        let contact = bench.contact(contact).id;
+        let found = bench.desk.companies_of(&bench.caller, contact).unwrap();
+        found.into_iter().map(|view| view.company.name.unwrap_or_default()).collect::<Vec<_>>()
+    };
+    let shop = json!({"company_id": "c-1", "name": "The shop", "size": 7});
+    let unproved = opened(&bench, json!({"user_id": "u-0", "company": shop})).await.unwrap();
+    assert_eq!(names(&unproved["id"]), Vec::<String>::new());
+    let proved = json!({"user_id": "u-1", "user_hash": user_hash("u-1"), "company": shop, "companies": [{"id": 2}]});
+    let by_hash = opened(&bench, proved.clone()).await.unwrap();
+    assert_eq!(names(&by_hash["id"]), ["The shop", ""]);
+    let before = bench.desk.log_seq().unwrap();
+    opened(&bench, proved).await.unwrap();
+    assert_eq!(bench.desk.log_seq().unwrap(), before, "what is so already is no news");
+    // What the token says the page cannot change (MSG-11).
+    let key = EncodingKey::from_secret(SECRET);
+    let claims = json!({"user_id": "u-2", "companies": [{"company_id": "c-1", "name": "The signed shop"}]});
+    let token = signed(Algorithm::HS256, None, &key, &claims);
+    let page = json!({"company_id": "c-9", "name": "Somebody else's"});
+    let by_token = opened(&bench, json!({"jwt": token, "company": page})).await.unwrap();
+    assert_eq!(names(&by_token["id"]), ["The signed shop"]);
+    assert_eq!(names(&by_hash["id"]), ["The signed shop", ""], "it is one company");
+    assert_eq!(bench.desk.verify().unwrap(), Vec::<String>::new());
+}

@@ -2,6 +2,7 @@
 
 use crate::channel::messenger::protocol::forms::Filled;
 use crate::channel::messenger::protocol::forms::filled;
+use crate::desk::company_claims::CompanyClaim;
 use crate::desk::identity::Claim;
 use crate::desk::identity::FACTS_MAX;
 use crate::desk::identity::Facts;
@@ -181,6 +182,8 @@ struct IdentityFrame {
     language_override: Option<String>,
     #[serde(default)]
     attributes: BTreeMap<String, serde_json::Value>,
+    company: Option<serde_json::Value>,
+    companies: Option<serde_json::Value>,
 }
 
 #[derive(Deserialize)]
@@ -301,6 +304,7 @@ fn hello(frame: HelloFrame) -> Result<Incoming, String> {
         avatar: identity.avatar,
         language_override: identity.language_override,
         attributes: facts.collect(),
+        companies: CompanyClaim::all(identity.company.as_ref(), identity.companies.as_ref()),
         ..Facts::default()
     };
     let mut visitor = identity.visitor;

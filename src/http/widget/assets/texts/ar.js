@@ -17,6 +17,7 @@ export default {
   reply_time: 'وقت الرد المعتاد: {time}',
   start: 'أرسل لنا رسالة',
   recent: 'الأحدث',
+  recent_tickets: 'أحدث الطلبات',
   requests: 'تقديم طلب',
   no_messages: 'لا توجد رسائل بعد',
   no_messages_more: 'تظهر هنا رسائلك وإجاباتنا.',

@@ -1,7 +1,7 @@
 export default {
   frame: 'Messenger', open: 'Messenger öffnen', close: 'Messenger schließen', unread: 'ungelesen', dismiss: 'Ausblenden',
   home: 'Start', messages: 'Nachrichten', tickets: 'Tickets', back: 'Zurück',
-  hello: 'Hallo!', hello_name: 'Hallo {name}!', how: 'Wie können wir helfen?', start: 'Schreiben Sie uns', recent: 'Zuletzt', requests: 'Anfrage stellen',
+  hello: 'Hallo!', hello_name: 'Hallo {name}!', how: 'Wie können wir helfen?', start: 'Schreiben Sie uns', recent: 'Zuletzt', recent_tickets: 'Neueste Tickets', requests: 'Anfrage stellen',
   open_now: 'Wir sind gerade da', closed_now: 'Wir sind gerade nicht da', closed_until: 'Wieder da: {when}', reply_time: 'Übliche Antwortzeit: {time}',
   no_messages: 'Noch keine Nachrichten', no_messages_more: 'Was Sie uns schreiben und was wir antworten, steht hier.',
   no_tickets: 'Noch keine Tickets', portal: 'Alle Ihre Tickets im Portal', no_tickets_more: 'Ihre Anfragen und ihr Stand stehen hier.',

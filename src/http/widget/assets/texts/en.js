@@ -17,6 +17,7 @@ export default {
   reply_time: 'Usual reply time: {time}',
   start: 'Send us a message',
   recent: 'Recent',
+  recent_tickets: 'Recent tickets',
   requests: 'Make a request',
   no_messages: 'No messages yet',
   no_messages_more: 'What you write to us and our answers show here.',

@@ -1,7 +1,7 @@
 export default {
   frame: 'Mensajes', open: 'Abrir el chat', close: 'Cerrar el chat', unread: 'sin leer', dismiss: 'Ocultar',
   home: 'Inicio', messages: 'Mensajes', tickets: 'Tickets', back: 'Atrás',
-  hello: '¡Hola!', hello_name: '¡Hola, {name}!', how: '¿Cómo podemos ayudar?', start: 'Escríbanos', recent: 'Reciente', requests: 'Hacer una solicitud',
+  hello: '¡Hola!', hello_name: '¡Hola, {name}!', how: '¿Cómo podemos ayudar?', start: 'Escríbanos', recent: 'Reciente', recent_tickets: 'Tickets recientes', requests: 'Hacer una solicitud',
   open_now: 'Estamos aquí ahora', closed_now: 'Ahora no estamos', closed_until: 'De vuelta: {when}', reply_time: 'Tiempo de respuesta habitual: {time}',
   no_messages: 'Aún no hay mensajes', no_messages_more: 'Aquí aparecen sus mensajes y nuestras respuestas.',
   no_tickets: 'Aún no hay tickets', portal: 'Todos sus tickets en el portal', no_tickets_more: 'Aquí aparecen sus solicitudes y su estado.',

@@ -1,7 +1,7 @@
 export default {
   frame: 'Messagerie', open: 'Ouvrir la messagerie', close: 'Fermer la messagerie', unread: 'non lus', dismiss: 'Masquer',
   home: 'Accueil', messages: 'Messages', tickets: 'Tickets', back: 'Retour',
-  hello: 'Bonjour !', hello_name: 'Bonjour {name} !', how: 'Comment pouvons-nous vous aider ?', start: 'Écrivez-nous', recent: 'Récents', requests: 'Faire une demande',
+  hello: 'Bonjour !', hello_name: 'Bonjour {name} !', how: 'Comment pouvons-nous vous aider ?', start: 'Écrivez-nous', recent: 'Récents', recent_tickets: 'Tickets récents', requests: 'Faire une demande',
   open_now: 'Nous sommes là', closed_now: 'Nous sommes absents', closed_until: 'De retour : {when}', reply_time: 'Délai de réponse habituel : {time}',
   no_messages: 'Pas encore de messages', no_messages_more: 'Vos messages et nos réponses s’affichent ici.',
   no_tickets: 'Pas encore de tickets', portal: 'Tous vos tickets sur le portail', no_tickets_more: 'Vos demandes et leur avancement s’affichent ici.',

@@ -1,7 +1,7 @@
 export default {
   frame: 'メッセンジャー', open: 'メッセンジャーを開く', close: 'メッセンジャーを閉じる', unread: '件の未読', dismiss: '閉じる',
   home: 'ホーム', messages: 'メッセージ', tickets: 'チケット', back: '戻る',
-  hello: 'こんにちは', hello_name: '{name}さん、こんにちは', how: 'どのようなご用件でしょうか', start: 'メッセージを送る', recent: '最近', requests: 'リクエストする',
+  hello: 'こんにちは', hello_name: '{name}さん、こんにちは', how: 'どのようなご用件でしょうか', start: 'メッセージを送る', recent: '最近', recent_tickets: '最近のチケット', requests: 'リクエストする',
   open_now: 'ただいま対応中です', closed_now: 'ただいま時間外です', closed_until: '再開: {when}', reply_time: '通常の返信時間: {time}',
   no_messages: 'メッセージはまだありません', no_messages_more: 'お送りいただいた内容と返信がここに表示されます。',
   no_tickets: 'チケットはまだありません', portal: 'ポータルですべてのチケットを見る', no_tickets_more: 'リクエストと状況がここに表示されます。',

@@ -23,6 +23,8 @@ export const titleOf = (app, known) => {
 
 export const rowVersion = (app, known) => JSON.stringify([titleOf(app, known), known.last_part?.id, known.last_part?.redacted, known.last_part?.text?.length, known.unread > 0, known.ticket, known.shared_ticket?.label]);
 
+const unreadDot = (known) => (known.unread ? h('span', { class: 'dot' }, h('span', { class: 'sr' }, t('unread'))) : null);
+
 const previewOf = (app, known) => {
   if (!known.last_part) return '';
   const text = app.preview(known.last_part);
@@ -36,7 +38,7 @@ export const conversationRow = (app, shell, known) => {
   return h('li', {}, h('button', { class: `row${known.unread ? ' unread' : ''}`, onclick: () => shell.go({ name: 'thread', id: known.id }) },
     known.ticket?.icon ? h('span', { class: 'face-of', 'aria-hidden': 'true' }, known.ticket.icon) : avatar(author, title),
     h('span', { class: 'what' }, h('strong', {}, title), h('span', { class: 'line' }, previewOf(app, known)), known.ticket ? pill(known.ticket) : null),
-    h('span', { class: 'when' }, shortTime(when), known.unread ? h('span', { class: 'dot' }, h('span', { class: 'sr' }, t('unread'))) : null)));
+    h('span', { class: 'when' }, shortTime(when), unreadDot(known))));
 };
 
 const empty = (title, more) => h('div', { class: 'empty' }, h('strong', {}, title), h('p', {}, more));
@@ -64,6 +66,17 @@ export class MessagesView {
     this.none.hidden = known.length > 0;
   }
 }
+
+/** A ticket with what is known of it, and what tells whether its row is drawn anew. */
+export const ticketRow = (shell, { ticket, conversation }) => {
+  const title = ticket.attributes?.find((attribute) => attribute.name === '_default_title_')?.value || conversation.title || ticket.type;
+  const when = conversation.last_part?.created_at ?? conversation.updated_at;
+  return h('li', {}, h('button', { class: `row${conversation.unread ? ' unread' : ''}`, onclick: () => shell.go({ name: 'ticket', id: ticket.id }) },
+    h('span', { class: 'face-of', 'aria-hidden': 'true' }, ticket.icon || icon('ticket')),
+    h('span', { class: 'what' }, h('strong', {}, title), h('span', { class: 'line' }, `#${ticket.ticket_id} · ${ticket.type}`), pill(ticket)),
+    h('span', { class: 'when' }, shortTime(when), unreadDot(conversation))));
+};
+export const ticketVersion = ({ ticket, conversation }) => JSON.stringify([ticket, conversation.last_part?.id, conversation.unread > 0]);
 
 const FILTERS = { all: () => true, unresolved: (ticket) => ticket.state !== 'resolved', resolved: (ticket) => ticket.state === 'resolved' };
 
@@ -94,20 +107,11 @@ export class TicketsView {
     const all = this.app.model.tickets();
     const shown = all.filter(({ ticket }) => FILTERS[this.filter](ticket));
     for (const tab of this.tabs.children) tab.setAttribute('aria-pressed', String(tab.dataset.name === this.filter));
-    keyed(this.rows, shown, ({ ticket }) => ticket.id, ({ ticket, conversation }) => JSON.stringify([ticket, conversation.last_part?.id, conversation.unread > 0]), (one) => this.row(one));
+    keyed(this.rows, shown, ({ ticket }) => ticket.id, ticketVersion, (one) => ticketRow(this.shell, one));
     this.none.hidden = shown.length > 0;
     const portal = this.app.model.settings.portal_url;
     this.portal.hidden = !portal;
     if (portal) this.portal.href = portal;
     this.tabs.hidden = all.length === 0;
-  }
-
-  row({ ticket, conversation }) {
-    const title = ticket.attributes?.find((attribute) => attribute.name === '_default_title_')?.value || conversation.title || ticket.type;
-    const when = conversation.last_part?.created_at ?? conversation.updated_at;
-    return h('li', {}, h('button', { class: 'row', onclick: () => this.shell.go({ name: 'ticket', id: ticket.id }) },
-      h('span', { class: 'face-of', 'aria-hidden': 'true' }, ticket.icon || icon('ticket')),
-      h('span', { class: 'what' }, h('strong', {}, title), h('span', { class: 'line' }, `#${ticket.ticket_id} · ${ticket.type}`), pill(ticket)),
-      h('span', { class: 'when' }, shortTime(when))));
   }
 }
