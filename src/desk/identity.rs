@@ -17,6 +17,7 @@ use crate::domain::attribute::Value;
 use crate::domain::contact::Contact;
 use crate::domain::contact::ContactRole;
 use crate::domain::id::ContactId;
+use crate::domain::id::Millis;
 use crate::domain::refusal::Refusal;
 use crate::mail::clean;
 use crate::store;
@@ -88,6 +89,8 @@ pub struct Facts {
     pub attributes: Vec<(String, Value)>,
     /// Companies they belong to.
     pub companies: Vec<CompanyClaim>,
+    /// When they signed up, in Unix seconds.
+    pub signed_up_at_s: Option<u64>,
 }
 
 /// A first frame: a claim with what stands beside it.
@@ -144,7 +147,7 @@ struct Token {
 }
 
 /// Claims of tokens that are no facts about a person (RFC 7519 §4.1, and pages' own).
-const NO_FACTS: [&str; 9] = ["exp", "iat", "nbf", "iss", "aud", "sub", "jti", "companies", "company"];
+const NO_FACTS: [&str; 10] = ["created_at", "exp", "iat", "nbf", "iss", "aud", "sub", "jti", "companies", "company"];
 
 /// Who a proof or a claim names.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -157,6 +160,7 @@ impl Person {
     /// A token's facts go before the page's, so that the page cannot change them (MSG-11).
     fn of_token(token: Token, page: Facts) -> Self {
         let companies = CompanyClaim::all(token.others.get("company"), token.others.get("companies"));
+        let signed_up_at_s = token.others.get("created_at").and_then(Json::as_u64).or(page.signed_up_at_s);
         let given = token.others.into_iter().filter(|(name, _)| !NO_FACTS.contains(&name.as_str()));
         let given: Vec<_> = given.filter_map(|(name, value)| Some((name, fact(&value)?))).collect();
         let mut attributes = page.attributes;
@@ -167,6 +171,7 @@ impl Person {
             name: token.name.or(page.name),
             phone: token.phone.or(page.phone),
             attributes,
+            signed_up_at_s,
             companies: if companies.is_empty() { page.companies } else { companies },
             ..Facts { avatar: page.avatar, language_override: page.language_override, ..Facts::default() }
         };
@@ -381,6 +386,9 @@ fn touch(contact: &mut Contact, facts: &Facts, proved: bool) {
     if let Some(email) = email.filter(|_| proved || contact.email.is_none()) {
         contact.email_verified = proved;
         contact.email = Some(email);
+    }
+    if let Some(at) = facts.signed_up_at_s.filter(|_| proved) {
+        contact.signed_up_at = Some(Millis(at.saturating_mul(1_000)));
     }
     let line = |text: &Option<String>| {
         text.as_deref().map(|text| clean::line(text, FACT_CHARS_MAX)).filter(|text| !text.is_empty())

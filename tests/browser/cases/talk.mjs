@@ -223,19 +223,30 @@ export async function msg_22_emoji_are_picked_by_keyboard(suite) {
   await visit.frame.locator('.bubble.big', { hasText: '😍' }).waitFor();
 }
 
-export async function msg_23_a_transcript_is_a_text_file(suite) {
+export async function msg_23_a_transcript_is_a_file_of_text_or_html(suite) {
   const visit = await suite.visit();
-  await visit.begin('First words');
-  const conversation = await suite.agent.find('First words');
-  await suite.agent.reply(conversation.id, 'Second words');
+  await visit.begin('First <b>words</b>');
+  const conversation = await suite.agent.find('First');
+  await suite.agent.reply(conversation.id, '<p>Second <em>words</em>, <a href="https://example.com/x">linked</a></p>');
   await visit.saw('Second words');
-  const coming = visit.page.waitForEvent('download');
-  await visit.frame.getByRole('button', { name: 'Download as text' }).click();
-  const file = await coming;
   const { readFileSync } = await import('node:fs');
-  const text = readFileSync(await file.path(), 'utf8');
-  assert.match(file.suggestedFilename(), /\.txt$/);
-  assert.ok(text.indexOf('First words') < text.indexOf('Second words'), text);
+  const downloaded = async (name) => {
+    const coming = visit.page.waitForEvent('download');
+    await visit.frame.getByRole('button', { name }).click();
+    const file = await coming;
+    return [file.suggestedFilename(), readFileSync(await file.path(), 'utf8')];
+  };
+  const [plain, text] = await downloaded('Download as text');
+  assert.match(plain, /\.txt$/);
+  assert.ok(text.includes('First <b>words</b>') && text.indexOf('First') < text.indexOf('Second words'), text);
+  const [rich, html] = await downloaded('Download as HTML');
+  assert.match(rich, /\.html$/);
+  const page = await (await suite.profile()).newPage();
+  await page.setContent(html);
+  assert.deepEqual(await page.locator('article').evaluateAll((all) => all.map((one) => one.lastElementChild.textContent)), ['First <b>words</b>', 'Second words, linked']);
+  assert.equal(await page.locator('article em').textContent(), 'words');
+  assert.equal(await page.locator('article a').getAttribute('href'), 'https://example.com/x');
+  assert.equal(await page.locator('time').count(), 2);
 }
 
 export async function older_messages_come_when_asked_for(suite) {

@@ -292,10 +292,14 @@ async fn msg_13_only_a_proof_puts_somebody_into_companies() {
         found.into_iter().map(|view| view.company.name.unwrap_or_default()).collect::<Vec<_>>()
     };
     let shop = json!({"company_id": "c-1", "name": "The shop", "size": 7});
-    let unproved = opened(&bench, json!({"user_id": "u-0", "company": shop})).await.unwrap();
+    let unproved =
+        opened(&bench, json!({"user_id": "u-0", "created_at": 1_700_000_000, "company": shop})).await.unwrap();
     assert_eq!(names(&unproved["id"]), Vec::<String>::new());
-    let proved = json!({"user_id": "u-1", "user_hash": user_hash("u-1"), "company": shop, "companies": [{"id": 2}]});
+    assert_eq!(bench.contact(&unproved["id"]).signed_up_at, None);
+    let proved = json!({"user_id": "u-1", "user_hash": user_hash("u-1"), "created_at": 1_700_000_000,
+        "company": shop, "companies": [{"id": 2}]});
     let by_hash = opened(&bench, proved.clone()).await.unwrap();
+    assert_eq!(bench.contact(&by_hash["id"]).signed_up_at.map(|at| at.seconds()), Some(1_700_000_000), "MSG-1");
     assert_eq!(names(&by_hash["id"]), ["The shop", ""]);
     let before = bench.desk.log_seq().unwrap();
     opened(&bench, proved).await.unwrap();

@@ -182,6 +182,7 @@ struct IdentityFrame {
     language_override: Option<String>,
     #[serde(default)]
     attributes: BTreeMap<String, serde_json::Value>,
+    created_at: Option<serde_json::Value>,
     company: Option<serde_json::Value>,
     companies: Option<serde_json::Value>,
 }
@@ -304,6 +305,7 @@ fn hello(frame: HelloFrame) -> Result<Incoming, String> {
         avatar: identity.avatar,
         language_override: identity.language_override,
         attributes: facts.collect(),
+        signed_up_at_s: identity.created_at.as_ref().and_then(serde_json::Value::as_u64),
         companies: CompanyClaim::all(identity.company.as_ref(), identity.companies.as_ref()),
         ..Facts::default()
     };

@@ -80,6 +80,7 @@ class App {
       avatar: typeof given.avatar === 'string' ? given.avatar : text(given.avatar?.image_url),
       language_override: text(given.language_override),
       user_hash: text(given.user_hash),
+      created_at: given.created_at,
       company: given.company,
       companies: given.companies,
       attributes,

@@ -86,6 +86,7 @@ export default {
   history: 'السجل',
   linked: 'الانتقال إلى المحادثة',
   transcript: 'تنزيل كنص',
+  transcript_html: 'تنزيل كـ HTML',
   email_ask: 'استلم الإجابات بالبريد أيضًا',
   email_only_here: 'بدون عنوان بريد تظهر الإجابات هنا فقط.',
   email_label: 'عنوان بريدك الإلكتروني',

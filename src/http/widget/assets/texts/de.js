@@ -18,7 +18,7 @@ export default {
   must_fill: 'Bitte ausfüllen.', must_number: 'Bitte eine Zahl eingeben.', must_whole: 'Bitte eine ganze Zahl eingeben.', choose_files: 'Dateien wählen',
   thanks: 'Danke, wir haben es.', see_ticket: 'Ticket anzeigen', ticket: 'Ticket', step: 'Schritt {n} von 4: {label}', state_submitted: 'Eingereicht',
   state_in_progress: 'In Bearbeitung', state_waiting_on_customer: 'Wartet auf Sie', state_resolved: 'Gelöst', details: 'Angaben', history: 'Verlauf',
-  linked: 'Zur Unterhaltung', transcript: 'Als Text herunterladen', email_ask: 'Antworten auch per E-Mail', email_only_here: 'Ohne Adresse erscheinen Antworten nur hier.',
+  linked: 'Zur Unterhaltung', transcript: 'Als Text herunterladen', transcript_html: 'Als HTML herunterladen', email_ask: 'Antworten auch per E-Mail', email_only_here: 'Ohne Adresse erscheinen Antworten nur hier.',
   email_label: 'Ihre E-Mail-Adresse', email_save: 'Speichern', email_saved: 'Antworten gehen auch an {email}.', email_unverified: 'nicht bestätigt',
   email_wrong: 'Das ist keine E-Mail-Adresse.', email_first: 'Bitte geben Sie zuerst Ihre E-Mail-Adresse an.', too_large: 'Eine Datei hat höchstens 25 MB.',
   empty: 'Diese Datei ist leer.', upload_failed: 'Die Datei konnte nicht gesendet werden.', too_many_files: 'Höchstens {n} Dateien je Nachricht.',

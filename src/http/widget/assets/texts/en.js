@@ -86,6 +86,7 @@ export default {
   history: 'History',
   linked: 'Go to the conversation',
   transcript: 'Download as text',
+  transcript_html: 'Download as HTML',
   email_ask: 'Get answers by email, too',
   email_only_here: 'Without an address, answers appear only here.',
   email_label: 'Your email address',

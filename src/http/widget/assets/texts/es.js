@@ -18,7 +18,7 @@ export default {
   must_fill: 'Rellene este campo.', must_number: 'Escriba un número.', must_whole: 'Escriba un número entero.', choose_files: 'Elegir archivos',
   thanks: 'Gracias, lo hemos recibido.', see_ticket: 'Ver el ticket', ticket: 'Ticket', step: 'Paso {n} de 4: {label}', state_submitted: 'Enviado',
   state_in_progress: 'En curso', state_waiting_on_customer: 'Esperando su respuesta', state_resolved: 'Resuelto', details: 'Detalles', history: 'Historial',
-  linked: 'Ir a la conversación', transcript: 'Descargar como texto', email_ask: 'Recibir respuestas también por correo', email_only_here: 'Sin dirección, las respuestas solo aparecen aquí.',
+  linked: 'Ir a la conversación', transcript: 'Descargar como texto', transcript_html: 'Descargar como HTML', email_ask: 'Recibir respuestas también por correo', email_only_here: 'Sin dirección, las respuestas solo aparecen aquí.',
   email_label: 'Su correo electrónico', email_save: 'Guardar', email_saved: 'Las respuestas también van a {email}.', email_unverified: 'sin confirmar',
   email_wrong: 'Esto no es un correo electrónico.', email_first: 'Deje primero su correo electrónico, por favor.', too_large: 'Un archivo tiene como máximo 25 MB.',
   empty: 'Este archivo está vacío.', upload_failed: 'No se pudo enviar el archivo.', too_many_files: 'Como máximo {n} archivos por mensaje.',

@@ -18,7 +18,7 @@ export default {
   must_fill: 'Merci de remplir ce champ.', must_number: 'Merci d’écrire un nombre.', must_whole: 'Merci d’écrire un nombre entier.', choose_files: 'Choisir des fichiers',
   thanks: 'Merci, nous l’avons reçu.', see_ticket: 'Voir le ticket', ticket: 'Ticket', step: 'Étape {n} sur 4 : {label}', state_submitted: 'Envoyé',
   state_in_progress: 'En cours', state_waiting_on_customer: 'En attente de vous', state_resolved: 'Résolu', details: 'Détails', history: 'Historique',
-  linked: 'Aller à la conversation', transcript: 'Télécharger en texte', email_ask: 'Recevoir aussi les réponses par e-mail', email_only_here: 'Sans adresse, les réponses n’apparaissent qu’ici.',
+  linked: 'Aller à la conversation', transcript: 'Télécharger en texte', transcript_html: 'Télécharger en HTML', email_ask: 'Recevoir aussi les réponses par e-mail', email_only_here: 'Sans adresse, les réponses n’apparaissent qu’ici.',
   email_label: 'Votre adresse e-mail', email_save: 'Enregistrer', email_saved: 'Les réponses vont aussi à {email}.', email_unverified: 'non confirmée',
   email_wrong: 'Ce n’est pas une adresse e-mail.', email_first: 'Merci de donner d’abord votre adresse e-mail.', too_large: 'Un fichier a 25 Mo au plus.',
   empty: 'Ce fichier est vide.', upload_failed: 'Le fichier n’a pas pu être envoyé.', too_many_files: '{n} fichiers au plus par message.',

@@ -18,7 +18,7 @@ export default {
   must_fill: '入力してください。', must_number: '数値を入力してください。', must_whole: '整数を入力してください。', choose_files: 'ファイルを選択',
   thanks: 'ありがとうございます。受け付けました。', see_ticket: 'チケットを見る', ticket: 'チケット', step: '4段階中{n}: {label}', state_submitted: '受付',
   state_in_progress: '対応中', state_waiting_on_customer: 'ご返信待ち', state_resolved: '解決済み', details: '詳細', history: '履歴',
-  linked: '会話へ', transcript: 'テキストで保存', email_ask: 'メールでも返信を受け取る', email_only_here: 'アドレスがない場合、返信はここにのみ表示されます。',
+  linked: '会話へ', transcript: 'テキストで保存', transcript_html: 'HTMLで保存', email_ask: 'メールでも返信を受け取る', email_only_here: 'アドレスがない場合、返信はここにのみ表示されます。',
   email_label: 'メールアドレス', email_save: '保存', email_saved: '返信は{email}にも届きます。', email_unverified: '未確認',
   email_wrong: 'メールアドレスではありません。', email_first: '先にメールアドレスを入力してください。', too_large: 'ファイルは25 MBまでです。',
   empty: 'ファイルが空です。', upload_failed: 'ファイルを送信できませんでした。', too_many_files: '1件のメッセージにつき{n}ファイルまでです。',

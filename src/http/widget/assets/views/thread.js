@@ -50,7 +50,7 @@ export class ThreadView {
     const agent = this.agent();
     const presence = this.route.id ? this.app.model.presence.get(this.route.id) : null;
     const subtitle = [presence ? t(presence.state) : this.app.office(known), this.app.replyTime()].filter(Boolean).join(' · ');
-    const tools = known ? [{ icon: 'save', label: t('transcript'), act: () => this.transcript() }] : [];
+    const tools = known ? [{ icon: 'save', label: t('transcript'), act: () => this.transcript('txt') }, { icon: 'file', label: t('transcript_html'), act: () => this.transcript('html') }] : [];
     return { title: known?.ticket ? titleOf(this.app, known) : agent ? this.app.nameOf(agent) : known ? titleOf(this.app, known) : t('new_conversation'), subtitle, back: true, tools };
   }
 
@@ -259,7 +259,7 @@ export class ThreadView {
     });
   }
 
-  async transcript() {
+  async transcript(kind) {
     const { known } = this;
     if (!known) return;
     let parts = [];
@@ -271,7 +271,7 @@ export class ThreadView {
         before = frame.parts[0]?.id;
         if (!frame.more || !before) break;
       }
-      download(titleOf(this.app, known), parts, (part) => this.app.nameOf(part.author));
+      download(kind, titleOf(this.app, known), parts, (part) => this.app.nameOf(part.author));
     } catch {
       this.shell.say(t('busy'));
     }
