@@ -122,6 +122,8 @@ pub struct Session {
     pub visitor: Option<String>,
     /// Proved by HMAC or JWT.
     pub verified: bool,
+    /// When its token runs out, clock skew granted (MSG-11).
+    pub expires_at: Option<Millis>,
 }
 
 /// Why there is no session.
@@ -154,12 +156,15 @@ const NO_FACTS: [&str; 10] = ["created_at", "exp", "iat", "nbf", "iss", "aud", "
 struct Person {
     user_id: Option<String>,
     facts: Facts,
+    expires_at: Option<Millis>,
 }
 
 impl Person {
     /// A token's facts go before the page's, so that the page cannot change them (MSG-11).
     fn of_token(token: Token, page: Facts) -> Self {
         let companies = CompanyClaim::all(token.others.get("company"), token.others.get("companies"));
+        let expires_at_s = token.others.get("exp").and_then(Json::as_u64).map(|exp| exp.saturating_add(CLOCK_SKEW_S));
+        let expires_at = expires_at_s.map(|at_s| Millis(at_s.saturating_mul(1_000)));
         let signed_up_at_s = token.others.get("created_at").and_then(Json::as_u64).or(page.signed_up_at_s);
         let given = token.others.into_iter().filter(|(name, _)| !NO_FACTS.contains(&name.as_str()));
         let given: Vec<_> = given.filter_map(|(name, value)| Some((name, fact(&value)?))).collect();
@@ -175,7 +180,7 @@ impl Person {
             companies: if companies.is_empty() { page.companies } else { companies },
             ..Facts { avatar: page.avatar, language_override: page.language_override, ..Facts::default() }
         };
-        Self { user_id: token.user_id, facts }
+        Self { user_id: token.user_id, facts, expires_at }
     }
 }
 
@@ -215,7 +220,7 @@ impl Desk {
             Claim::Hmac { user_id, email, name, user_hash } => {
                 let facts = Facts { email: email.or(facts.email), name: name.or(facts.name), ..facts };
                 let Some(hash) = user_hash else { return self.unproved(visitor, facts).await };
-                let person = Person { user_id, facts };
+                let person = Person { user_id, facts, expires_at: None };
                 self.check_hash(&person, &hash)?;
                 self.user(person, visitor).await
             }
@@ -295,7 +300,7 @@ impl Desk {
         if person.user_id.as_ref().is_some_and(|id| id.len() > USER_ID_BYTES_MAX) {
             return Err(NoSession::NotProved(format!("user_id is longer than {USER_ID_BYTES_MAX} bytes")));
         }
-        let at = At::of(&self.inner.clock);
+        let (at, expires_at) = (At::of(&self.inner.clock), person.expires_at);
         let found = self.inner.store.update(move |tx| {
             let known = match (&person.user_id, person.facts.email.as_deref().and_then(Address::parse)) {
                 (Some(id), _) => store::contacts::by_external_id(tx, id)?,
@@ -318,7 +323,7 @@ impl Desk {
             join(tx, contact, &person.facts.companies, &at)
         });
         let contact = found.await.map_err(unavailable)?;
-        Ok(Session { contact, visitor: None, verified: true })
+        Ok(Session { contact, visitor: None, verified: true, expires_at })
     }
 
     /// The visitor of a token, or a new one. Unknown tokens get a new visitor: they are not a reason to lock a page out.
@@ -348,7 +353,7 @@ impl Desk {
             Ok((keep(tx, None, contact, &at)?, fresh.clone()))
         });
         let (contact, token) = found.await.map_err(unavailable)?;
-        Ok(Session { contact, visitor: Some(token), verified: false })
+        Ok(Session { contact, visitor: Some(token), verified: false, expires_at: None })
     }
 }
 

@@ -26,10 +26,12 @@ use crate::desk::identity::NoSession;
 use crate::desk::identity::Session;
 use crate::domain::id::ContactId;
 use crate::domain::id::EventSeq;
+use crate::domain::id::Millis;
 use futures_util::StreamExt;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 use std::time::Instant;
 use tokio::io::AsyncRead;
 use tokio::io::AsyncWrite;
@@ -75,11 +77,11 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send,
 {
     let mut intake = Intake::default();
-    let (joined, visit, cursor) = Box::pin(greet(hub, seat, socket, &mut intake)).await?;
+    let Greeted { joined, visit, expires_at, cursor } = Box::pin(greet(hub, seat, socket, &mut intake)).await?;
     let contact = joined.room.contact();
     let heard_at = clock::instant();
     let asked = Asked::default();
-    let mut live = Live { hub, seat, joined, socket, contact, visit, cursor, intake, heard_at, asked };
+    let mut live = Live { hub, seat, joined, socket, contact, visit, expires_at, cursor, intake, heard_at, asked };
     live.catch_up().await?;
     live.go_on().await
 }
@@ -118,13 +120,21 @@ impl Intake {
     }
 }
 
+/// A session whose welcome was written.
+struct Greeted {
+    joined: Joined,
+    visit: Option<Box<str>>,
+    expires_at: Option<Millis>,
+    cursor: EventSeq,
+}
+
 /// From the first frame to the welcome.
 async fn greet<S>(
     hub: &Hub,
     seat: &Arc<Seat>,
     socket: &mut WebSocketStream<S>,
     intake: &mut Intake,
-) -> Result<(Joined, Option<Box<str>>, EventSeq), End>
+) -> Result<Greeted, End>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send,
 {
@@ -145,6 +155,7 @@ where
     // Woken from here on; what is read below may be woken for once more, which costs a look and no frame.
     let joined = hub.join(session.contact.id, seat);
     let visit = session.visitor.as_deref().map(Box::from);
+    let expires_at = session.expires_at;
     let (welcome, cursor) = begin(hub, session, hello.since).await?;
     wire::write(socket, [welcome], options.write_within).await?;
     seat.set_cursor(cursor.0);
@@ -152,7 +163,7 @@ where
     if hello.since == Some(cursor) && hub.house().has_team_hours() {
         seat.order_house();
     }
-    Ok((joined, visit, cursor))
+    Ok(Greeted { joined, visit, expires_at, cursor })
 }
 
 async fn first_frame<S>(
@@ -243,6 +254,8 @@ pub(crate) struct Live<'a, S> {
     pub(crate) contact: ContactId,
     /// The token of a session without proof.
     pub(crate) visit: Option<Box<str>>,
+    /// When its token runs out (MSG-11).
+    expires_at: Option<Millis>,
     /// Everything up to here was written.
     cursor: EventSeq,
     pub(crate) intake: Intake,
@@ -270,7 +283,7 @@ where
 {
     async fn go_on(&mut self) -> Result<Infallible, End> {
         let options = self.hub.options();
-        let due = tokio::time::sleep(options.ping_every);
+        let due = tokio::time::sleep(self.proved_for(options.ping_every));
         tokio::pin!(due);
         loop {
             let turn = tokio::select! {
@@ -282,15 +295,28 @@ where
                 Turn::Frame(next) => self.take(next).await?,
                 Turn::Woken => self.look().await?,
                 Turn::Due => {
+                    if self.proved_for(options.ping_every).is_zero() {
+                        let fault = Fault::new("unauthorized", "the token has expired");
+                        self.write([outgoing::error(&fault)]).await?;
+                        return Err(Close::NotAuthorised.into());
+                    }
                     let silent = clock::instant().saturating_duration_since(self.heard_at);
                     let left = options.silence_max.checked_sub(silent).filter(|left| !left.is_zero());
                     let left = left.ok_or(Close::Resume)?;
                     self.ping().await?;
                     self.catch_up().await?;
-                    due.as_mut().reset(tokio::time::Instant::now() + left.min(options.ping_every));
+                    let wait = self.proved_for(left.min(options.ping_every));
+                    due.as_mut().reset(tokio::time::Instant::now() + wait);
                 }
             }
         }
+    }
+
+    /// So long, or for as long as the token lasts.
+    fn proved_for(&self, wait: Duration) -> Duration {
+        let Some(expires_at) = self.expires_at else { return wait };
+        let now = self.hub.desk().clock().now();
+        wait.min(Duration::from_millis(expires_at.0.saturating_sub(now.0)))
     }
 
     async fn take(&mut self, next: Next) -> Result<(), End> {

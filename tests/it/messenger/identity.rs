@@ -145,6 +145,22 @@ async fn msg_11_what_a_token_says_the_page_cannot_change() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn msg_11_a_session_ends_with_its_token() {
+    let bench = Bench::new().await;
+    let key = EncodingKey::from_secret(SECRET);
+    let token = |exp: i64| signed(Algorithm::HS256, None, &key, &json!({"user_id": "u-1", "exp": exp}));
+    // A minute of skew is granted, so this one lasts two seconds more.
+    let mut client = bench.connect().await;
+    client.hello(json!({"jwt": token(now() - 58)}), None).await;
+    let mut renewed = bench.connect().await;
+    renewed.hello(json!({"jwt": token(now() + 60)}), None).await;
+    let error = client.frame_of("error").await;
+    assert_eq!((&error["code"], &error["message"]), (&json!("unauthorized"), &json!("the token has expired")));
+    assert_eq!(client.close_code().await, 4001);
+    renewed.post("c", None, "still here").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn msg_12_where_proofs_are_enforced_a_visitors_token_does_not_replace_one() {
     let bench = Bench::with(Options::default(), true).await;
     let visitor = bench.visitor().await.1["visitor"].clone();
