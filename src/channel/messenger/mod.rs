@@ -8,7 +8,8 @@
 //! | `room`, `seat` | the sockets of one contact, with the frames they share; one socket as the hub sees it |
 //! | `receipts` | what of broadcasts reached sockets and clients, on its way to their ledgers |
 //! | [`presence`], `moments` | who types, who is here, who looks; as contacts and as agents are shown it; never in the log |
-//! | `wire` | bytes to a socket within a deadline, and the last words before it closes |
+//! | `house` | whether somebody is there and how soon an answer comes, told anew when it changes |
+//! | [`wire`], [`close`] | bytes to a socket within a deadline, and the last words before it closes |
 //! | `pace`, `options` | how often something may be done; every limit and time |
 //!
 //! A socket has no queue: it has a cursor in the log, a signal that carries nothing, and a deadline for writing. What a
