@@ -57,6 +57,12 @@ impl Clock {
         floor.max(last.unwrap_or(0) + 1)
     }
 
+    /// When an id was handed out, or a little later for one of many in a millisecond.
+    #[must_use]
+    pub fn handed_out_at(id: u64) -> Millis {
+        Millis((id >> ID_SEQUENCE_BITS).saturating_add(ID_EPOCH_MS))
+    }
+
     /// Never hands out an id at or below `id` again; called at start with the highest id in the store, so that a
     /// clock set back cannot repeat one.
     pub fn ids_after(&self, id: u64) {
@@ -82,6 +88,13 @@ mod tests {
         let second = clock.next_id();
         assert!(second > first);
         assert!(second < 1 << 53);
+    }
+
+    #[test]
+    fn an_id_tells_its_moment() {
+        let clock = Clock::standing_at(Millis(ID_EPOCH_MS + 1_000));
+        let ids = [clock.next_id(), clock.next_id()];
+        assert_eq!(ids.map(Clock::handed_out_at), [Millis(ID_EPOCH_MS + 1_000); 2]);
     }
 
     #[test]

@@ -60,6 +60,8 @@ fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
                 || old.messenger.secret != new.messenger.secret
                 || old.messenger.keys != new.messenger.keys,
         ),
+        ("tickets", pair(&old.tickets, &new.tickets)),
+        ("webhooks", pair(&old.webhooks, &new.webhooks)),
         ("notify", pair(&old.notify, &new.notify)),
         ("limits", pair(&old.limits, &new.limits)),
         ("log.format", old.log.format != new.log.format),
@@ -87,5 +89,7 @@ mod tests {
         assert!(needs_restart(&old, &config("[log]\nlevel = \"debug\"")).is_empty());
         let new = config("[http]\nlisten = \"127.0.0.1:1\"\n[log]\nformat = \"json\"");
         assert_eq!(needs_restart(&old, &new), ["http", "log.format"]);
+        let new = config("[tickets]\nmerge_across = true\n[webhooks]\nallow_private = true");
+        assert_eq!(needs_restart(&old, &new), ["tickets", "webhooks"]);
     }
 }

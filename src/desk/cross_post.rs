@@ -12,6 +12,7 @@
 //!
 //! **Invariant:** what is told here is never told on: a part made by a link makes no cross-post (BKO-20).
 
+use crate::clock::Clock;
 use crate::desk::Desk;
 use crate::desk::Result;
 use crate::desk::draft::At;
@@ -100,7 +101,9 @@ fn serve(
         return store::cross_posts::end(tx, part);
     }
     let mut drafts = Vec::with_capacity(links.len());
-    for link in links.iter().filter(|link| link.created_at <= origin.created_at) {
+    // A backdated note is told where the ticket was linked when it was written down.
+    let said_at = origin.created_at.max(Clock::handed_out_at(part.0));
+    for link in links.iter().filter(|link| link.created_at <= said_at) {
         let Some(new) = told(tx, &origin, from.as_ref())? else { continue };
         drafts.extend(tell(tx, link, new, from.as_ref(), post.effect, at)?);
     }

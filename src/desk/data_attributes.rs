@@ -67,6 +67,8 @@ pub enum OptionChange {
     Add(String),
     /// The option of that id has another label; what has the old one keeps it.
     Rename(String, String),
+    /// The option of that id is not to be chosen any more; what has it keeps it.
+    Archive(String),
 }
 
 const READ: &[Scope] = &[Scope::ReadContacts, Scope::ReadConversations, Scope::Settings];
@@ -127,7 +129,7 @@ impl Desk {
         found.ok_or_else(|| missing("data_attribute").into())
     }
 
-    /// Adds an option to a list, or gives one another label. Scope `settings`.
+    /// Adds an option to a list, gives one another label, or archives one. Scope `settings`.
     ///
     /// # Errors
     /// `NotFound` for attribute or option; `parameter_invalid` for what is no list, for a label that is taken or none.
@@ -147,6 +149,10 @@ impl Desk {
                 OptionChange::Rename(option, label) => {
                     let known = attribute.options.iter_mut().find(|known| known.id == *option);
                     known.ok_or_else(|| missing("option"))?.label.clone_from(label);
+                }
+                OptionChange::Archive(option) => {
+                    let known = attribute.options.iter_mut().find(|known| known.id == *option);
+                    known.ok_or_else(|| missing("option"))?.removed = true;
                 }
             }
             check_options(attribute.kind, &attribute.options).map_err(store::Error::Refused)

@@ -334,7 +334,7 @@ impl Inner {
 }
 
 /// A merged ticket stands still (MRG-2).
-fn refuse_merged(thread: &Thread) -> store::Result<()> {
+pub(crate) fn refuse_merged(thread: &Thread) -> store::Result<()> {
     match thread.merged_into {
         Some(primary) => {
             let message = format!("this ticket was merged into {primary}");

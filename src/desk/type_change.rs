@@ -16,6 +16,7 @@ use crate::desk::kinds::title_of;
 use crate::desk::links::open_ticket;
 use crate::desk::ticket_state::StateMove;
 use crate::desk::tickets::Values;
+use crate::desk::tickets::refuse_merged;
 use crate::desk::uploads;
 use crate::domain::agent::Caller;
 use crate::domain::agent::Scope;
@@ -30,7 +31,9 @@ use crate::domain::id::TicketTypeId;
 use crate::domain::part::Author;
 use crate::domain::part::PartKind;
 use crate::domain::refusal::Refusal;
+use crate::domain::thread::Thread;
 use crate::domain::ticket::accept_values;
+use crate::domain::ticket_type::Category;
 use crate::domain::ticket_type::TicketType;
 use crate::store;
 use crate::store::save::Change;
@@ -55,17 +58,20 @@ impl Desk {
     ///
     /// # Errors
     /// `NotFound`; `parameter_invalid` for the same type, one of another category, an archived one, a state that is not
-    /// the new type's, an unknown attribute, or a required one that is empty on entering a resolved state.
+    /// the new type's, an unknown attribute, a required one that is empty on entering a resolved state, or for a shared ticket
+    /// a type that allows no sharing; `Conflict` for a merged one.
     pub async fn change_ticket_type(&self, caller: &Caller, ticket: ThreadId, change: TypeChange) -> Result<()> {
         require(caller, &[Scope::WriteTickets])?;
         let (inner, by, at) = (self.inner.clone(), author(caller), At::of(&self.inner.clock));
         let changed = self.inner.store.update(move |tx| {
             let mut draft = open_ticket(tx, ticket, &at)?;
+            refuse_merged(&draft.thread)?;
             draft.silent = change.skip_notifications;
             let old_id = draft.thread.ticket.as_ref().map_or(change.ticket_type, |ticket| ticket.type_id);
             let kinds = Kinds::of(tx, change.ticket_type)?;
             let old = store::ticket_types::get(tx, old_id)?.ok_or_else(|| missing("ticket_type"))?;
             check(&old, &kinds.ticket_type).map_err(store::Error::Refused)?;
+            check_sharing(&draft.thread, &kinds.ticket_type).map_err(store::Error::Refused)?;
             let to = kinds.ticket_type.choose(change.state, &kinds.states).map_err(|_| foreign_state(change.state))?;
             let supplied = accept_values(&kinds.ticket_type, change.values.clone()).map_err(store::Error::Refused)?;
             exchange(&mut draft, &old, &kinds.ticket_type, supplied, &by)?;
@@ -87,6 +93,16 @@ fn check(old: &TicketType, new: &TicketType) -> std::result::Result<(), Refusal>
     if old.category != new.category {
         let (from, to) = (old.category.as_str(), new.category.as_str());
         return Err(Refusal::invalid("ticket_type_id", format!("a {from} ticket cannot become a {to} ticket")));
+    }
+    Ok(())
+}
+
+/// A shared Back-office ticket stays one that may be shared (SHR-1, SHR-3).
+fn check_sharing(thread: &Thread, new: &TicketType) -> std::result::Result<(), Refusal> {
+    let is_shared = thread.ticket.as_ref().is_some_and(|ticket| ticket.is_shared);
+    if is_shared && new.category == Category::BackOffice && new.is_internal {
+        let message = format!("the ticket is shared with its customer, and '{}' allows no sharing", new.name);
+        return Err(Refusal::invalid("ticket_type_id", message));
     }
     Ok(())
 }

@@ -10,7 +10,7 @@ use crate::desk::Result;
 use crate::desk::access::require;
 use crate::desk::broadcasts::compiled;
 use crate::desk::broadcasts::known;
-use crate::desk::broadcasts::recipients::left_out;
+use crate::desk::broadcasts::survey::left_out;
 use crate::desk::compose::Material;
 use crate::desk::compose::references;
 use crate::desk::draft::At;
@@ -303,7 +303,10 @@ impl Inner {
         let mut scored = Vec::new();
         for link in &links {
             let thread = store::threads::get(tx, link.to_thread)?.filter(Thread::is_customer_facing);
-            let Some(thread) = thread.filter(|thread| left_out(broadcast, thread).is_none()) else { continue };
+            let Some(thread) = thread else { continue };
+            if left_out(tx, broadcast, &thread)?.is_some() {
+                continue;
+            }
             let score = match pick {
                 Pick::Longest => {
                     let values = self.values(tx, broadcast, &thread)?;

@@ -33,7 +33,7 @@ const THREADS_OF_CONTACT_MAX: usize = 100;
 const SESSION: Duration = Duration::from_hours(7 * 24);
 
 /// Why a linked thread is not meant (BRC-8).
-pub(crate) fn left_out(broadcast: &Broadcast, thread: &Thread) -> Option<SkipReason> {
+pub(crate) fn not_meant(broadcast: &Broadcast, thread: &Thread) -> Option<SkipReason> {
     let options = &broadcast.options;
     let meant = match options.only {
         Only::All => true,

@@ -11,7 +11,7 @@ use crate::desk::broadcasts::known;
 use crate::desk::broadcasts::options::mapped;
 use crate::desk::broadcasts::put_with_step;
 use crate::desk::broadcasts::recipients::has_session;
-use crate::desk::broadcasts::recipients::left_out;
+use crate::desk::broadcasts::recipients::not_meant;
 use crate::desk::broadcasts::sweeping::sweep;
 use crate::desk::draft::At;
 use crate::desk::draft::Draft;
@@ -148,7 +148,7 @@ impl Inner {
             return self.decide_on_all(tx, broadcast, &asked, at);
         }
         let people = target.clone();
-        match reason_against(&*tx, &target)? {
+        match shut_out(&*tx, &target)? {
             Some(reason) => {
                 let entry = LedgerEntry { thread: target.id, ..skip(reason) };
                 store::ledger::put(tx, broadcast.id, LedgerKey::Thread(target.id), &entry)?;
@@ -250,13 +250,15 @@ fn gather(tx: &mut dyn WriteTx, mut broadcast: Broadcast, at: &At) -> store::Res
     let links = store::links::of_ticket(&*tx, broadcast.tracker, broadcast.cursor, GATHERED)?;
     for link in links.iter().filter(|link| Some(link.created_at) <= broadcast.set_until) {
         let key = LedgerKey::Thread(link.to_thread);
-        if store::ledger::get(&*tx, broadcast.id, key)?.is_some() {
+        // One that was unlinked while it waited and is linked again is late like any other (BRC-13).
+        let known = store::ledger::get(&*tx, broadcast.id, key)?;
+        if known.is_some_and(|row| row.state != LedgerState::Skipped(SkipReason::Unlinked)) {
             continue;
         }
         let Some(thread) = store::threads::get(&*tx, link.to_thread)?.filter(Thread::is_customer_facing) else {
             continue;
         };
-        let state = left_out(&broadcast, &thread).map_or(LedgerState::Queued, LedgerState::Skipped);
+        let state = not_meant(&broadcast, &thread).map_or(LedgerState::Queued, LedgerState::Skipped);
         store::ledger::put(tx, broadcast.id, key, &LedgerEntry::new(state, thread.id, at.now))?;
     }
     match links.last() {
@@ -267,7 +269,7 @@ fn gather(tx: &mut dyn WriteTx, mut broadcast: Broadcast, at: &At) -> store::Res
 }
 
 /// Why a thread takes no part, at the time of its turn (BRC-14).
-fn reason_against(tx: &dyn ReadTx, thread: &Thread) -> store::Result<Option<SkipReason>> {
+pub(crate) fn shut_out(tx: &dyn ReadTx, thread: &Thread) -> store::Result<Option<SkipReason>> {
     if !thread.is_customer_facing() {
         return Ok(Some(SkipReason::Filtered));
     }

@@ -16,6 +16,7 @@ use crate::domain::id::Millis;
 use crate::domain::id::ThreadId;
 use crate::mail::message_id::StopClaims;
 use crate::store;
+use crate::store::engine::ReadTx;
 use crate::store::engine::WriteTx;
 use crate::store::save::Change;
 use crate::store::save::save;
@@ -50,9 +51,8 @@ impl Desk {
     pub fn stops(&self, token: &str) -> Result<Stops> {
         let StopClaims { contact, tracker } = self.claims(token)?;
         Ok(self.inner.store.view(|tx| {
-            let contact = store::contacts::get(tx, contact)?.ok_or_else(|| missing("contact"))?;
-            let issue = store::broadcasts::stopped_at(tx, tracker, contact.id)?.is_some();
-            Ok(Stops { issue, all: contact.unsubscribed_from_emails })
+            let contact = survivor(tx, contact)?;
+            stops_of(tx, tracker, contact)
         })?)
     }
 
@@ -71,9 +71,7 @@ impl Desk {
                 StopAct::StopAll => stop_all(tx, contact, true, now)?,
                 StopAct::ResumeAll => stop_all(tx, contact, false, now)?,
             }
-            let contact = store::contacts::get(&*tx, contact)?.ok_or_else(|| missing("contact"))?;
-            let issue = store::broadcasts::stopped_at(&*tx, tracker, contact.id)?.is_some();
-            Ok(Stops { issue, all: contact.unsubscribed_from_emails })
+            stops_of(&*tx, tracker, contact)
         });
         Ok(done.await?)
     }
@@ -90,6 +88,12 @@ impl Inner {
         let token = self.keys.stop_token(StopClaims { contact, tracker });
         format!("{}/unsubscribe/{token}", self.settings.public_url.trim_end_matches('/'))
     }
+}
+
+fn stops_of(tx: &dyn ReadTx, tracker: ThreadId, contact: ContactId) -> store::Result<Stops> {
+    let contact = store::contacts::get(tx, contact)?.ok_or_else(|| missing("contact"))?;
+    let issue = store::broadcasts::stopped_at(tx, tracker, contact.id)?.is_some();
+    Ok(Stops { issue, all: contact.unsubscribed_from_emails })
 }
 
 /// Stops mail about an issue for a contact, or takes that back. A stop that is news stands in the log of the Tracker.

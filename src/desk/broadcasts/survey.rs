@@ -12,9 +12,10 @@ use crate::desk::broadcasts::compiled;
 use crate::desk::broadcasts::known;
 use crate::desk::broadcasts::options::mapped;
 use crate::desk::broadcasts::recipients::has_session;
-use crate::desk::broadcasts::recipients::left_out;
 use crate::desk::broadcasts::recipients::mail_thread;
 use crate::desk::broadcasts::recipients::no_mail;
+use crate::desk::broadcasts::recipients::not_meant;
+use crate::desk::broadcasts::serving::shut_out;
 use crate::domain::agent::Caller;
 use crate::domain::agent::Scope;
 use crate::domain::broadcast::Broadcast;
@@ -106,7 +107,8 @@ impl Desk {
         self.inner.survey(&broadcast)
     }
 
-    /// Linked threads behind `after`, each with those it would reach, at most `limit`. Scope `broadcasts`.
+    /// Linked threads behind `after`, each with those it would reach, at most `limit`, links that add nobody passed over. Scope
+    /// `broadcasts`.
     ///
     /// # Errors
     /// `NotFound`.
@@ -121,12 +123,21 @@ impl Desk {
         let now = self.inner.clock.now();
         Ok(self.inner.store.view(|tx| {
             let broadcast = known(tx, id)?;
-            let mut found = Vec::new();
-            for link in store::links::of_ticket(tx, broadcast.tracker, after, limit.min(PAGE))? {
-                let Some(thread) = store::threads::get(tx, link.to_thread)? else { continue };
-                found.extend(self.inner.reach(tx, &broadcast, &thread, now)?);
+            let (mut found, mut after) = (Vec::new(), after);
+            loop {
+                let links = store::links::of_ticket(tx, broadcast.tracker, after, PAGE)?;
+                for link in &links {
+                    if found.len() == limit {
+                        return Ok(found);
+                    }
+                    let Some(thread) = store::threads::get(tx, link.to_thread)? else { continue };
+                    found.extend(self.inner.reach(tx, &broadcast, &thread, now)?);
+                }
+                after = links.last().map(|link| link.to_thread);
+                if links.len() < PAGE {
+                    return Ok(found);
+                }
             }
-            Ok(found)
         })?)
     }
 }
@@ -172,7 +183,7 @@ impl Inner {
         if !thread.is_customer_facing() {
             return Ok(None);
         }
-        let left_out = left_out(broadcast, thread);
+        let left_out = left_out(tx, broadcast, thread)?;
         let mut recipients = Vec::new();
         for participant in thread.current_participants().filter(|_| left_out.is_none()) {
             if let Some(contact) = store::contacts::get(tx, participant.contact)? {
@@ -220,6 +231,14 @@ impl Inner {
     }
 }
 
+/// Why a thread would get nothing: it is not meant (BRC-8), or is shut out now (BRC-14).
+pub(crate) fn left_out(tx: &dyn ReadTx, broadcast: &Broadcast, thread: &Thread) -> store::Result<Option<SkipReason>> {
+    match not_meant(broadcast, thread) {
+        Some(reason) => Ok(Some(reason)),
+        None => shut_out(tx, thread),
+    }
+}
+
 /// Those of a thread's recipients who are counted with it: each contact with one thread alone.
 fn counted_here(
     tx: &dyn ReadTx,
@@ -231,7 +250,7 @@ fn counted_here(
     for recipient in &reached.recipients {
         let in_set = |other: &Thread| {
             let linked = store::links::get(tx, broadcast.tracker, other.id)?.is_some();
-            Ok(linked && other.is_customer_facing() && left_out(broadcast, other).is_none())
+            Ok(linked && other.is_customer_facing() && left_out(tx, broadcast, other)?.is_none())
         };
         if mail_thread(tx, recipient.contact, in_set)?.is_some_and(|chosen| chosen.id == thread.id) {
             counted.push(recipient.contact);

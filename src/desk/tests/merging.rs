@@ -8,9 +8,12 @@ use super::text;
 use super::thread_of;
 use crate::desk::contacts::ContactRef;
 use crate::desk::conversations::ThreadAct;
+use crate::desk::tickets::Conversion;
+use crate::desk::type_change::TypeChange;
 use crate::domain::channel_kind::ChannelKind;
 use crate::domain::id::ContactId;
 use crate::domain::id::ThreadId;
+use crate::domain::state::StateCategory;
 use crate::domain::thread::Thread;
 use crate::domain::thread::ThreadState;
 use crate::domain::ticket_rules::TicketRules;
@@ -47,6 +50,25 @@ async fn tst_49_what_cannot_be_merged_says_why() {
     story.desk.merge(&story.agent, two, one).await.unwrap();
     assert_eq!(merge(two, one).await, "merge_failed", "merged already");
     assert_eq!(merge(one, two).await, "merge_failed", "never in circles");
+    story.end();
+}
+
+#[tokio::test]
+async fn mrg_2_a_merged_ticket_keeps_its_type() {
+    let story = Story::begin().await;
+    let (bug, wish) =
+        (story.ticket_type("Bug", Category::Customer).await, story.ticket_type("Wish", Category::Customer).await);
+    let (one, two) = (conversation(&story, "ana").await, another(&story, "ana", 2).await);
+    for thread in [one, two] {
+        let conversion = Conversion { ticket_type: bug, values: Vec::new(), state: None, skip_notifications: true };
+        story.desk.convert(&story.agent, thread, conversion).await.unwrap();
+    }
+    story.desk.merge(&story.agent, two, one).await.unwrap();
+    let state = story.state(StateCategory::Submitted);
+    let change = || TypeChange { ticket_type: wish, state, values: Vec::new(), skip_notifications: true };
+    let refused = story.desk.change_ticket_type(&story.agent, two, change()).await.unwrap_err();
+    assert_eq!(refusal(refused).0, "conflict");
+    story.desk.change_ticket_type(&story.agent, one, change()).await.unwrap();
     story.end();
 }
 
@@ -120,8 +142,7 @@ async fn mrg_3_a_customer_ticket_is_no_part_of_a_plain_conversation() {
     let story = Story::begin().await;
     let (one, two) = (conversation(&story, "ana").await, another(&story, "ana", 2).await);
     let ticket_type = story.ticket_type("Request", Category::Customer).await;
-    let conversion =
-        || crate::desk::tickets::Conversion { ticket_type, state: None, values: Vec::new(), skip_notifications: true };
+    let conversion = || Conversion { ticket_type, state: None, values: Vec::new(), skip_notifications: true };
     story.desk.convert(&story.agent, one, conversion()).await.unwrap();
     let refused = story.desk.merge(&story.agent, one, two).await.unwrap_err();
     assert_eq!(refusal(refused).0, "invalid_merge");

@@ -185,6 +185,22 @@ async fn tst_30_a_cross_posted_note_stands_in_every_linked_thread() {
 }
 
 #[tokio::test]
+async fn bko_22_a_backdated_note_is_told_where_the_ticket_is_linked_when_it_is_written() {
+    let story = Story::begin().await;
+    let tracker = story.ticket_type("Incident", Category::Tracker).await;
+    let issue = story.ticket(tracker, "Login is down", None).await;
+    let thread = thread_of(&story.mail(HELLO, "I cannot sign in").await);
+    let long_ago = Some(story.desk.clock().now());
+    story.wait(Duration::from_secs(3_600));
+    story.desk.link(&story.agent, issue, thread).await.unwrap();
+    let note = NewMessage { cross_post: true, created_at: long_ago, ..text("Found the cause") };
+    let posted = story.desk.agent_note(&story.agent, issue, note).await.unwrap();
+    let copies = story.parts(thread).into_iter().filter_map(|part| part.cross_posted_from).collect::<Vec<_>>();
+    assert_eq!(copies, [(issue, posted.part)]);
+    story.end();
+}
+
+#[tokio::test]
 async fn tst_21_23_a_thread_has_one_tracker_and_unlinking_needs_a_link() {
     let story = Story::begin().await;
     let thread = thread_of(&story.mail(HELLO, "Login is down").await);

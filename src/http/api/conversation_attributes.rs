@@ -35,7 +35,7 @@ pub(crate) fn routes() -> Router<Api> {
         .route("/conversations/attributes", get(all).post(create))
         .route("/conversations/attributes/{id}", get(one).put(update).delete(archive))
         .route("/conversations/attributes/{id}/options", post(add_option))
-        .route("/conversations/attributes/{id}/options/{option_id}", put(rename_option))
+        .route("/conversations/attributes/{id}/options/{option_id}", put(rename_option).delete(archive_option))
 }
 
 /// The word of ATT-1; text with options is a list.
@@ -139,6 +139,12 @@ async fn rename_option(call: Call, input: Input) -> Answer {
     let option = call.path_text("option_id").unwrap_or_default().to_owned();
     let known = known(&call).await?;
     let change = OptionChange::Rename(option, label);
+    Ok(Json(form(&call.desk().change_option(&call.caller, known.id, change).await?)))
+}
+
+async fn archive_option(call: Call) -> Answer {
+    let change = OptionChange::Archive(call.path_text("option_id").unwrap_or_default().to_owned());
+    let known = known(&call).await?;
     Ok(Json(form(&call.desk().change_option(&call.caller, known.id, change).await?)))
 }
 

@@ -17,7 +17,7 @@ use crate::http::paging::PER_PAGE_DEFAULT;
 use axum::response::Json;
 
 /// Parameters, and the field and operator each stands for.
-const FILTERS: [(&str, &str, Operator); 15] = [
+const FILTERS: [(&str, &str, Operator); 17] = [
     ("category", "category", Operator::Equal),
     ("ticket_type_id", "ticket_type_id", Operator::Equal),
     ("ticket_state_id", "ticket_state_id", Operator::Equal),
@@ -25,6 +25,8 @@ const FILTERS: [(&str, &str, Operator); 15] = [
     ("admin_assignee_id", "admin_assignee_id", Operator::Equal),
     ("team_assignee_id", "team_assignee_id", Operator::Equal),
     ("contact_id", "contact_ids", Operator::Equal),
+    ("company_id", "company_id", Operator::Equal),
+    ("tag_id", "tag_ids", Operator::Equal),
     ("open", "open", Operator::Equal),
     ("is_shared", "is_shared", Operator::Equal),
     ("linked_to", "linked_to", Operator::Equal),

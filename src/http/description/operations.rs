@@ -105,6 +105,8 @@ const TICKET_FILTERS: &[&str] = &[
     "admin_assignee_id",
     "team_assignee_id",
     "contact_id",
+    "company_id",
+    "tag_id",
     "open",
     "is_shared",
     "linked_to",

@@ -31,6 +31,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     act("delete", "/conversations/attributes/{id}", "archive it", ATTRIBUTE),
     post("/conversations/attributes/{id}/options", "add an option to a list", option, ATTRIBUTE),
     put("/conversations/attributes/{id}/options/{option_id}", "give an option another label", option, ATTRIBUTE),
+    act("delete", "/conversations/attributes/{id}/options/{option_id}", "archive an option", ATTRIBUTE),
     get("/conversations/deleted", "conversations that are no more", &["page", "per_page", "order"], "object"),
     get("/events", "what a contact did, singly or counted", EVENTS, "object"),
     post("/events", "say that a contact did something", event, ACCEPTED),

@@ -90,6 +90,42 @@ async fn api_46_a_broadcast_is_written_shown_sent_and_accounted_for() {
 }
 
 #[tokio::test]
+async fn brc_11_recipients_go_on_behind_links_that_add_nobody_and_leave_out_who_is_blocked() {
+    let house = House::new().await;
+    let (tracker, mut conversations) = tracker(&house, 1).await;
+    let back_office = house.ticket_type("Back-office").await;
+    let ticket = json!({"ticket_type_id": id(&back_office), "contacts": []});
+    let ticket = id(&house.post("/api/tickets", ticket).await.ok());
+    for name in ["ben", "zoe"] {
+        let contact = house.contact(&format!("{name}@example.com")).await;
+        conversations.push(house.conversation(&contact, "It is down").await);
+        if name == "zoe" {
+            house.post(&format!("/api/contacts/{contact}/block"), json!({})).await.ok();
+        }
+    }
+    let linked = json!({"thread_ids": [ticket, conversations[1], conversations[2]]});
+    house.post(&format!("/api/tickets/{tracker}/links"), linked).await.ok();
+    let new = json!({"tracker_id": tracker, "subject": "Fix is live", "body": "It works.", "email": "always"});
+    let path = format!("/api/broadcasts/{}/recipients?per_page=1", id(&house.post("/api/broadcasts", new).await.ok()));
+    let (mut rows, mut next) = (Vec::new(), String::new());
+    loop {
+        let page = house.get(&format!("{path}&starting_after={next}")).await.ok();
+        if next.is_empty() {
+            assert_eq!(page["summary"]["threads"], json!(2), "{page}");
+        }
+        rows.extend(page["data"].as_array().unwrap().clone());
+        match page["pages"]["next"]["starting_after"].as_str() {
+            Some(cursor) => next = cursor.to_owned(),
+            None => break,
+        }
+    }
+    let shown: Vec<&str> = rows.iter().map(|row| row["thread_id"].as_str().unwrap()).collect();
+    assert_eq!(shown, conversations);
+    let left_out: Vec<&Value> = rows.iter().map(|row| &row["excluded"]).collect();
+    assert_eq!(left_out, [&json!(null), &json!(null), &json!("blocked")]);
+}
+
+#[tokio::test]
 async fn tst_66_the_ledger_as_csv_has_every_row_and_its_sums_are_the_counts() {
     let house = House::new().await;
     let (tracker, _) = tracker(&house, 5).await;

@@ -80,6 +80,12 @@ async fn tst_27_28_one_shared_ticket_to_a_conversation_and_no_way_back() {
     assert!((400..500).contains(&refused.0), "a Customer thread takes no shared ticket: {refused:?}");
     let back = house.put(&format!("/api/tickets/{first}"), json!({"is_shared": false})).await.error();
     assert_eq!(back.0, 400, "SHR-3");
+    let internal = json!({"name": "Internal", "category": "Back-office", "is_internal": true});
+    let internal = house.post("/api/ticket_types", internal).await.ok();
+    let change = json!({"ticket_type_id": id(&internal), "ticket_state_id": id(&internal["ticket_states"]["data"][0])});
+    let refused = house.post(&format!("/api/tickets/{first}/change_type"), change.clone()).await.error();
+    assert_eq!((refused.0, refused.2.as_deref()), (400, Some("ticket_type_id")), "SHR-1");
+    house.post(&format!("/api/tickets/{quiet}/change_type"), change).await.ok();
     assert_eq!(house.get(&format!("/api/tickets/{first}")).await.ok()["is_shared"], json!(true));
     house.whole();
 }

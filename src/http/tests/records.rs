@@ -309,6 +309,16 @@ async fn obj_36_lists_of_conversations_keep_the_ids_of_their_options() {
     assert_eq!(house.put(&format!("{path}/options/1"), json!({"label": "x"})).await.error().0, 404);
     let refused = house.put(&conversation, json!({"custom_attributes": {"Urgency": "High"}})).await.error();
     assert_eq!(refused.0, 400, "the old label is none any more");
+    let archived = house.delete(&option).await.ok();
+    assert_eq!(archived["options"][0]["archived"], json!(true));
+    let gone = json!({"custom_attributes": {"Urgency": "Burning"}});
+    assert_eq!(house.put(&conversation, gone).await.error().0, 400, "not to be chosen any more");
+    assert_eq!(
+        house.get(&conversation).await.ok()["custom_attributes"],
+        json!({"Urgency": "High"}),
+        "what has it keeps it"
+    );
+    assert_eq!(house.delete(&format!("{path}/options/1")).await.error().0, 404);
     house.put(&path, json!({"description": "How soon"})).await.ok();
     assert_eq!(house.put(&path, json!({"name": "Haste"})).await.error().2.as_deref(), Some("name"));
     assert_eq!(house.delete(&path).await.ok()["archived"], json!(true));

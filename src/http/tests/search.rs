@@ -246,10 +246,18 @@ async fn api_41_tickets_are_listed_by_filters() {
     let house = House::new().await;
     let (task, tracker) = (house.ticket_type("Back-office").await, house.ticket_type("Tracker").await);
     let first = ticket(&house, &task, json!({})).await;
+    let tag = id(&house.post("/api/tags", json!({"name": "VIP"})).await.ok());
+    let tagged = json!({"id": tag, "admin_id": house.agent});
+    house.post(&format!("/api/tickets/{first}/tags"), tagged).await.ok();
     house.clock.set(Millis(START.0 + 5_000));
     let second = ticket(&house, &tracker, json!({"assignment": {"admin_assignee_id": house.agent}})).await;
     let at = START.0 / 1000;
+    let company = id(&house.post("/api/companies", json!({"company_id": "c-1"})).await.ok());
+    house.put(&format!("/api/tickets/{second}"), json!({"company_id": company})).await.ok();
     let cases = [
+        (format!("tag_id={tag}"), vec![&first]),
+        (format!("company_id={company}"), vec![&second]),
+        (format!("company_id={company}&tag_id={tag}"), vec![]),
         (format!("admin_assignee_id={}", house.agent), vec![&second]),
         ("admin_assignee_id=0".to_owned(), vec![&first]),
         (format!("created_after={}", at + 5), vec![&second]),

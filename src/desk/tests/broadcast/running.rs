@@ -152,6 +152,14 @@ async fn brc_14_what_was_unlinked_while_it_waited_is_skipped_and_another_thread_
     let mailed = story.row(broadcast.id, LedgerKey::Email(story.contact_of(threads[0])));
     assert_eq!((mailed.entry.thread, mailed.entry.state), (threads[0], LedgerState::Queued));
     assert_eq!(story.send_all().await.len(), 2);
+    story.run_broadcasts().await;
+    let late = || story.desk.broadcast(&story.agent, broadcast.id).unwrap().late_threads;
+    assert_eq!(late(), 0);
+    story.desk.link(&story.agent, issue, newest).await.unwrap();
+    assert_eq!(late(), 1, "linked again, it is late (BRC-13)");
+    story.desk.extend_broadcast(&story.agent, broadcast.id).await.unwrap();
+    story.run_broadcasts().await;
+    assert_eq!((late(), story.told(broadcast.id, newest).len(), story.send_all().await.len()), (0, 1, 0));
     story.end();
 }
 

@@ -105,6 +105,23 @@ async fn brc_51_who_stops_while_the_mail_waits_gets_none() {
 }
 
 #[tokio::test]
+async fn brc_51_a_lead_who_became_a_user_sees_how_it_stands_for_the_user() {
+    let story = Story::begin().await;
+    let (issue, threads) = reports(&story, 1).await;
+    story.send_off(issue, news_with(always())).await;
+    story.run_broadcasts().await;
+    let (token, _) = ways(&story.send_all().await[0]);
+    let lead = story.contact_of(threads[0]);
+    let facts = ContactFacts { external_id: Some(Some("u-1".to_owned())), ..ContactFacts::default() };
+    let user = story.desk.create_contact(&story.agent, facts).await.unwrap();
+    story.desk.merge_contacts(&story.agent, lead, user.id, true).await.unwrap();
+    assert!(story.desk.act_on_stops(&token, StopAct::StopAll).await.unwrap().all);
+    assert!(story.desk.stops(&token).unwrap().all, "the page says what was done");
+    assert!(story.desk.contact(&story.agent, user.id).unwrap().unsubscribed_from_emails);
+    story.end();
+}
+
+#[tokio::test]
 async fn brc_53_a_complaint_about_a_broadcast_unsubscribes_from_all_of_them() {
     let story = Story::begin().await;
     let (issue, threads) = reports(&story, 1).await;
