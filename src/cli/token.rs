@@ -24,6 +24,9 @@ pub(crate) enum Token {
         /// What it may do; repeat for more, all without
         #[arg(long)]
         scope: Vec<String>,
+        /// Let it end by itself after so many days; it lasts until it is revoked without
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+        days: Option<u16>,
     },
     /// All of them, without the tokens themselves
     List,
@@ -36,7 +39,7 @@ pub(crate) enum Token {
 
 pub(crate) async fn run(command: Token, context: &Context) -> Result<(), Failure> {
     let request = match command {
-        Token::Create { agent, name, scope } => Request::CreateToken { agent, name, scopes: scope },
+        Token::Create { agent, name, scope, days } => Request::CreateToken { agent, name, scopes: scope, days },
         Token::List => Request::Tokens,
         Token::Revoke { id } => Request::RevokeToken { id },
     };
@@ -57,8 +60,9 @@ fn show(context: &Context, rows: &[TokenRow]) -> Result<(), Failure> {
         let scopes = if is_all { "all".to_owned() } else { row.scopes.join(",") };
         let state = if row.revoked { "revoked" } else { "valid" };
         let made = moment(row.created_at);
-        vec![row.id.to_string(), row.agent_id.to_string(), row.name.clone(), scopes, made, state.to_owned()]
+        let ends = row.expires_at.map_or_else(|| "never".to_owned(), moment);
+        vec![row.id.to_string(), row.agent_id.to_string(), row.name.clone(), scopes, made, ends, state.to_owned()]
     };
     let rows: Vec<_> = rows.iter().map(cells).collect();
-    context.screen.table(&["ID", "AGENT", "NAME", "SCOPES", "CREATED", "STATE"], &rows)
+    context.screen.table(&["ID", "AGENT", "NAME", "SCOPES", "CREATED", "ENDS", "STATE"], &rows)
 }

@@ -30,6 +30,7 @@ use argon2::password_hash::PasswordHasher;
 use argon2::password_hash::SaltString;
 use data_encoding::BASE64URL_NOPAD;
 use ring::digest;
+use std::time::Duration;
 
 /// How every secret begins, so that leaked ones can be searched for.
 const TOKEN_PREFIX: &str = "dg_";
@@ -206,11 +207,18 @@ impl Desk {
         Ok(disabled.await?)
     }
 
-    /// Makes a token; the secret is in the answer and nowhere else. No scopes means all of them.
+    /// Makes a token that lasts so long, or until it is revoked; the secret is in the answer and nowhere else. No scopes means
+    /// all of them (API-1).
     ///
     /// # Errors
     /// `NotFound` for an unknown agent, `Conflict` for a disabled one.
-    pub async fn create_token(&self, agent: &Address, name: &str, scopes: Vec<Scope>) -> Result<(Token, String)> {
+    pub async fn create_token(
+        &self,
+        agent: &Address,
+        name: &str,
+        scopes: Vec<Scope>,
+        lasts: Option<Duration>,
+    ) -> Result<(Token, String)> {
         let secret = BASE64URL_NOPAD.encode(&random_bytes::<32>()?);
         let hash = hash_of(&secret);
         let scopes = if scopes.is_empty() { Scope::ALL.to_vec() } else { scopes };
@@ -228,7 +236,7 @@ impl Desk {
                 name: name.clone(),
                 scopes: scopes.clone(),
                 created_at: at.now,
-                expires_at: None,
+                expires_at: lasts.map(|lasts| at.now.plus(lasts)),
                 revoked_at: None,
             };
             store::agents::put_token(tx, &token)?;

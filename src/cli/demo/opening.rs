@@ -45,7 +45,8 @@ pub(super) async fn people(context: &Context) -> Result<(Told, Agent)> {
         Answer::Agents(rows) => ensure!(rows.iter().any(|row| row.email == email), "the agent is not there"),
         other => return Ok(unexpected(&other)?),
     }
-    let create = Request::CreateToken { agent: email.clone(), name: "demonstration".to_owned(), scopes: Vec::new() };
+    let create =
+        Request::CreateToken { agent: email.clone(), name: "demonstration".to_owned(), scopes: Vec::new(), days: None };
     let token = match door.ask(create).await? {
         Answer::Token(new) => new.token,
         other => return Ok(unexpected(&other)?),

@@ -35,6 +35,7 @@ use crate::store::backup;
 use std::io;
 use std::io::BufWriter;
 use std::io::Write;
+use std::time::Duration;
 use tokio::sync::mpsc;
 
 /// Rows of a list at most.
@@ -74,8 +75,9 @@ pub(crate) async fn act(
         Request::DisableAgent { email } => {
             Ok(Answer::Agents(vec![desk.disable_agent(&address(&email)?).await?.into()]))
         }
-        Request::CreateToken { agent, name, scopes } => {
-            let (token, secret) = desk.create_token(&address(&agent)?, &name, scopes_of(&scopes)?).await?;
+        Request::CreateToken { agent, name, scopes, days } => {
+            let lasts = days.map(|days| Duration::from_hours(24) * u32::from(days));
+            let (token, secret) = desk.create_token(&address(&agent)?, &name, scopes_of(&scopes)?, lasts).await?;
             Ok(Answer::Token(NewToken { id: token.id.0, token: secret }))
         }
         Request::Tokens => Ok(Answer::Tokens(desk.tokens()?.into_iter().map(Into::into).collect())),

@@ -21,6 +21,8 @@ pub(crate) enum Request {
         agent: String,
         name: String,
         scopes: Vec<String>,
+        /// Days until it ends by itself.
+        days: Option<u16>,
     },
     Tokens,
     RevokeToken {

@@ -24,7 +24,7 @@ impl Story {
         let new =
             NewAgent { email: email.clone(), name: "Tom Agent".to_owned(), role: AgentRole::Agent, password: None };
         self.desk.add_agent(new).await.unwrap();
-        let (_, secret) = self.desk.create_token(&email, "tests", Vec::new()).await.unwrap();
+        let (_, secret) = self.desk.create_token(&email, "tests", Vec::new(), None).await.unwrap();
         self.desk.authenticate(&secret).unwrap()
     }
 

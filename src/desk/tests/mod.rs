@@ -137,7 +137,7 @@ impl Story {
         let new =
             NewAgent { email: email.clone(), name: "Maria Agent".to_owned(), role: AgentRole::Admin, password: None };
         desk.add_agent(new).await.unwrap();
-        let (_, secret) = desk.create_token(&email, "tests", Vec::new()).await.unwrap();
+        let (_, secret) = desk.create_token(&email, "tests", Vec::new(), None).await.unwrap();
         let agent = desk.authenticate(&secret).unwrap();
         Self { desk, agent, dir }
     }

@@ -172,7 +172,8 @@ async fn a_stream_needs_a_right_to_read_and_ends_with_its_token() {
     let blind = house.token_for(&[Scope::ReadAdmins]).await;
     assert_eq!(open(&house.router, &blind, None).await.status(), StatusCode::FORBIDDEN);
     assert_eq!(open(&house.router, "dg_unknown", None).await.status(), StatusCode::UNAUTHORIZED);
-    let (token, secret) = house.desk.create_token(&address("bo@example.com"), "console", Vec::new()).await.unwrap();
+    let (token, secret) =
+        house.desk.create_token(&address("bo@example.com"), "console", Vec::new(), None).await.unwrap();
     let (mut stream, _) = Stream::begin(&house.router, &secret, None).await;
     house.desk.revoke_token(token.id).await.unwrap();
     assert_eq!(stream.reason().await, "token_unauthorized");

@@ -173,7 +173,7 @@ impl House {
             password: None,
         };
         let agent = desk.add_agent(agent).await.unwrap().id.to_string();
-        let (_, token) = desk.create_token(&address("bo@example.com"), "test", Vec::new()).await.unwrap();
+        let (_, token) = desk.create_token(&address("bo@example.com"), "test", Vec::new(), None).await.unwrap();
         let api = Api::open(desk.clone(), RateLimits::default()).await.unwrap();
         let router = router(api.clone());
         Self { desk, api, clock, router, token, agent, _dir: dir }
@@ -181,7 +181,7 @@ impl House {
 
     /// A token that may do only this.
     async fn token_for(&self, scopes: &[Scope]) -> String {
-        self.desk.create_token(&address("bo@example.com"), "narrow", scopes.to_vec()).await.unwrap().1
+        self.desk.create_token(&address("bo@example.com"), "narrow", scopes.to_vec(), None).await.unwrap().1
     }
 
     /// Sends a request; its answer must fit the schema of its operation, if there is one.

@@ -200,7 +200,7 @@ async fn dsk_12_under_another_agents_name_nobody_may_more_than_that_agent() {
     let as_clerk = house.desk.acting_as(&everything, clerk).unwrap();
     assert!(!as_clerk.scopes.contains(&Scope::Settings) && as_clerk.scopes.contains(&Scope::WriteTickets));
     assert_eq!((as_clerk.agent, as_clerk.role), (clerk, AgentRole::Agent));
-    house.token = house.desk.create_token(&address("ria@example.com"), "all", Vec::new()).await.unwrap().1;
+    house.token = house.desk.create_token(&address("ria@example.com"), "all", Vec::new(), None).await.unwrap().1;
     assert_eq!(house.post("/api/teams", json!({"name": "x"})).await.error().0, 403);
     house.desk.disable_agent(&address("ria@example.com")).await.unwrap();
     assert!(house.desk.acting_as(&everything, clerk).is_err());

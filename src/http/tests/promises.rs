@@ -255,3 +255,14 @@ async fn mrg_2_parts_of_merged_conversations_are_read_in_the_primary_and_a_merge
     assert_eq!(source, json!(user));
     house.whole();
 }
+
+#[tokio::test]
+async fn api_1_a_token_ends_at_its_moment() {
+    let mut house = House::new().await;
+    let day = Duration::from_hours(24);
+    house.token = house.desk.create_token(&address("bo@example.com"), "brief", Vec::new(), Some(day)).await.unwrap().1;
+    house.clock.set(Millis(START.0 + 86_399_999));
+    house.get("/api/me").await.ok();
+    house.clock.set(Millis(START.0 + 86_400_000));
+    assert_eq!(house.get("/api/me").await.error().0, 401);
+}

@@ -155,7 +155,7 @@ async fn add_agent(desk: &Desk) -> Result<Caller> {
     let email = address("maria@desk.example");
     let (name, role) = ("Maria Agent".to_owned(), AgentRole::Admin);
     desk.add_agent(NewAgent { email: email.clone(), name, role, password: None }).await?;
-    let (_, secret) = desk.create_token(&email, "tests", Vec::new()).await?;
+    let (_, secret) = desk.create_token(&email, "tests", Vec::new(), None).await?;
     Ok(desk.authenticate(&secret).unwrap())
 }
 
