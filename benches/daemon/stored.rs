@@ -144,7 +144,7 @@ async fn admin(desk: &Desk) -> (Caller, String) {
     let email = Address::parse("ana@example.com").unwrap();
     let new = NewAgent { email: email.clone(), name: "Ana".to_owned(), role: AgentRole::Admin, password: None };
     desk.add_agent(new).await.unwrap();
-    let (_, secret) = desk.create_token(&email, "bench", Vec::new()).await.unwrap();
+    let (_, secret) = desk.create_token(&email, "bench", Vec::new(), None).await.unwrap();
     (desk.authenticate(&secret).unwrap(), secret)
 }
 
