@@ -103,6 +103,8 @@ pub struct ThreadView {
     pub merged: Vec<ThreadId>,
     /// Its parts, counted; read with them.
     pub tally: Option<Tally>,
+    /// Everything the log says up to here is in it (OBJ-6).
+    pub log_seq: EventSeq,
 }
 
 impl Desk {
@@ -229,6 +231,7 @@ pub(crate) fn view(tx: &dyn ReadTx, thread: Thread, with_parts: bool) -> store::
         linked_total,
         deliveries,
         tally,
+        log_seq: store::events::last_seq(tx)?,
         thread,
     })
 }

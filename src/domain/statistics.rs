@@ -4,16 +4,34 @@
 
 use crate::domain::id::AgentId;
 use crate::domain::id::Millis;
+use crate::domain::id::StateId;
 use crate::domain::part::Author;
 use crate::domain::part::Part;
 use crate::domain::part::PartKind;
 use crate::domain::state::StateCategory;
 use crate::domain::thread::ThreadState;
 use std::collections::BTreeMap;
+use std::collections::VecDeque;
 use std::time::Duration;
 
 /// Handling after an agent's last act counts for so long, adjusted (REP-26).
 const ACT_COUNTS_FOR: Duration = Duration::from_mins(30);
+
+/// Stretches in a state that are told; older ones are left out.
+const INTERVALS_MAX: usize = 200;
+
+/// A stretch that a ticket was in a state (OBJ-50).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StateInterval {
+    /// The state.
+    pub state: StateId,
+    /// Its category at that time.
+    pub category: StateCategory,
+    /// Since when.
+    pub from: Millis,
+    /// Until when; nothing for the state it is in.
+    pub until: Option<Millis>,
+}
 
 /// What is known of a thread when all its parts have been added.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -62,6 +80,8 @@ pub struct Statistics {
     pub time_to_resolve_s: Option<u64>,
     /// Ticket: seconds in each category so far (REP-29).
     pub time_in_state_s: BTreeMap<StateCategory, u64>,
+    /// Ticket: the states it was in, in their order, the last 200.
+    pub state_intervals: VecDeque<StateInterval>,
 }
 
 /// Takes the parts of a thread one by one, ascending.
@@ -74,8 +94,6 @@ pub struct Tally {
     assignee: Option<AgentId>,
     state: ThreadState,
     was_closed: bool,
-    /// Since when the ticket is in its category.
-    ticket: Option<(StateCategory, Millis)>,
     ticket_since: Option<Millis>,
     last_at: Millis,
     last_act_at: Millis,
@@ -96,7 +114,6 @@ impl Tally {
             assignee: None,
             state: ThreadState::Open,
             was_closed: false,
-            ticket: None,
             ticket_since: None,
             last_at: created_at,
             last_act_at: created_at,
@@ -128,7 +145,7 @@ impl Tally {
                 let by_contact = part.author.contact().is_some() || part.cause.is_some();
                 self.known.count_reopens += u64::from(self.was_closed && by_contact);
             }
-            PartKind::TicketStateUpdated { to, .. } => self.in_category(to.1, at),
+            PartKind::TicketStateUpdated { to, .. } => self.in_state(*to, at),
             _ => {}
         }
         self.state = part.thread_state;
@@ -138,8 +155,8 @@ impl Tally {
     #[must_use]
     pub fn at(mut self, now: Millis) -> Statistics {
         self.pass_until(now);
-        if let Some((category, since)) = self.ticket {
-            self.spend(category, since, now);
+        if let Some(last) = self.known.state_intervals.back().copied() {
+            self.spend(last, now);
         }
         self.waits_s.sort_unstable();
         let known = &mut self.known;
@@ -210,20 +227,25 @@ impl Tally {
         self.known.last_closed_by = part.author.agent();
     }
 
-    fn in_category(&mut self, category: StateCategory, at: Millis) {
+    fn in_state(&mut self, (state, category): (StateId, StateCategory), at: Millis) {
         let began = *self.ticket_since.get_or_insert(at);
-        if let Some((before, since)) = self.ticket {
-            self.spend(before, since, at);
+        if let Some(before) = self.known.state_intervals.back_mut() {
+            before.until = Some(at);
+            let before = *before;
+            self.spend(before, at);
         }
         if category == StateCategory::Resolved {
             self.known.time_to_resolve_s.get_or_insert(at.since(began).as_secs());
         }
-        self.ticket = Some((category, at));
+        if self.known.state_intervals.len() == INTERVALS_MAX {
+            self.known.state_intervals.pop_front();
+        }
+        self.known.state_intervals.push_back(StateInterval { state, category, from: at, until: None });
     }
 
-    fn spend(&mut self, category: StateCategory, since: Millis, until: Millis) {
-        let spent = self.in_state_ms.entry(category).or_default();
-        *spent = spent.saturating_add(u64::try_from(until.since(since).as_millis()).unwrap_or(u64::MAX));
+    fn spend(&mut self, interval: StateInterval, until: Millis) {
+        let spent = self.in_state_ms.entry(interval.category).or_default();
+        *spent = spent.saturating_add(u64::try_from(until.since(interval.from).as_millis()).unwrap_or(u64::MAX));
     }
 }
 

@@ -62,7 +62,18 @@ async fn api_44_a_ticket_tells_its_times_in_state() {
     assert_eq!(statistics["type"], "ticket_statistics");
     let of_ticket = json!({"time_to_resolve": 90, "time_in_state": {"submitted": 90, "resolved": 10}});
     assert_eq!(statistics["deskgate"], of_ticket);
-    assert_eq!(house.get(&path).await.ok()["deskgate"]["statistics"]["deskgate"], of_ticket);
+    let shown = house.get(&path).await.ok()["deskgate"].clone();
+    assert_eq!(shown["statistics"]["deskgate"], of_ticket);
+    let at = START.seconds();
+    let first = states.iter().find(|state| state["category"] == "submitted").unwrap()["id"].clone();
+    let intervals = json!([
+        {"state_id": first, "category": "submitted", "started_at": at, "ended_at": at + 90},
+        {"state_id": resolved, "category": "resolved", "started_at": at + 90, "ended_at": null},
+    ]);
+    assert_eq!(shown["state_intervals"], intervals, "OBJ-50");
+    let log = house.get(&format!("/api/events_log?after={}", shown["log_seq"])).await.ok();
+    assert_eq!(log["data"], json!([]), "everything up to log_seq is in it (API-40)");
+    assert_eq!(shown["log_seq"], json!(house.desk.log_seq().unwrap().0));
     assert_eq!(house.get("/api/tickets/5/statistics").await.error().1, "ticket_not_found");
 }
 

@@ -211,6 +211,7 @@ fn additions(view: &ThreadView) -> Value {
         "created_at_ms": thread.created_at.0,
         "updated_at_ms": thread.updated_at.0,
         "seq": thread.last_seq,
+        "log_seq": view.log_seq.0,
         "participants": participants(thread),
         "support_address": thread.support_address.as_ref().map(ToString::to_string),
         "thread_hints": thread.hints.iter().map(hint).collect::<Vec<_>>(),

@@ -2,6 +2,7 @@
 
 use crate::desk::views::ThreadView;
 use crate::domain::id::Millis;
+use crate::domain::statistics::StateInterval;
 use crate::domain::statistics::Statistics;
 use crate::domain::thread::Thread;
 use crate::http::api::wire::Wire;
@@ -19,10 +20,21 @@ impl Wire {
         }
     }
 
-    /// The times only tickets have.
+    /// What the parts of a ticket tell: times, and the states it was in; nothing where they were not read.
     pub(crate) fn ticket_statistics(&self, view: &ThreadView) -> Value {
-        view.tally.as_ref().map_or(Value::Null, |_| self.statistics(view))
+        let known = view.tally.as_ref().map(|tally| tally.clone().at(self.now));
+        let intervals = known.as_ref().map(|known| known.state_intervals.iter().map(interval).collect::<Vec<_>>());
+        json!({"statistics": known.as_ref().map(whole), "state_intervals": intervals})
     }
+}
+
+fn interval(interval: &StateInterval) -> Value {
+    json!({
+        "state_id": interval.state.to_string(),
+        "category": interval.category.as_str(),
+        "started_at": interval.from.seconds(),
+        "ended_at": seconds(interval.until),
+    })
 }
 
 fn whole(known: &Statistics) -> Value {

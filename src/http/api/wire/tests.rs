@@ -32,6 +32,7 @@ use crate::domain::id::AttributeId;
 use crate::domain::id::BroadcastId;
 use crate::domain::id::ContactId;
 use crate::domain::id::DeliveryId;
+use crate::domain::id::EventSeq;
 use crate::domain::id::StateId;
 use crate::domain::id::ThreadId;
 use crate::domain::id::TicketTypeId;
@@ -275,6 +276,7 @@ fn view(ticket: bool) -> ThreadView {
         linked: vec![LinkedObject { thread: ThreadId(80_590), category: Some(Category::Tracker) }],
         linked_total: 1,
         tally: None,
+        log_seq: EventSeq(991),
         deliveries: vec![owed()],
     }
 }

@@ -49,7 +49,7 @@ impl Wire {
             "snoozed_until": seconds(snoozed_until(thread)),
             "linked_objects": linked_objects(&view.linked, view.linked_total),
             "is_shared": ticket.is_shared,
-            "deskgate": beside(additions(view, ticket), "statistics", self.ticket_statistics(view)),
+            "deskgate": with(additions(view, ticket), self.ticket_statistics(view)),
         });
         let form = with(common, self.assignees(view, ticket));
         if !with_parts {
@@ -110,6 +110,7 @@ fn additions(view: &ThreadView, ticket: &Ticket) -> Value {
         "created_at_ms": ticket.created_at.0,
         "updated_at_ms": thread.updated_at.0,
         "seq": thread.last_seq,
+        "log_seq": view.log_seq.0,
         "state": thread.state.as_str(),
         "created_via": ticket.created_via.as_str(),
         "first_resolved_at": seconds(ticket.first_resolved_at),
