@@ -7,6 +7,7 @@ use crate::desk::Desk;
 use crate::desk::Error;
 use crate::desk::Result;
 use crate::desk::draft::At;
+use crate::desk::draft::Draft;
 use crate::desk::draft::missing;
 use crate::desk::random_bytes;
 use crate::desk::teams::said;
@@ -19,11 +20,13 @@ use crate::domain::agent::Token;
 use crate::domain::event::AgentAct;
 use crate::domain::id::AgentId;
 use crate::domain::id::Millis;
+use crate::domain::id::ThreadId;
 use crate::domain::id::TokenId;
 use crate::domain::part::Author;
 use crate::domain::refusal::Refusal;
 use crate::domain::thread::Thread;
 use crate::store;
+use crate::store::engine::ReadTx;
 use crate::store::save::save;
 use argon2::Argon2;
 use argon2::password_hash::PasswordHasher;
@@ -75,16 +78,77 @@ pub(crate) fn require(caller: &Caller, any_of: &[Scope]) -> std::result::Result<
     Err(Refusal::Forbidden { message: format!("the token lacks the scope {}", names.join(" or ")) })
 }
 
-/// Whether the token reads threads of that kind; what may be written may be read.
+/// Scopes of which one is needed to read any single thread; [`may_read`] says which ones.
+pub(crate) const READ_ANY: &[Scope] =
+    &[Scope::ReadConversations, Scope::ReadTickets, Scope::WriteConversations, Scope::WriteTickets];
+/// Scopes of which one is needed to write in any thread; [`require_write`] says in which ones.
+pub(crate) const WRITE_ANY: &[Scope] = &[Scope::WriteConversations, Scope::WriteTickets];
+/// Scopes that read the types and states of tickets: whoever writes tickets or sets them up sees what they made.
+pub(crate) const READ_TYPES: &[Scope] = &[Scope::ReadTickets, Scope::WriteTickets, Scope::Settings];
+
+/// Whether the token reads that thread. What may be written may be read, so that every write can answer with what it
+/// made; lists and searches ask for the reading scope besides. What was sent out and waits for its contact's reply is
+/// shown to nobody.
 pub(crate) fn may_read(caller: &Caller, thread: &Thread) -> bool {
-    let read = if thread.ticket.is_some() { Scope::ReadTickets } else { Scope::ReadConversations };
-    caller.scopes.contains(&read) || may_write(caller, thread)
+    let read = match thread.ticket {
+        Some(_) => reads_tickets(caller),
+        None => caller.scopes.contains(&Scope::ReadConversations) || may_write(caller, thread),
+    };
+    read && !thread.awaits_contact
+}
+
+/// Whether the token reads tickets of every category.
+pub(crate) fn reads_tickets(caller: &Caller) -> bool {
+    [Scope::ReadTickets, Scope::WriteTickets].iter().any(|scope| caller.scopes.contains(scope))
 }
 
 /// Whether the token writes threads of that kind.
 pub(crate) fn may_write(caller: &Caller, thread: &Thread) -> bool {
     let write = if thread.ticket.is_some() { Scope::WriteTickets } else { Scope::WriteConversations };
     caller.scopes.contains(&write)
+}
+
+/// Refuses to write in a thread of a kind the token does not write, or in one that agents do not see yet.
+///
+/// # Errors
+/// `Forbidden`, naming the scope; `NotFound` while the thread waits for its contact.
+pub(crate) fn require_write(caller: &Caller, thread: &Thread) -> store::Result<()> {
+    require_scope(caller, thread)?;
+    if thread.awaits_contact { Err(missing("conversation")) } else { Ok(()) }
+}
+
+/// Refuses to write in a thread of a kind the token does not write.
+///
+/// # Errors
+/// `Forbidden`, naming the scope.
+pub(crate) fn require_scope(caller: &Caller, thread: &Thread) -> store::Result<()> {
+    let scope = if thread.ticket.is_some() { Scope::WriteTickets } else { Scope::WriteConversations };
+    require(caller, &[scope]).map_err(store::Error::Refused)
+}
+
+/// Opens a thread to write in it, or the one it was merged into (MRG-2). Both must be the token's to write, since the
+/// answer may show either.
+///
+/// # Errors
+/// `NotFound`, `Forbidden`.
+pub(crate) fn open_to_write(tx: &dyn ReadTx, caller: &Caller, id: ThreadId, at: &At) -> store::Result<Draft> {
+    let named = Draft::open(tx, id, at)?;
+    require_write(caller, &named.thread)?;
+    if named.thread.merged_into.is_none() {
+        return Ok(named);
+    }
+    let primary = Draft::open_merged(tx, id, at)?;
+    require_write(caller, &primary.thread)?;
+    Ok(primary)
+}
+
+/// Opens a thread to act on its own axis or owners.
+///
+/// # Errors
+/// `NotFound`, `Forbidden`; `Conflict` for a merged one (MRG-2).
+pub(crate) fn open_to_act(tx: &dyn ReadTx, caller: &Caller, id: ThreadId, at: &At) -> store::Result<Draft> {
+    require_write(caller, &Draft::open(tx, id, at)?.thread)?;
+    Draft::open_unmerged(tx, id, at)
 }
 
 /// Linking needs write permission on one side and read on the other (LNK-8).

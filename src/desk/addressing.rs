@@ -5,7 +5,6 @@
 
 use crate::desk::Inner;
 use crate::desk::contacts::ContactRef;
-use crate::desk::contacts::resolve_or_lead;
 use crate::desk::draft::Draft;
 use crate::desk::notify::recipients;
 use crate::desk::participants::join;
@@ -94,11 +93,10 @@ impl Inner {
         (field, who): (RecipientField, &ContactRef),
         by: &Author,
     ) -> store::Result<()> {
-        let contact = resolve_or_lead(tx, who, &draft.at)?;
-        let Some(address) = &contact.email else {
+        let contact = self.outsider(tx, field.as_str(), who, &draft.at)?;
+        if contact.email.is_none() {
             return Err(refused(field, "this contact has no email address"));
-        };
-        self.refuse_our_own(&*tx, address)?;
+        }
         if mailing.field_of(contact.id).is_some() {
             return Ok(());
         }

@@ -3,8 +3,12 @@
 use crate::desk::Desk;
 use crate::desk::Inner;
 use crate::desk::Result;
+use crate::desk::access::WRITE_ANY;
 use crate::desk::access::author;
+use crate::desk::access::open_to_write;
 use crate::desk::access::require;
+use crate::desk::access::require_scope;
+use crate::desk::access::require_write;
 use crate::desk::contact_comment::Comment;
 use crate::desk::contacts::ContactRef;
 use crate::desk::contacts::known;
@@ -58,21 +62,21 @@ pub struct Posted {
     pub repeated: bool,
 }
 
-const WRITE: &[Scope] = &[Scope::WriteConversations, Scope::WriteTickets];
-
 impl Desk {
     /// A comment by an agent, to everybody in the thread; of a shared Back-office ticket, in the thread it is shared in
-    /// (TCK-3). Scope `write_conversations` or `write_tickets`. Events `PartCreated`; mails by EML-70 to EML-72.
+    /// (TCK-3). Scope `write_conversations`; `write_tickets` where that is a ticket. Events `PartCreated`; mails by EML-70 to EML-72.
     ///
     /// # Errors
     /// `NotFound`; `parameter_mismatch` on a Tracker or an unshared Back-office ticket.
     pub async fn agent_comment(&self, caller: &Caller, thread: ThreadId, message: NewMessage) -> Result<Posted> {
-        require(caller, WRITE)?;
+        require(caller, WRITE_ANY)?;
         refuse_cross_post(&message)?;
         let ready = self.ready(message).await?;
         let (inner, caller, at) = (self.inner.clone(), caller.clone(), At::of(&self.inner.clock));
         let posted = self.inner.store.update(move |tx| {
+            open_to_write(tx, &caller, thread, &at)?;
             let mut draft = open_for_comment(tx, thread, &at)?;
+            require_write(&caller, &draft.thread)?;
             let part = inner.say(tx, &mut draft, &caller, &ready)?;
             finish(tx, draft, &part)
         });
@@ -85,12 +89,12 @@ impl Desk {
     /// # Errors
     /// `NotFound`; `parameter_invalid` for `cross_post` on anything but a Back-office or Tracker ticket (BKO-23).
     pub async fn agent_note(&self, caller: &Caller, thread: ThreadId, message: NewMessage) -> Result<Posted> {
-        require(caller, WRITE)?;
+        require(caller, WRITE_ANY)?;
         refuse_envelope(&message)?;
         let ready = self.ready(message).await?;
         let (caller, at) = (caller.clone(), At::of(&self.inner.clock));
         let posted = self.inner.store.update(move |tx| {
-            let mut draft = Draft::open_merged(tx, thread, &at)?;
+            let mut draft = open_to_write(tx, &caller, thread, &at)?;
             let dated = Ready { base_seq: None, ..ready.clone() };
             refuse_when_stale(&draft.thread, &dated)?;
             let part = draft.add(worded(tx, &ready, PartKind::Note, author(&caller))?);
@@ -134,7 +138,7 @@ impl Desk {
         Ok(self.inner.store.view(|tx| repeated(tx, contact, Some(client_id)))?)
     }
 
-    /// A comment that a program posts for a contact. Scope `write_conversations`, for a ticket `write_tickets` will do.
+    /// A comment that a program posts for a contact. Scope `write_conversations`, in a ticket `write_tickets`.
     ///
     /// # Errors
     /// As [`Desk::contact_comment`]; `parameter_mismatch` on Back-office and Tracker tickets (TCK-4).
@@ -145,15 +149,26 @@ impl Desk {
         thread: Option<ThreadId>,
         message: NewMessage,
     ) -> Result<Posted> {
-        require(caller, WRITE)?;
+        require(caller, WRITE_ANY)?;
         refuse_cross_post(&message)?;
         let ready = self.ready(message).await?;
-        let (inner, contact, at) = (self.inner.clone(), contact.clone(), At::of(&self.inner.clock));
+        let (inner, caller, contact) = (self.inner.clone(), caller.clone(), contact.clone());
+        let at = At::of(&self.inner.clock);
         let posted = self.inner.store.update(move |tx| {
             let contact = resolve(tx, &contact)?;
-            if let Some(thread) = thread {
-                let thread = store::threads::get(tx, thread)?.ok_or_else(|| missing("conversation"))?;
-                refuse_unless_customer_facing(&thread)?;
+            match thread {
+                Some(thread) => {
+                    // A contact's words end the wait for them, so here it does not matter.
+                    let named = Draft::open(tx, thread, &at)?;
+                    require_scope(&caller, &named.thread)?;
+                    let primary = Draft::open_merged(tx, thread, &at)?;
+                    require_scope(&caller, &primary.thread)?;
+                    refuse_unless_customer_facing(&primary.thread)?;
+                }
+                None => {
+                    require(&caller, &[Scope::WriteConversations]).map_err(store::Error::Refused)?;
+                    inner.refuse_our_own(tx, "from", &contact)?;
+                }
             }
             inner.contact_says(tx, &contact, thread, &ready, ChannelKind::Api, &at)
         });

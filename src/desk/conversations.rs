@@ -2,7 +2,10 @@
 
 use crate::desk::Desk;
 use crate::desk::Result;
+use crate::desk::access::WRITE_ANY;
 use crate::desk::access::author;
+use crate::desk::access::open_to_act;
+use crate::desk::access::open_to_write;
 use crate::desk::access::require;
 use crate::desk::broadcasts::settling;
 use crate::desk::comments::refuse_when_stale;
@@ -21,7 +24,6 @@ use crate::desk::message::Ready;
 use crate::desk::message::check_title;
 use crate::desk::tickets::Values;
 use crate::domain::agent::Caller;
-use crate::domain::agent::Scope;
 use crate::domain::audience;
 use crate::domain::event::EventKind;
 use crate::domain::id::AgentId;
@@ -78,8 +80,6 @@ pub struct ThreadChange {
     pub attributes: Values,
 }
 
-const WRITE: &[Scope] = &[Scope::WriteConversations, Scope::WriteTickets];
-
 impl Desk {
     /// Opens, closes or snoozes a thread, with a comment if one is given. Scope as for a comment.
     ///
@@ -92,11 +92,11 @@ impl Desk {
         act: ThreadAct,
         message: Option<NewMessage>,
     ) -> Result<()> {
-        require(caller, WRITE)?;
+        require(caller, WRITE_ANY)?;
         let ready = self.ready_if_any(message).await?;
         let (inner, caller, at) = (self.inner.clone(), caller.clone(), At::of(&self.inner.clock));
         let done = self.inner.store.update(move |tx| {
-            let mut draft = Draft::open_unmerged(tx, thread, &at)?;
+            let mut draft = open_to_act(tx, &caller, thread, &at)?;
             if act == ThreadAct::Close && draft.thread.state != ThreadState::Closed {
                 data_attributes::refuse_unfilled(&*tx, &draft.thread)?;
             }
@@ -120,11 +120,11 @@ impl Desk {
         to: Assignment,
         message: Option<NewMessage>,
     ) -> Result<()> {
-        require(caller, WRITE)?;
+        require(caller, WRITE_ANY)?;
         let ready = self.ready_if_any(message).await?;
         let (inner, caller, at) = (self.inner.clone(), caller.clone(), At::of(&self.inner.clock));
         let done = self.inner.store.update(move |tx| {
-            let mut draft = Draft::open_unmerged(tx, thread, &at)?;
+            let mut draft = open_to_act(tx, &caller, thread, &at)?;
             let part = assign_in(tx, &mut draft, to, &author(&caller), ready.as_ref())?;
             if let (Some(part), Some(ready)) = (part, &ready) {
                 inner.answered(tx, &mut draft, &caller, &part, ready)?;
@@ -140,11 +140,11 @@ impl Desk {
     /// # Errors
     /// `NotFound`; `parameter_invalid` over 255 characters.
     pub async fn change_thread(&self, caller: &Caller, thread: ThreadId, change: ThreadChange) -> Result<()> {
-        require(caller, WRITE)?;
+        require(caller, WRITE_ANY)?;
         check_title(change.title.as_ref().and_then(Option::as_deref))?;
         let (caller, at) = (caller.clone(), At::of(&self.inner.clock));
         let done = self.inner.store.update(move |tx| {
-            let mut draft = Draft::open_merged(tx, thread, &at)?;
+            let mut draft = open_to_write(tx, &caller, thread, &at)?;
             if let Some(title) = &change.title {
                 draft.thread.title.clone_from(title);
                 draft.thread.updated_at = at.now;

@@ -14,8 +14,11 @@
 use crate::desk::Desk;
 use crate::desk::Inner;
 use crate::desk::Result;
+use crate::desk::access::WRITE_ANY;
 use crate::desk::access::author;
+use crate::desk::access::open_to_write;
 use crate::desk::access::require;
+use crate::desk::access::require_write;
 use crate::desk::comments::takes_part;
 use crate::desk::contacts::known;
 use crate::desk::draft::At;
@@ -76,8 +79,6 @@ pub struct FormView {
     pub contact: Contact,
 }
 
-const WRITE: &[Scope] = &[Scope::WriteTickets, Scope::WriteConversations];
-
 impl Desk {
     /// Types whose forms can be sent into the thread now (FRM-2). Scope `read_tickets`.
     ///
@@ -103,18 +104,18 @@ impl Desk {
         })?)
     }
 
-    /// Sends a form into a conversation. Scope `write_tickets` or `write_conversations`. Event `FormRequested`; mail by
+    /// Sends a form into a conversation. Scope as for a comment in it. Event `FormRequested`; mail by
     /// NTF-4.
     ///
     /// # Errors
     /// `NotFound`; `parameter_invalid` for a type that is not offered there or values it does not take; `Conflict` in a
     /// thread that is a ticket or has a shared one.
     pub async fn send_form(&self, caller: &Caller, thread: ThreadId, new: NewForm) -> Result<Part> {
-        require(caller, WRITE)?;
-        let (inner, by, at) = (self.inner.clone(), author(caller), At::of(&self.inner.clock));
-        let agent = caller.agent;
+        require(caller, WRITE_ANY)?;
+        let (inner, caller, at) = (self.inner.clone(), caller.clone(), At::of(&self.inner.clock));
+        let (by, agent) = (author(&caller), caller.agent);
         let sent = self.inner.store.update(move |tx| {
-            let mut draft = Draft::open_merged(tx, thread, &at)?;
+            let mut draft = open_to_write(tx, &caller, thread, &at)?;
             draft.silent = new.skip_notifications;
             refuse_conversion(tx, &draft.thread)?;
             let ticket_type = store::ticket_types::get(tx, new.ticket_type)?.ok_or_else(|| missing("ticket_type"))?;
@@ -141,16 +142,17 @@ impl Desk {
     /// # Errors
     /// `NotFound`; `Conflict` when it was submitted. Withdrawing twice changes nothing.
     pub async fn withdraw_form(&self, caller: &Caller, form: PartId) -> Result<Part> {
-        require(caller, WRITE)?;
-        let (by, at) = (author(caller), At::of(&self.inner.clock));
+        require(caller, WRITE_ANY)?;
+        let (caller, by, at) = (caller.clone(), author(caller), At::of(&self.inner.clock));
         let withdrawn = self.inner.store.update(move |tx| {
             let (mut part, mut card) = card_of(tx, form)?;
+            let mut draft = Draft::open(tx, part.thread, &at)?;
+            require_write(&caller, &draft.thread)?;
             match card.state {
                 FormState::Withdrawn => return Ok(part),
                 FormState::Submitted { number, .. } => return Err(submitted_already(number)),
                 FormState::Open => card.state = FormState::Withdrawn,
             }
-            let mut draft = Draft::open(tx, part.thread, &at)?;
             part.kind = PartKind::TicketFormSent(card);
             let part = draft.amend(part);
             draft.add(NewPart::event(PartKind::TicketFormWithdrawn { form }, by.clone(), None));
@@ -160,16 +162,17 @@ impl Desk {
         Ok(withdrawn.await?)
     }
 
-    /// The thread and contact a form would be submitted for: the primary contact of the card's thread. Scope as for
-    /// sending.
+    /// The contact a form would be submitted for: the primary one of the card's thread. Scope as for sending, and
+    /// `write_tickets`, since the form becomes a ticket.
     ///
     /// # Errors
     /// `NotFound`.
     pub fn form_contact(&self, caller: &Caller, form: PartId) -> Result<ContactId> {
-        require(caller, WRITE)?;
+        require(caller, &[Scope::WriteTickets])?;
         Ok(self.inner.store.view(|tx| {
             let (part, _) = card_of(tx, form)?;
             let thread = store::threads::get(tx, part.thread)?.ok_or_else(|| missing("conversation"))?;
+            require_write(caller, &thread)?;
             thread.primary_contact().ok_or_else(|| missing("contact"))
         })?)
     }

@@ -6,7 +6,9 @@
 use crate::desk::Desk;
 use crate::desk::Inner;
 use crate::desk::Result;
+use crate::desk::access::WRITE_ANY;
 use crate::desk::access::author;
+use crate::desk::access::open_to_act;
 use crate::desk::access::require;
 use crate::desk::conversations::Assignment;
 use crate::desk::conversations::assign_in;
@@ -16,7 +18,6 @@ use crate::desk::draft::Draft;
 use crate::desk::draft::NewPart;
 use crate::domain::address::Address;
 use crate::domain::agent::Caller;
-use crate::domain::agent::Scope;
 use crate::domain::event::EventKind;
 use crate::domain::id::AgentId;
 use crate::domain::id::TeamId;
@@ -62,10 +63,10 @@ impl Desk {
     /// # Errors
     /// `NotFound`, `Conflict` for a merged thread.
     pub async fn run_assignment_rules(&self, caller: &Caller, thread: ThreadId) -> Result<()> {
-        require(caller, &[Scope::WriteConversations, Scope::WriteTickets])?;
-        let (by, at) = (author(caller), At::of(&self.inner.clock));
+        require(caller, WRITE_ANY)?;
+        let (caller, by, at) = (caller.clone(), author(caller), At::of(&self.inner.clock));
         let done = self.inner.store.update(move |tx| {
-            let mut draft = Draft::open_unmerged(tx, thread, &at)?;
+            let mut draft = open_to_act(tx, &caller, thread, &at)?;
             let team = draft.thread.team_assignee.map(|team| store::teams::get(&*tx, team)).transpose()?.flatten();
             if let Some(agent) = team.map_or(Ok(None), |team| choose(tx, team, None))? {
                 let to = Assignment { agent: Some(Some(agent)), team: None };

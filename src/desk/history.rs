@@ -2,11 +2,11 @@
 
 use crate::desk::Desk;
 use crate::desk::Result;
+use crate::desk::access::READ_ANY;
 use crate::desk::access::may_read;
 use crate::desk::access::require;
 use crate::desk::draft::missing;
 use crate::domain::agent::Caller;
-use crate::domain::agent::Scope;
 use crate::domain::id::AgentId;
 use crate::domain::id::StateId;
 use crate::domain::id::TeamId;
@@ -39,7 +39,7 @@ impl Desk {
     /// # Errors
     /// `NotFound`, `Forbidden`.
     pub fn history_of(&self, caller: &Caller, id: ThreadId) -> Result<Vec<Step>> {
-        require(caller, &[Scope::ReadTickets, Scope::ReadConversations])?;
+        require(caller, READ_ANY)?;
         Ok(self.inner.store.view(|tx| {
             let thread = store::threads::get(tx, id)?.filter(|thread| thread.ticket.is_some());
             let thread = thread.filter(|thread| may_read(caller, thread)).ok_or_else(|| missing("ticket"))?;

@@ -79,7 +79,11 @@ impl Kinds {
             Some(id) => self.ticket_type.choose(id, &self.states).map_err(store::Error::Refused)?,
             None => self.first_submitted()?,
         };
-        let resolved_at = (state.category == StateCategory::Resolved).then_some(now);
+        let resolves = state.category == StateCategory::Resolved;
+        if resolves && obligation.is_some() {
+            check_required(&self.ticket_type, &attributes, Obligation::Resolve).map_err(store::Error::Refused)?;
+        }
+        let resolved_at = resolves.then_some(now);
         Ok(Ticket {
             number: store::threads::next_ticket_number(tx)?,
             category: self.ticket_type.category,

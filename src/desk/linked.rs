@@ -2,6 +2,7 @@
 
 use crate::desk::Desk;
 use crate::desk::Result;
+use crate::desk::access::READ_ANY;
 use crate::desk::access::may_read;
 use crate::desk::access::require;
 use crate::desk::draft::missing;
@@ -9,7 +10,6 @@ use crate::desk::sharing::LINKS_OF_THREAD_MAX;
 use crate::desk::views::TicketView;
 use crate::desk::views::ticket_view;
 use crate::domain::agent::Caller;
-use crate::domain::agent::Scope;
 use crate::domain::id::ThreadId;
 use crate::domain::link::Link;
 use crate::domain::part::Part;
@@ -60,7 +60,7 @@ impl Desk {
         after: Option<ThreadId>,
         limit: usize,
     ) -> Result<LinkedPage> {
-        require(caller, &[Scope::ReadTickets, Scope::ReadConversations])?;
+        require(caller, READ_ANY)?;
         Ok(self.inner.store.view(|tx| {
             let thread = store::threads::get(tx, id)?.filter(|thread| may_read(caller, thread));
             page(tx, &thread.ok_or_else(|| missing("conversation"))?, after, limit)

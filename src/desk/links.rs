@@ -108,6 +108,8 @@ impl Inner {
         thread: ThreadId,
         caller: &Caller,
     ) -> store::Result<bool> {
+        let named = Draft::open(tx, thread, &draft.at)?;
+        require_link(caller, &draft.thread, &named.thread).map_err(store::Error::Refused)?;
         let other = Draft::open_merged(tx, thread, &draft.at)?;
         require_link(caller, &draft.thread, &other.thread).map_err(store::Error::Refused)?;
         self.link_to(tx, draft, thread, &author(caller))

@@ -6,8 +6,8 @@
 
 use crate::desk::Desk;
 use crate::desk::Result;
+use crate::desk::access::may_read;
 use crate::desk::access::require;
-use crate::desk::views::may_read;
 use crate::domain::agent::Caller;
 use crate::domain::agent::Scope;
 use crate::domain::event::Event;

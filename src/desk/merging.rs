@@ -8,9 +8,10 @@
 use crate::desk::Desk;
 use crate::desk::Inner;
 use crate::desk::Result;
+use crate::desk::access::WRITE_ANY;
 use crate::desk::access::author;
-use crate::desk::access::may_write;
 use crate::desk::access::require;
+use crate::desk::access::require_write;
 use crate::desk::draft::At;
 use crate::desk::draft::Draft;
 use crate::desk::draft::NewPart;
@@ -20,7 +21,6 @@ use crate::desk::links::disconnect;
 use crate::desk::sharing::LINKS_OF_THREAD_MAX;
 use crate::desk::sharing::shared_in;
 use crate::domain::agent::Caller;
-use crate::domain::agent::Scope;
 use crate::domain::channel_kind::ChannelKind;
 use crate::domain::event::EventKind;
 use crate::domain::id::ContactId;
@@ -64,8 +64,6 @@ pub(crate) enum Brought {
     Nobody,
 }
 
-const WRITE: &[Scope] = &[Scope::WriteConversations, Scope::WriteTickets];
-
 impl Desk {
     /// Merges `secondary` into `primary`, or into the thread that one was merged into; answers which. Scope
     /// `write_conversations`, for tickets `write_tickets`. Event `Merged`; parts in both.
@@ -74,13 +72,14 @@ impl Desk {
     /// `NotFound` for the secondary, `Forbidden`; `merge_failed` for an unknown primary, itself, what is merged already, or
     /// links that would break LNK-2 or SHR-2; `invalid_merge` for kinds, contacts or channels that do not go together.
     pub async fn merge(&self, caller: &Caller, secondary: ThreadId, primary: ThreadId) -> Result<ThreadId> {
-        require(caller, WRITE)?;
+        require(caller, WRITE_ANY)?;
         let (inner, caller, at) = (self.inner.clone(), caller.clone(), At::of(&self.inner.clock));
         let merged = self.inner.store.update(move |tx| {
             let secondary = Draft::open(tx, secondary, &at)?;
             let primary = open_primary(tx, primary, &at)?;
             check(tx, &inner.settings.tickets, &secondary.thread, &primary.thread)?;
-            require_both(&caller, &secondary.thread, &primary.thread)?;
+            require_write(&caller, &secondary.thread)?;
+            require_write(&caller, &primary.thread)?;
             let into = primary.thread.id;
             inner.merge_in(tx, secondary, primary, &author(&caller), Brought::Participants)?;
             Ok(into)
@@ -93,7 +92,7 @@ impl Desk {
     /// # Errors
     /// `NotFound`, `Forbidden`; `Conflict` for a thread that is not merged or was so too long ago.
     pub async fn unmerge(&self, caller: &Caller, secondary: ThreadId) -> Result<()> {
-        require(caller, WRITE)?;
+        require(caller, WRITE_ANY)?;
         let (caller, at) = (caller.clone(), At::of(&self.inner.clock));
         let unmerged = self.inner.store.update(move |tx| {
             let mut secondary = Draft::open(tx, secondary, &at)?;
@@ -104,7 +103,8 @@ impl Desk {
                 return Err(conflict("a merge can be undone for 30 days"));
             }
             let primary = Draft::open(tx, into, &at)?;
-            require_both(&caller, &secondary.thread, &primary.thread)?;
+            require_write(&caller, &secondary.thread)?;
+            require_write(&caller, &primary.thread)?;
             take_apart(tx, secondary, primary, &merge, &author(&caller))
         });
         Ok(unmerged.await?)
@@ -327,14 +327,6 @@ fn authors_since(tx: &dyn ReadTx, thread: &Thread, since: Millis) -> store::Resu
         end = start;
     }
     Ok(found)
-}
-
-fn require_both(caller: &Caller, secondary: &Thread, primary: &Thread) -> store::Result<()> {
-    if may_write(caller, secondary) && may_write(caller, primary) {
-        return Ok(());
-    }
-    let message = "merging takes a token that writes both conversations".to_owned();
-    Err(store::Error::Refused(Refusal::Forbidden { message }))
 }
 
 fn failed(message: &str) -> store::Error {

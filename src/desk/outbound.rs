@@ -5,7 +5,6 @@ use crate::desk::Result;
 use crate::desk::access::require;
 use crate::desk::comments::Posted;
 use crate::desk::contacts::ContactRef;
-use crate::desk::contacts::resolve_or_lead;
 use crate::desk::draft::At;
 use crate::desk::draft::Draft;
 use crate::desk::draft::conclude;
@@ -54,7 +53,7 @@ impl Desk {
             thread.title.clone_from(&ready.title);
             thread.awaits_contact = !new.is_conversation;
             for (field, who) in [("to", &new.to)].into_iter().chain(new.copies.iter().map(|copy| ("cc", copy))) {
-                let contact = resolve_or_lead(tx, who, &at)?;
+                let contact = inner.outsider(tx, field, who, &at)?;
                 if new.channel == ChannelKind::Email && contact.email.is_none() {
                     return Err(store::Error::Refused(Refusal::invalid(field, "this contact has no email address")));
                 }

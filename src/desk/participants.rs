@@ -3,7 +3,9 @@
 use crate::desk::Desk;
 use crate::desk::Inner;
 use crate::desk::Result;
+use crate::desk::access::WRITE_ANY;
 use crate::desk::access::author;
+use crate::desk::access::open_to_act;
 use crate::desk::access::require;
 use crate::desk::contacts::ContactRef;
 use crate::desk::contacts::resolve_or_lead;
@@ -12,9 +14,8 @@ use crate::desk::draft::At;
 use crate::desk::draft::Draft;
 use crate::desk::draft::NewPart;
 use crate::desk::draft::missing;
-use crate::domain::address::Address;
 use crate::domain::agent::Caller;
-use crate::domain::agent::Scope;
+use crate::domain::contact::Contact;
 use crate::domain::event::EventKind;
 use crate::domain::id::ContactId;
 use crate::domain::id::ThreadId;
@@ -24,8 +25,7 @@ use crate::domain::refusal::Refusal;
 use crate::domain::thread::PARTICIPANTS_MAX;
 use crate::store;
 use crate::store::engine::ReadTx;
-
-const WRITE: &[Scope] = &[Scope::WriteConversations, Scope::WriteTickets];
+use crate::store::engine::WriteTx;
 
 impl Desk {
     /// Adds a contact to a thread; an address nobody has makes a lead (PAR-7). `from_now_on` shows them nothing earlier
@@ -40,17 +40,12 @@ impl Desk {
         contact: ContactRef,
         from_now_on: bool,
     ) -> Result<ContactId> {
-        require(caller, WRITE)?;
-        let (inner, by, at) = (self.inner.clone(), author(caller), At::of(&self.inner.clock));
+        require(caller, WRITE_ANY)?;
+        let (inner, caller, at) = (self.inner.clone(), caller.clone(), At::of(&self.inner.clock));
+        let by = author(&caller);
         let added = self.inner.store.update(move |tx| {
-            if let ContactRef::Email(address) = &contact {
-                inner.refuse_our_own(tx, address)?;
-            }
-            let mut draft = Draft::open_unmerged(tx, thread, &at)?;
-            let contact = resolve_or_lead(tx, &contact, &at)?;
-            if let Some(address) = &contact.email {
-                inner.refuse_our_own(tx, address)?;
-            }
+            let mut draft = open_to_act(tx, &caller, thread, &at)?;
+            let contact = inner.outsider(tx, "customer", &contact, &at)?;
             if join(&mut draft, contact.id, &by)? && from_now_on {
                 let visible_from_seq = draft.thread.last_seq.saturating_add(1);
                 let entry = draft.thread.participants.iter_mut().find(|known| known.contact == contact.id);
@@ -68,10 +63,10 @@ impl Desk {
     /// # Errors
     /// `NotFound`; `Unprocessable` for the last one (PAR-3); `Conflict` for a merged thread.
     pub async fn remove_participant(&self, caller: &Caller, thread: ThreadId, contact: ContactId) -> Result<()> {
-        require(caller, WRITE)?;
-        let (by, at) = (author(caller), At::of(&self.inner.clock));
+        require(caller, WRITE_ANY)?;
+        let (caller, by, at) = (caller.clone(), author(caller), At::of(&self.inner.clock));
         let removed = self.inner.store.update(move |tx| {
-            let mut draft = Draft::open_unmerged(tx, thread, &at)?;
+            let mut draft = open_to_act(tx, &caller, thread, &at)?;
             draft
                 .thread
                 .current_participants()
@@ -94,10 +89,10 @@ impl Desk {
     /// # Errors
     /// `NotFound` when the contact takes no part in it; `Conflict` for a merged thread.
     pub async fn set_primary_participant(&self, caller: &Caller, thread: ThreadId, contact: ContactId) -> Result<()> {
-        require(caller, WRITE)?;
-        let at = At::of(&self.inner.clock);
+        require(caller, WRITE_ANY)?;
+        let (caller, at) = (caller.clone(), At::of(&self.inner.clock));
         let changed = self.inner.store.update(move |tx| {
-            let mut draft = Draft::open_unmerged(tx, thread, &at)?;
+            let mut draft = open_to_act(tx, &caller, thread, &at)?;
             if !draft.thread.make_primary(contact) {
                 return Err(missing("contact"));
             }
@@ -110,12 +105,27 @@ impl Desk {
 }
 
 impl Inner {
+    /// The contact a program names as a participant; an address nobody has makes a lead. Whatever names participants asks
+    /// here, so that nobody of the house becomes one (PAR-7).
+    pub(crate) fn outsider(
+        &self,
+        tx: &mut dyn WriteTx,
+        field: &str,
+        who: &ContactRef,
+        at: &At,
+    ) -> store::Result<Contact> {
+        let contact = resolve_or_lead(tx, who, at)?;
+        self.refuse_our_own(&*tx, field, &contact)?;
+        Ok(contact)
+    }
+
     /// Our own addresses and agents cannot be participants (PAR-7).
-    pub(crate) fn refuse_our_own(&self, tx: &dyn ReadTx, address: &Address) -> store::Result<()> {
+    pub(crate) fn refuse_our_own(&self, tx: &dyn ReadTx, field: &str, contact: &Contact) -> store::Result<()> {
+        let Some(address) = &contact.email else { return Ok(()) };
         let agent = store::agents::by_email(tx, address)?.is_some();
         if agent || self.is_ours(address) {
             let message = format!("{address} is ours: agents write as agents, and support addresses do not take part");
-            return Err(store::Error::Refused(Refusal::invalid("customer", message)));
+            return Err(store::Error::Refused(Refusal::invalid(field, message)));
         }
         Ok(())
     }

@@ -6,9 +6,9 @@
 
 use crate::desk::Desk;
 use crate::desk::Result;
+use crate::desk::access::may_read;
 use crate::desk::access::require;
 use crate::desk::draft::missing;
-use crate::desk::views::may_read;
 use crate::domain::agent::Caller;
 use crate::domain::agent::Scope;
 use crate::domain::id::AttachmentId;

@@ -5,7 +5,9 @@
 
 use crate::desk::Desk;
 use crate::desk::Result;
+use crate::desk::access::WRITE_ANY;
 use crate::desk::access::require;
+use crate::desk::access::require_write;
 use crate::desk::authors;
 use crate::desk::draft::REDIRECTS_MAX;
 use crate::desk::draft::missing;
@@ -15,7 +17,6 @@ use crate::desk::sharing::shared_in;
 use crate::desk::views::TicketView;
 use crate::desk::views::ticket_view;
 use crate::domain::agent::Caller;
-use crate::domain::agent::Scope;
 use crate::domain::audience;
 use crate::domain::contact::Contact;
 use crate::domain::event::EventKind;
@@ -214,14 +215,17 @@ impl Desk {
     }
 
     /// Whether the agent may show in the thread that they type or are there, and in whose messenger that shows, if in any.
-    /// Scope `write_conversations`.
+    /// Scope as for a comment.
     ///
     /// # Errors
     /// `Forbidden`; `NotFound` for the conversation.
     pub fn may_appear(&self, caller: &Caller, thread: ThreadId) -> Result<Option<ContactId>> {
-        require(caller, &[Scope::WriteConversations])?;
-        let found = self.inner.store.view(|tx| store::threads::get(tx, thread)?.ok_or_else(|| missing("conversation")));
-        Ok(reader(&found?))
+        require(caller, WRITE_ANY)?;
+        Ok(self.inner.store.view(|tx| {
+            let found = store::threads::get(tx, thread)?.ok_or_else(|| missing("conversation"))?;
+            require_write(caller, &found)?;
+            Ok(reader(&found))
+        })?)
     }
 
     /// The contact in whose messenger the thread shows, if in any.

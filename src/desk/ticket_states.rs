@@ -5,6 +5,7 @@
 
 use crate::desk::Desk;
 use crate::desk::Result;
+use crate::desk::access::READ_TYPES;
 use crate::desk::access::require;
 use crate::desk::draft::At;
 use crate::desk::draft::missing;
@@ -55,7 +56,7 @@ impl Desk {
     /// # Errors
     /// `Forbidden`.
     pub fn ticket_states(&self, caller: &Caller) -> Result<Vec<TicketState>> {
-        require(caller, &[Scope::ReadTickets])?;
+        require(caller, READ_TYPES)?;
         Ok(self.inner.store.view(store::ticket_types::states)?)
     }
 

@@ -3,6 +3,7 @@
 
 use crate::desk::Desk;
 use crate::desk::Result;
+use crate::desk::access::READ_TYPES;
 use crate::desk::access::require;
 use crate::desk::draft::At;
 use crate::desk::draft::missing;
@@ -174,21 +175,21 @@ impl Desk {
         Ok(changed.await?)
     }
 
-    /// Every type, archived ones included. Scope `read_tickets`.
+    /// Every type, archived ones included. Scope `read_tickets`, `write_tickets` or `settings`.
     ///
     /// # Errors
     /// `Forbidden`.
     pub fn ticket_types(&self, caller: &Caller) -> Result<Vec<TicketType>> {
-        require(caller, &[Scope::ReadTickets])?;
+        require(caller, READ_TYPES)?;
         Ok(self.inner.store.view(store::ticket_types::all)?)
     }
 
-    /// One type. Scope `read_tickets`.
+    /// One type. Scope as for all of them.
     ///
     /// # Errors
     /// `NotFound`.
     pub fn ticket_type(&self, caller: &Caller, id: TicketTypeId) -> Result<TicketType> {
-        require(caller, &[Scope::ReadTickets])?;
+        require(caller, READ_TYPES)?;
         let found = self.inner.store.view(|tx| store::ticket_types::get(tx, id)?.ok_or_else(|| missing("ticket_type")));
         Ok(found?)
     }

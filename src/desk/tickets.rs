@@ -4,10 +4,10 @@ use crate::desk::Desk;
 use crate::desk::Inner;
 use crate::desk::Result;
 use crate::desk::access::author;
+use crate::desk::access::open_to_act;
 use crate::desk::access::require;
 use crate::desk::companies::set_of_thread;
 use crate::desk::contacts::ContactRef;
-use crate::desk::contacts::resolve_or_lead;
 use crate::desk::conversations::Assignment;
 use crate::desk::conversations::ThreadAct;
 use crate::desk::conversations::assign_in;
@@ -139,17 +139,18 @@ pub struct TicketChange {
 }
 
 impl Desk {
-    /// Makes a conversation a Customer ticket; thread, id and history stay (TCK-11 to TCK-13). Scope `write_tickets`.
-    /// Events `TicketCreated`, `TicketStateChanged`; the submission mail (NTF-1).
+    /// Makes a conversation a Customer ticket; thread, id and history stay (TCK-11 to TCK-13). Scopes
+    /// `write_conversations` and `write_tickets`, since it changes the one and makes the other. Events `TicketCreated`, `TicketStateChanged`; the submission mail (NTF-1).
     ///
     /// # Errors
     /// `NotFound`; `parameter_invalid` for a type of another category or missing attributes; `Conflict` for a thread
     /// that is a ticket or has a shared Back-office ticket.
     pub async fn convert(&self, caller: &Caller, thread: ThreadId, conversion: Conversion) -> Result<()> {
-        require(caller, &[Scope::WriteTickets, Scope::WriteConversations])?;
-        let (inner, by, at) = (self.inner.clone(), author(caller), At::of(&self.inner.clock));
+        require(caller, &[Scope::WriteTickets])?;
+        let (inner, caller, at) = (self.inner.clone(), caller.clone(), At::of(&self.inner.clock));
+        let by = author(&caller);
         let converted = self.inner.store.update(move |tx| {
-            let mut draft = Draft::open_unmerged(tx, thread, &at)?;
+            let mut draft = open_to_act(tx, &caller, thread, &at)?;
             draft.silent = conversion.skip_notifications;
             let kinds = Kinds::of(tx, conversion.ticket_type)?;
             let facet = NewFacet {
@@ -323,11 +324,10 @@ impl Inner {
             let message = "a Customer ticket takes exactly one contact, the others at most one";
             return Err(store::Error::Refused(Refusal::invalid("contacts", message)));
         }
-        for contact in &new.contacts {
-            thread.join(resolve_or_lead(tx, contact, at)?.id, false, 1);
-        }
-        for contact in &new.participants {
-            thread.join(resolve_or_lead(tx, contact, at)?.id, false, 1);
+        for (field, all) in [("contacts", &new.contacts), ("participants", &new.participants)] {
+            for contact in all {
+                thread.join(self.outsider(tx, field, contact, at)?.id, false, 1);
+            }
         }
         Ok(thread)
     }

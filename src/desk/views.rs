@@ -2,6 +2,9 @@
 
 use crate::desk::Desk;
 use crate::desk::Result;
+use crate::desk::access::READ_ANY;
+use crate::desk::access::may_read;
+use crate::desk::access::reads_tickets;
 use crate::desk::access::require;
 use crate::desk::authors;
 use crate::desk::draft::missing;
@@ -108,12 +111,12 @@ pub struct ThreadView {
 }
 
 impl Desk {
-    /// Any thread. Scope `read_conversations`; `read_tickets` for tickets (API-10).
+    /// Any thread. Scope `read_conversations`; `read_tickets` for tickets (API-10). A writing scope reads what it writes.
     ///
     /// # Errors
     /// `NotFound`, `Forbidden`.
     pub fn thread_view(&self, caller: &Caller, id: ThreadId, with_parts: bool) -> Result<ThreadView> {
-        require(caller, &[Scope::ReadConversations, Scope::ReadTickets])?;
+        require(caller, READ_ANY)?;
         Ok(self.inner.store.view(|tx| {
             let thread = store::threads::get(tx, id)?.filter(|thread| may_read(caller, thread));
             view(tx, thread.ok_or_else(|| missing("conversation"))?, with_parts)
@@ -126,7 +129,7 @@ impl Desk {
     /// # Errors
     /// `NotFound`, `Forbidden`.
     pub fn folded_view(&self, caller: &Caller, id: ThreadId, with_parts: bool) -> Result<ThreadView> {
-        require(caller, &[Scope::ReadConversations, Scope::ReadTickets])?;
+        require(caller, READ_ANY)?;
         Ok(self.inner.store.view(|tx| {
             let thread = store::threads::get(tx, id)?.filter(|thread| may_read(caller, thread));
             let mut view = view(tx, thread.ok_or_else(|| missing("conversation"))?, with_parts)?;
@@ -185,7 +188,7 @@ impl Desk {
 /// Conversations the list shows, counted up to [`TOTAL_COUNTED_MAX`]: all threads but those it leaves out.
 fn count(tx: &dyn ReadTx, caller: &Caller) -> store::Result<u64> {
     let hidden = |fact| store::facts::count_threads(tx, &fact, TOTAL_COUNTED_MAX);
-    let tickets = match caller.scopes.contains(&Scope::ReadTickets) {
+    let tickets = match reads_tickets(caller) {
         true => hidden(ThreadFact::Category(Category::BackOffice))?
             .saturating_add(hidden(ThreadFact::Category(Category::Tracker))?),
         false => usize::try_from(store::threads::count_tickets(tx, TOTAL_COUNTED_MAX)?).unwrap_or(TOTAL_COUNTED_MAX),
@@ -193,11 +196,6 @@ fn count(tx: &dyn ReadTx, caller: &Caller) -> store::Result<u64> {
     let hidden = tickets.saturating_add(hidden(ThreadFact::AwaitsContact)?);
     let all = store::threads::count(tx, TOTAL_COUNTED_MAX.saturating_add(hidden))?;
     Ok(all.saturating_sub(u64::try_from(hidden).unwrap_or(u64::MAX)))
-}
-
-pub(crate) fn may_read(caller: &Caller, thread: &Thread) -> bool {
-    let scope = if thread.ticket.is_some() { Scope::ReadTickets } else { Scope::ReadConversations };
-    !thread.awaits_contact && caller.scopes.contains(&scope)
 }
 
 pub(crate) fn view(tx: &dyn ReadTx, thread: Thread, with_parts: bool) -> store::Result<ThreadView> {

@@ -8,9 +8,9 @@
 
 use crate::desk::Desk;
 use crate::desk::Result;
+use crate::desk::access::may_read;
 use crate::desk::access::require;
 use crate::desk::views::ThreadView;
-use crate::desk::views::may_read;
 use crate::desk::views::view;
 pub use crate::desk::word_filter::Filter;
 pub use crate::desk::word_filter::Named;

@@ -99,7 +99,7 @@ impl Agent {
 pub enum Scope {
     /// Read conversations.
     ReadConversations,
-    /// Reply, note, assign, close, open, snooze, convert.
+    /// Reply, note, assign, close, open, snooze; with `write_tickets`, convert.
     WriteConversations,
     /// Read tickets of every category.
     ReadTickets,

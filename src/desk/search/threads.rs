@@ -2,6 +2,7 @@
 
 use crate::desk::Desk;
 use crate::desk::Result;
+use crate::desk::access::may_read;
 use crate::desk::access::require;
 use crate::desk::search::Found;
 use crate::desk::search::Noun;
@@ -19,7 +20,6 @@ use crate::desk::search::thread_fields;
 use crate::desk::search::thread_fields::ThreadField;
 use crate::desk::thread_history::tally;
 use crate::desk::views::ThreadView;
-use crate::desk::views::may_read;
 use crate::desk::views::view;
 use crate::desk::words::WordIndex;
 use crate::domain::agent::Caller;

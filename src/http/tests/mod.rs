@@ -20,6 +20,7 @@ mod pictures;
 mod promises;
 mod records;
 mod reports;
+mod rights;
 mod search;
 mod serve;
 mod shapes;

@@ -215,6 +215,39 @@ async fn tst_14_resolving_asks_for_what_is_required() {
 }
 
 #[tokio::test]
+async fn att_5_a_ticket_that_is_resolved_from_the_start_needs_what_resolving_needs() {
+    let house = House::new().await;
+    let (made, path) = made(&house, "Customer").await;
+    let cause = json!({"name": "Cause", "data_type": "string", "required_to_close": true});
+    house.post(&format!("{path}/attributes"), cause).await.ok();
+    let ana = house.contact("ana@example.com").await;
+    let talk = house.conversation(&ana, "It was broken").await;
+    let resolved = of_category(&made, "resolved");
+    let ticket = json!({"ticket_type_id": id(&made), "ticket_state_id": resolved, "contacts": [{"id": ana}],
+        "ticket_attributes": {"_default_title_": "Broken"}});
+    let conversion = json!({"ticket_type_id": id(&made), "ticket_state_id": resolved});
+    let convert = format!("/api/conversations/{talk}/convert");
+    let ways = [
+        ("/api/tickets", ticket, "ticket_attributes"),
+        (
+            "/api/tickets/enqueue",
+            json!({"ticket_type_id": id(&made), "ticket_state_id": resolved,
+            "contacts": [{"id": ana}], "ticket_attributes": {"_default_title_": "Broken"}}),
+            "ticket_attributes",
+        ),
+        (convert.as_str(), conversion, "attributes"),
+    ];
+    for (path, mut body, values) in ways {
+        let refused = house.post(path, body.clone()).await.error();
+        assert_eq!(refused, (400, "parameter_invalid".to_owned(), Some("Cause".to_owned())), "{path}");
+        body[values]["Cause"] = json!("A loose wire");
+        house.post(path, body).await.ok();
+    }
+    let state = house.get(&format!("/api/tickets/{talk}")).await.ok()["ticket_state"]["category"].clone();
+    assert_eq!(state, "resolved");
+}
+
+#[tokio::test]
 async fn tst_16_a_renamed_option_keeps_its_id_and_its_tickets() {
     let house = House::new().await;
     let (made, path) = made(&house, "Customer").await;
