@@ -258,9 +258,10 @@ pub(crate) fn assign_in(
     if same && ready.is_none() {
         return Ok(None);
     }
+    let before = (draft.thread.admin_assignee, draft.thread.team_assignee);
     draft.thread.admin_assignee = agent;
     draft.thread.team_assignee = team;
-    let kind = PartKind::Assignment { agent, team };
+    let kind = PartKind::Assignment { agent, team, before };
     let part = match ready {
         Some(ready) => {
             let new = worded(tx, ready, kind, by.clone())?;

@@ -165,8 +165,10 @@ fn hand_out(tx: &mut dyn WriteTx, team: TeamId, thread: ThreadId, at: &At) -> st
 }
 
 fn assigned(draft: &mut Draft, agent: Option<AgentId>, cause: Cause) {
+    let team = draft.thread.team_assignee;
+    let before = (draft.thread.admin_assignee, team);
     draft.thread.admin_assignee = agent;
-    let kind = PartKind::Assignment { agent, team: draft.thread.team_assignee };
+    let kind = PartKind::Assignment { agent, team, before };
     draft.add(NewPart::event(kind, Author::Bot, Some(cause)));
     draft.note(EventKind::ConversationUpdated, Some(cause));
 }

@@ -63,7 +63,7 @@ impl Desk {
 fn step(before: Option<&Step>, part: Part) -> Option<Step> {
     let (state_id, agent, team) = before.map_or((None, None, None), |step| (step.state_id, step.agent, step.team));
     match &part.kind {
-        PartKind::Assignment { agent, team } => {
+        PartKind::Assignment { agent, team, .. } => {
             let (agent, team) = (*agent, *team);
             Some(Step { state_id, agent, team, part })
         }

@@ -20,6 +20,7 @@ use crate::domain::id::StateId;
 use crate::domain::id::TicketTypeId;
 use crate::domain::link::LinkKind;
 use crate::domain::part::Author;
+use crate::domain::part::Part;
 use crate::domain::part::PartKind;
 use crate::domain::refusal::Refusal;
 use crate::domain::state::StateCategory;
@@ -209,6 +210,34 @@ pub(crate) fn proposed(tx: &dyn ReadTx, thread: &Thread, mut values: Values) -> 
     propose(TITLE, title.chars().take(STRING_CHARS_MAX).collect());
     propose(DESCRIPTION, source.chars().take(MULTILINE_CHARS_MAX).collect());
     Ok(values)
+}
+
+/// Takes away what title and description, of ticket and thread, have of its first message, which is to be forgotten
+/// (OBJ-47); what an agent wrote there stays. Says whether there was any.
+pub(crate) fn forget_proposed(tx: &dyn ReadTx, thread: &mut Thread, first: &Part) -> store::Result<bool> {
+    let lines = first.body_text.lines();
+    let first_lines = [lines.clone().next(), lines.map(str::trim).find(|line| !line.is_empty())];
+    let subject = first.email.as_ref().and_then(|email| email.subject.as_deref());
+    let titles = first_lines.into_iter().chain([subject]).flatten().filter(|line| !line.is_empty());
+    let titles: Vec<String> = titles.map(|line| line.chars().take(STRING_CHARS_MAX).collect()).collect();
+    let description: String = first.body_text.chars().take(MULTILINE_CHARS_MAX).collect();
+    let of_message = |name: &str, text: &str| match name {
+        TITLE => titles.iter().any(|title| title == text),
+        DESCRIPTION => !text.is_empty() && text == description,
+        _ => false,
+    };
+    let mut found = false;
+    if thread.title.as_deref().is_some_and(|title| of_message(TITLE, title) || subject == Some(title)) {
+        thread.title = None;
+        found = true;
+    }
+    let Some(ticket) = thread.ticket.as_mut() else { return Ok(found) };
+    let Some(ticket_type) = store::ticket_types::get(tx, ticket.type_id)? else { return Ok(found) };
+    for attribute in &ticket_type.attributes {
+        let its = matches!(ticket.attributes.get(&attribute.id), Some(Value::Text(text)) if of_message(&attribute.name, text));
+        found |= its && ticket.attributes.remove(&attribute.id).is_some();
+    }
+    Ok(found)
 }
 
 /// Refuses what is a ticket or has a shared one (TCK-11, TCK-12).

@@ -6,7 +6,7 @@
 //! | a batch of copies | those are empty, the row says where to go on | the worker goes on |
 //! | the last batch | no row | nothing |
 //!
-//! **Invariant:** text, files, the raw mail and what was kept of outgoing mails go in the transaction that says so; blobs
+//! **Invariant:** what a ticket got of its first message for title and description (TCK-13) goes with that message. Text, files, the raw mail and what was kept of outgoing mails go in the transaction that says so; blobs
 //! that nothing names any more go with the next sweep.
 
 use crate::desk::Desk;
@@ -17,6 +17,7 @@ use crate::desk::draft::At;
 use crate::desk::draft::Draft;
 use crate::desk::draft::conclude;
 use crate::desk::draft::missing;
+use crate::desk::kinds::forget_proposed;
 use crate::domain::agent::Caller;
 use crate::domain::agent::Scope;
 use crate::domain::attachment::BlobHash;
@@ -118,12 +119,11 @@ fn redact_copies(tx: &mut dyn WriteTx, origin: PartId, after: Option<PartId>, at
 fn empty(tx: &mut dyn WriteTx, mut draft: Draft, part: Part) -> store::Result<()> {
     forget_raw(tx, &part)?;
     forget_kept_mails(tx, &part)?;
-    let subject = part.email.as_ref().filter(|_| part.seq == 1).and_then(|email| email.subject.as_deref());
-    if subject.is_some() && subject == draft.thread.title.as_deref() {
-        // The thread was named by the mail's subject, which is the customer's words as well.
-        draft.thread.title = None;
+    if part.seq == 1 && forget_proposed(&*tx, &mut draft.thread, &part)? {
+        // Thread and ticket were named and described by the customer's words.
         draft.thread.updated_at = draft.at.now;
-        draft.note(EventKind::ConversationUpdated, None);
+        let is_ticket = draft.thread.ticket.is_some();
+        draft.note(if is_ticket { EventKind::TicketUpdated } else { EventKind::ConversationUpdated }, None);
     }
     draft.note(EventKind::PartRedacted { part: part.id, part_seq: part.seq }, None);
     let change = Change { parts: vec![emptied(part, draft.at.now)], ..Change::default() };

@@ -112,6 +112,8 @@ pub enum PartKind {
         agent: Option<AgentId>,
         /// To this team.
         team: Option<TeamId>,
+        /// Agent and team before.
+        before: (Option<AgentId>, Option<TeamId>),
     },
     /// Somebody joined.
     ParticipantAdded(ContactId),

@@ -148,7 +148,7 @@ impl<'t> Sampler<'t> {
         let at = part.created_at;
         match &part.kind {
             PartKind::Comment | PartKind::QuickReply(_) => self.said(part),
-            PartKind::Assignment { agent, team } => {
+            PartKind::Assignment { agent, team, .. } => {
                 if !part.body_text.is_empty() {
                     self.said(part);
                 }

@@ -95,7 +95,7 @@ fn agents(tx: &dyn ReadTx, kind: NewsKind, thread: &Thread, part: &Part) -> stor
         },
         NewsKind::SnoozeEnd => owners(tx, thread.admin_assignee, thread.team_assignee)?,
         NewsKind::Assignment => match part.kind {
-            PartKind::Assignment { agent, team } => owners(tx, agent, team)?,
+            PartKind::Assignment { agent, team, .. } => owners(tx, agent, team)?,
             _ => Vec::new(),
         },
         NewsKind::Mention if part.body_text.contains('@') => named(&part.body_text, &store::agents::all(tx)?),

@@ -3,6 +3,7 @@
 use super::Story;
 use super::links::conversation;
 use super::links::refusal;
+use super::links::thread;
 use super::links::tracker;
 use super::text;
 use super::thread_of;
@@ -10,7 +11,9 @@ use crate::desk::conversations::ThreadAct;
 use crate::desk::message::NewAttachment;
 use crate::desk::message::NewMessage;
 use crate::desk::redaction::Redacted;
+use crate::desk::tickets::Conversion;
 use crate::desk::tickets::TicketChange;
+use crate::domain::attribute::Value;
 use crate::domain::channel_kind::ChannelKind;
 use crate::domain::id::ContactId;
 use crate::domain::id::ThreadId;
@@ -71,6 +74,26 @@ async fn obj_47_redaction_takes_text_files_and_the_raw_mail() {
     assert!(!named(), "nor does it come back with the next copy");
     assert_eq!(story.parts(talk).len(), 1);
     story.end();
+}
+
+#[tokio::test]
+async fn obj_47_words_a_ticket_took_from_its_first_message_go_with_it_and_an_agents_stay() {
+    let story = Story::begin().await;
+    let ticket_type = story.ticket_type("Request", Category::Customer).await;
+    let conversion = |values| Conversion { ticket_type, state: None, values, skip_notifications: true };
+    let edited = vec![("_default_description_".to_owned(), Some(Value::Text("An agent's summary".to_owned())))];
+    for (who, values, left) in [("ana", Vec::new(), Vec::new()), ("ben", edited, vec!["An agent's summary"])] {
+        let talk = conversation(&story, who).await;
+        story.desk.convert(&story.agent, talk, conversion(values)).await.unwrap();
+        assert_eq!(thread(&story, talk).ticket.unwrap().attributes.len(), 2, "TCK-13");
+        let source = story.parts(talk).remove(0);
+        story.desk.redact(&story.agent, talk, Redacted::Source(source.id)).await.unwrap();
+        let after = thread(&story, talk);
+        let texts: Vec<_> = after.ticket.unwrap().attributes.into_values().collect();
+        let expected: Vec<_> = left.into_iter().map(|text: &str| Value::Text(text.to_owned())).collect();
+        assert_eq!((after.title, texts), (None, expected), "{who}");
+        story.end();
+    }
 }
 
 #[tokio::test]

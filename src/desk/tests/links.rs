@@ -64,7 +64,7 @@ fn set(story: &Story, category: StateCategory) -> TicketChange {
     TicketChange { state: Some(story.state(category)), ..TicketChange::default() }
 }
 
-fn thread(story: &Story, id: ThreadId) -> crate::domain::thread::Thread {
+pub(super) fn thread(story: &Story, id: ThreadId) -> crate::domain::thread::Thread {
     story.desk.thread_view(&story.agent, id, false).unwrap().thread
 }
 

@@ -112,12 +112,15 @@ fn of_part(event: &Event, thread: &Thread, part: &Part) -> Vec<&'static str> {
         PartKind::Close => (Some("conversation.admin.closed"), Some("ticket.closed")),
         PartKind::Snoozed => (Some("conversation.admin.snoozed"), None),
         PartKind::Unsnoozed => (Some("conversation.admin.unsnoozed"), None),
-        PartKind::Assignment { agent, team } => {
-            let ticket = match (agent, team) {
-                (None, Some(_)) => "ticket.team.assigned",
-                _ => "ticket.admin.assigned",
-            };
-            (Some("conversation.admin.assigned"), Some(ticket))
+        PartKind::Assignment { agent, team, before } => {
+            let to_agent = of_ticket && agent.is_some() && *agent != before.0;
+            let to_team = of_ticket && team.is_some() && *team != before.1;
+            let names = [
+                of_conversation.then_some("conversation.admin.assigned"),
+                to_agent.then_some("ticket.admin.assigned"),
+                to_team.then_some("ticket.team.assigned"),
+            ];
+            return names.into_iter().flatten().collect();
         }
         PartKind::ParticipantAdded(_) => (Some("conversation.contact.attached"), Some("ticket.contact.attached")),
         PartKind::ParticipantRemoved(_) => (Some("conversation.contact.detached"), Some("ticket.contact.detached")),

@@ -185,3 +185,50 @@ async fn whk_3_admins_are_told_by_mail_of_a_receiver_that_said_410() {
     let text = String::from_utf8(mail.bytes).unwrap().replace("=\r\n", "");
     assert!(text.contains("was ended") && text.contains("its receiver said 410"), "{text}");
 }
+
+#[tokio::test]
+async fn whk_10_11_each_owner_is_told_of_by_its_own_topic_when_it_is_new() {
+    let mut desk = Desk::new().await;
+    let receiver = Receiver::start().await;
+    let (talks, agents, teams) = ("conversation.admin.assigned", "ticket.admin.assigned", "ticket.team.assigned");
+    desk.subscribe(&receiver, json!([talks, agents, teams]), json!({})).await;
+    let agent = desk.house.agent.clone();
+    let team = async |name: &str, method: &str| {
+        let members = [agent.parse::<u64>().unwrap()];
+        let team = json!({"name": name, "admin_ids": members, "distribution_method": method});
+        id(&desk.house.post("/api/teams", team).await.ok())
+    };
+    let (one, two) = (team("One", "manual").await, team("Two", "manual").await);
+    let turns = team("Turns", "round_robin").await;
+    let ana = desk.house.contact("ana@example.com").await;
+    let (customer, tracker) = (desk.house.ticket_type("Customer").await, desk.house.ticket_type("Tracker").await);
+    let values = json!({"_default_title_": "Broken"});
+    let new = json!({"ticket_type_id": id(&customer), "contacts": [{"id": ana}], "ticket_attributes": values});
+    let ticket = format!("/api/tickets/{}", id(&desk.house.post("/api/tickets", new.clone()).await.ok()));
+    let new_issue = json!({"ticket_type_id": id(&tracker), "contacts": [], "ticket_attributes": values});
+    let issue = format!("/api/tickets/{}", id(&desk.house.post("/api/tickets", new_issue).await.ok()));
+    assert!(told(&mut desk, &receiver).await.is_empty(), "nobody owns them yet");
+    let steps: [(&str, &str, &[&str]); 9] = [
+        (&ticket, &one, &[talks, teams]),
+        (&ticket, &agent, &[talks, agents]),
+        (&ticket, &two, &[talks, teams]),
+        (&ticket, "0", &[talks]),
+        (&ticket, &turns, &[talks, agents, teams]),
+        (&ticket, &turns, &[]),
+        (&issue, &one, &[teams]),
+        (&issue, &agent, &[agents]),
+        (&issue, "0", &[]),
+    ];
+    for (step, (path, to, topics)) in steps.into_iter().enumerate() {
+        desk.house.put(path, json!({"assignee_id": to})).await.ok();
+        assert_eq!(topics_of(&told(&mut desk, &receiver).await), topics, "step {step}");
+    }
+    let mut both = new;
+    both["assignment"] = json!({"admin_assignee_id": agent, "team_assignee_id": one});
+    desk.house.post("/api/tickets", both).await.ok();
+    assert_eq!(topics_of(&told(&mut desk, &receiver).await), [talks, agents, teams], "both from the start");
+    let talk = desk.house.conversation(&ana, "Help").await;
+    let body = json!({"message_type": "assignment", "type": "team", "assignee_id": turns});
+    desk.house.post(&format!("/api/conversations/{talk}/parts"), body).await.ok();
+    assert_eq!(topics_of(&told(&mut desk, &receiver).await), [talks]);
+}

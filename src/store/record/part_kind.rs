@@ -39,7 +39,7 @@ pub(crate) enum StoredPartKind {
     Close,
     Snoozed,
     Unsnoozed,
-    Assignment { agent: Option<u64>, team: Option<u64> },
+    Assignment { agent: Option<u64>, team: Option<u64>, before: (Option<u64>, Option<u64>) },
     ParticipantAdded(u64),
     ConvertedToTicket { number: u64 },
     TicketStateUpdated { from: (u64, u8), to: (u64, u8), external_label: String },
@@ -211,9 +211,11 @@ impl From<&PartKind> for StoredPartKind {
             PartKind::Close => Self::Close,
             PartKind::Snoozed => Self::Snoozed,
             PartKind::Unsnoozed => Self::Unsnoozed,
-            PartKind::Assignment { agent, team } => {
-                Self::Assignment { agent: agent.map(|id| id.0), team: team.map(|id| id.0) }
-            }
+            PartKind::Assignment { agent, team, before } => Self::Assignment {
+                agent: agent.map(|id| id.0),
+                team: team.map(|id| id.0),
+                before: (before.0.map(|id| id.0), before.1.map(|id| id.0)),
+            },
             PartKind::ParticipantAdded(contact) => Self::ParticipantAdded(contact.0),
             PartKind::ConvertedToTicket { number } => Self::ConvertedToTicket { number: *number },
             PartKind::TicketStateUpdated { from, to, external_label } => Self::TicketStateUpdated {
@@ -284,9 +286,11 @@ impl StoredPartKind {
             Self::Close => PartKind::Close,
             Self::Snoozed => PartKind::Snoozed,
             Self::Unsnoozed => PartKind::Unsnoozed,
-            Self::Assignment { agent, team } => {
-                PartKind::Assignment { agent: agent.map(AgentId), team: team.map(TeamId) }
-            }
+            Self::Assignment { agent, team, before } => PartKind::Assignment {
+                agent: agent.map(AgentId),
+                team: team.map(TeamId),
+                before: (before.0.map(AgentId), before.1.map(TeamId)),
+            },
             Self::ParticipantAdded(contact) => PartKind::ParticipantAdded(ContactId(contact)),
             Self::ConvertedToTicket { number } => PartKind::ConvertedToTicket { number },
             Self::TicketStateUpdated { from, to, external_label } => {

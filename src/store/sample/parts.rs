@@ -92,8 +92,8 @@ pub(crate) fn kinds() -> Vec<PartKind> {
         PartKind::Close,
         PartKind::Snoozed,
         PartKind::Unsnoozed,
-        PartKind::Assignment { agent: Some(AGENT), team: None },
-        PartKind::Assignment { agent: None, team: Some(TeamId(29)) },
+        PartKind::Assignment { agent: Some(AGENT), team: None, before: (None, None) },
+        PartKind::Assignment { agent: None, team: Some(TeamId(29)), before: (Some(AGENT), None) },
         PartKind::ParticipantAdded(BEN),
         PartKind::ConvertedToTicket { number: 1 },
         PartKind::TicketStateUpdated {

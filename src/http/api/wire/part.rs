@@ -354,7 +354,7 @@ fn app_package_code(part: &Part) -> Option<&'static str> {
 }
 
 fn assigned_to(kind: &PartKind) -> Value {
-    let PartKind::Assignment { agent, team } = kind else {
+    let PartKind::Assignment { agent, team, .. } = kind else {
         return Value::Null;
     };
     let reference = |kind: &str, id: String| json!({"type": kind, "id": id});
@@ -425,7 +425,7 @@ fn details(kind: &PartKind) -> Value {
         PartKind::ParticipantAdded(contact) | PartKind::ParticipantRemoved(contact) => {
             json!({"contact_id": contact.to_string()})
         }
-        PartKind::Assignment { agent, team } => json!({
+        PartKind::Assignment { agent, team, .. } => json!({
             "admin_id": agent.map(|agent| agent.to_string()),
             "team_id": team.map(|team| team.to_string()),
         }),
