@@ -241,6 +241,7 @@ impl Inner {
             None => {
                 let at = &at.dated(ready.created_at);
                 let mut thread = Thread::new(ThreadId(at.id()), channel, at.now);
+                thread.support_address.clone_from(&ready.support_address);
                 thread.support_address = Some(self.support_address(&thread).address.clone());
                 thread.title.clone_from(&ready.title);
                 thread.join(contact.id, false, 1);

@@ -77,6 +77,8 @@ pub struct FormView {
     pub state_label: Option<String>,
     /// Whose form it is.
     pub contact: Contact,
+    /// Name of the brand of the thread it was sent in (OBJ-11).
+    pub brand_name: String,
 }
 
 impl Desk {
@@ -196,7 +198,8 @@ impl Desk {
                 FormState::Open | FormState::Withdrawn => None,
             };
             let contact = store::contacts::get(tx, claims.contact)?.ok_or_else(|| missing("form"))?;
-            Ok(FormView { part, card, ticket_type, state_label, contact })
+            let brand_name = self.inner.brand_name(&thread);
+            Ok(FormView { part, card, ticket_type, state_label, contact, brand_name })
         })?)
     }
 

@@ -5,6 +5,7 @@ use crate::desk::Error;
 use crate::desk::Result;
 use crate::desk::addressing::Addressing;
 use crate::desk::draft::At;
+use crate::domain::address::Address;
 use crate::domain::attachment::Attachment;
 use crate::domain::attachment::AttachmentSource;
 use crate::domain::attribute::STRING_CHARS_MAX;
@@ -73,6 +74,8 @@ pub struct NewMessage {
     pub addressing: Addressing,
     /// Of a contact: the answer they chose, whose text the message then is (SHP-4).
     pub chosen: Option<ChosenAnswer>,
+    /// Of a contact: the support address that answers the conversation it begins, which is thereby of its brand (API-24).
+    pub support_address: Option<Address>,
 }
 
 impl NewMessage {
@@ -93,6 +96,7 @@ impl NewMessage {
             answers: Vec::new(),
             addressing: Addressing::default(),
             chosen: None,
+            support_address: None,
         }
     }
 }
@@ -114,6 +118,7 @@ pub(crate) struct Ready {
     pub(crate) answers: Vec<QuickAnswer>,
     pub(crate) addressing: Addressing,
     pub(crate) chosen: Option<ChosenAnswer>,
+    pub(crate) support_address: Option<Address>,
 }
 
 impl Ready {
@@ -154,6 +159,7 @@ impl Desk {
             answers: message.answers,
             addressing: message.addressing,
             chosen: message.chosen,
+            support_address: message.support_address,
         })
     }
 

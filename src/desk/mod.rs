@@ -23,6 +23,7 @@
 //! | [`left_out`] | mail too large to be taken in, fetched when somebody asks |
 //! | [`links`] | link and unlink |
 //! | `live` | the log as one agent may follow it |
+//! | `brands` | whose name a thread is answered in |
 //! | [`broadcasts`] | a Tracker's broadcast: written, run batch by batch, accounted for, unsubscribed from |
 //! | [`arrival`], [`intake`] | mail in |
 //! | [`identity`], [`identity_keys`], [`stream`] | who a messenger is, by which keys it proves it, what it has missed |
@@ -53,6 +54,7 @@ pub mod alarms;
 pub mod arrival;
 pub mod attributes;
 mod authors;
+mod brands;
 pub mod broadcasts;
 pub mod comments;
 pub mod companies;
@@ -421,15 +423,12 @@ impl Inner {
 
     /// The address a thread is answered by: the one it came to, else the first one configured.
     fn support_address(&self, thread: &Thread) -> &SupportAddress {
-        let of_thread = thread.support_address.as_ref();
-        let known = self.settings.support.iter().find(|support| Some(&support.address) == of_thread);
-        known.unwrap_or(&self.settings.main_address)
+        self.settings.answering(thread.support_address.as_ref())
     }
 
     /// The brand of the address that a thread is answered from.
     fn brand(&self, thread: &Thread) -> Option<&Brand> {
-        let id = self.support_address(thread).brand.as_ref()?;
-        self.settings.brands.iter().find(|brand| brand.id == *id)
+        self.settings.brand_of(thread.support_address.as_ref())
     }
 
     /// The name of that brand, else the workspace's.

@@ -42,7 +42,7 @@ pub(crate) struct Filling {
 }
 
 /// The form to be filled.
-pub(crate) fn open(view: &FormView, brand: &str, time_zone: &str, filling: &Filling) -> String {
+pub(crate) fn open(view: &FormView, time_zone: &str, filling: &Filling) -> String {
     let mut body = String::new();
     let name = escaped(&view.ticket_type.name);
     push(&mut body, format_args!("<h1>{} {name}</h1>", escaped(&view.ticket_type.icon)));
@@ -60,15 +60,15 @@ pub(crate) fn open(view: &FormView, brand: &str, time_zone: &str, filling: &Fill
         field(&mut body, attribute, view, time_zone, filling);
     }
     body.push_str("<button type=\"submit\">Send</button></form>");
-    page(brand, &view.ticket_type.name, &body)
+    page(&view.brand_name, &view.ticket_type.name, &body)
 }
 
 /// What stands there after submission, or in place of a form that was taken back (FRM-6).
-pub(crate) fn closed(view: &FormView, brand: &str) -> String {
+pub(crate) fn closed(view: &FormView) -> String {
     let name = &view.ticket_type.name;
     let FormState::Submitted { number, .. } = view.card.state else {
         return page(
-            brand,
+            &view.brand_name,
             name,
             "<h1>This form was taken back</h1><p>It is no longer needed. If you want to tell us more, answer our mail.</p>",
         );
@@ -83,7 +83,7 @@ pub(crate) fn closed(view: &FormView, brand: &str) -> String {
         push(&mut body, format_args!("<dt>State</dt><dd>{}</dd>", escaped(label)));
     }
     body.push_str("</dl><p class=\"soft\">To add something, answer our mail.</p>");
-    page(brand, name, &body)
+    page(&view.brand_name, name, &body)
 }
 
 /// A page that says one thing.

@@ -44,9 +44,10 @@ pub(crate) fn routes() -> Router<Api> {
 }
 
 async fn show(State(api): State<Api>, path: RawPathParams) -> Response {
-    match view(&api, &token(&path)).await {
+    let token = token(&path);
+    match view(&api, &token).await {
         Ok(view) => answer(StatusCode::OK, shown(&api, &view, &fresh(&api))),
-        Err(error) => refused(&api, &error),
+        Err(error) => refused(&api, &token, &error).await,
     }
 }
 
@@ -56,12 +57,10 @@ async fn submit(State(api): State<Api>, path: RawPathParams, input: RawInput) ->
         Ok(response) => response,
         // Somebody was quicker, or it was taken back meanwhile: the page shows how it stands now (FRM-6).
         Err(error) if error.status == StatusCode::CONFLICT => match view(&api, &token).await {
-            Ok(view) if view.card.state != FormState::Open => {
-                answer(StatusCode::CONFLICT, form_page::closed(&view, brand(&api)))
-            }
-            Ok(_) | Err(_) => refused(&api, &error),
+            Ok(view) if view.card.state != FormState::Open => answer(StatusCode::CONFLICT, form_page::closed(&view)),
+            Ok(_) | Err(_) => refused(&api, &token, &error).await,
         },
-        Err(error) => refused(&api, &error),
+        Err(error) => refused(&api, &token, &error).await,
     }
 }
 
@@ -73,7 +72,7 @@ async fn try_submit(api: &Api, token: &str, input: RawInput) -> Result<Response>
     match api.desk.submit_form_by_link(token, values, key).await.map_err(ApiError::from) {
         Ok(_) => {
             let view = view(api, token).await?;
-            Ok(answer(StatusCode::OK, form_page::closed(&view, brand(api))))
+            Ok(answer(StatusCode::OK, form_page::closed(&view)))
         }
         Err(error) if !error.fields.is_empty() || error.field.is_some() => {
             filling.wrong = error.fields.into_iter().collect();
@@ -174,16 +173,15 @@ fn fresh(api: &Api) -> Filling {
 
 fn shown(api: &Api, view: &FormView, filling: &Filling) -> String {
     match view.card.state {
-        FormState::Open => form_page::open(view, brand(api), &api.desk.settings().time_zone, filling),
-        FormState::Submitted { .. } | FormState::Withdrawn => form_page::closed(view, brand(api)),
+        FormState::Open => form_page::open(view, &api.desk.settings().time_zone, filling),
+        FormState::Submitted { .. } | FormState::Withdrawn => form_page::closed(view),
     }
 }
 
-fn brand(api: &Api) -> &str {
-    &api.desk.settings().workspace_name
-}
-
-fn refused(api: &Api, error: &ApiError) -> Response {
+async fn refused(api: &Api, token: &str, error: &ApiError) -> Response {
+    // A link that leads nowhere belongs to no brand.
+    let brand = view(api, token).await.map(|view| view.brand_name);
+    let brand = brand.as_ref().unwrap_or(&api.desk.settings().workspace_name);
     let (title, text) = match error.status {
         StatusCode::NOT_FOUND => {
             ("This link no longer works", "It is older than 30 days or not complete. Answer our mail to get a new one.")
@@ -191,7 +189,7 @@ fn refused(api: &Api, error: &ApiError) -> Response {
         StatusCode::SERVICE_UNAVAILABLE => ("Please try again in a moment", "Nothing was sent yet."),
         _ => ("This could not be sent", error.message.as_str()),
     };
-    answer(error.status, form_page::said(brand(api), title, text))
+    answer(error.status, form_page::said(brand, title, text))
 }
 
 fn answer(status: StatusCode, page: String) -> Response {

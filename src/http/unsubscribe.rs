@@ -69,9 +69,10 @@ fn asked(body: &[u8]) -> StopAct {
 }
 
 fn answer(api: &Api, stops: &desk::Result<Stops>) -> Response {
-    let name = escaped(&api.desk.settings().workspace_name);
+    let name = stops.as_ref().map_or(&api.desk.settings().workspace_name, |stops| &stops.brand_name);
+    let name = escaped(name);
     let (status, text) = match stops {
-        Ok(stops) => (StatusCode::OK, standing(*stops)),
+        Ok(stops) => (StatusCode::OK, standing(stops)),
         Err(desk::Error::Refused(_)) => (StatusCode::NOT_FOUND, INVALID.to_owned()),
         Err(desk::Error::Unavailable(_) | desk::Error::Full) => (StatusCode::SERVICE_UNAVAILABLE, LATER.to_owned()),
     };
@@ -96,7 +97,7 @@ const INVALID: &str = "<h1>This link does not work</h1><p>It is incomplete, or i
                        one of them and say so.</p>";
 const LATER: &str = "<h1>Not now</h1><p>We cannot reach our records at the moment. Please try again in a minute.</p>";
 
-fn standing(stops: Stops) -> String {
+fn standing(stops: &Stops) -> String {
     let issue = if stops.issue {
         section(
             "You get no more mail about this issue",

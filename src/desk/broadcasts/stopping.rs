@@ -21,6 +21,9 @@ use crate::store::engine::WriteTx;
 use crate::store::save::Change;
 use crate::store::save::save;
 
+/// Newest threads of a contact among which the one that was reported to is looked for.
+const THREADS_LOOKED_AT_MAX: usize = 100;
+
 /// What is asked for on the page, or by the mail program's own button.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StopAct {
@@ -35,12 +38,14 @@ pub enum StopAct {
 }
 
 /// How it stands for the contact of a token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stops {
     /// No mail about this issue.
     pub issue: bool,
     /// No broadcasts at all.
     pub all: bool,
+    /// Name of the brand that reported to the contact (OBJ-11).
+    pub brand_name: String,
 }
 
 impl Desk {
@@ -52,7 +57,7 @@ impl Desk {
         let StopClaims { contact, tracker } = self.claims(token)?;
         Ok(self.inner.store.view(|tx| {
             let contact = survivor(tx, contact)?;
-            stops_of(tx, tracker, contact)
+            self.inner.stops_of(tx, tracker, contact)
         })?)
     }
 
@@ -62,7 +67,7 @@ impl Desk {
     /// As [`Desk::stops`].
     pub async fn act_on_stops(&self, token: &str, act: StopAct) -> Result<Stops> {
         let StopClaims { contact, tracker } = self.claims(token)?;
-        let now = self.inner.clock.now();
+        let (inner, now) = (self.inner.clone(), self.inner.clock.now());
         let done = self.inner.store.update(move |tx| {
             let contact = survivor(&*tx, contact)?;
             match act {
@@ -71,7 +76,7 @@ impl Desk {
                 StopAct::StopAll => stop_all(tx, contact, true, now)?,
                 StopAct::ResumeAll => stop_all(tx, contact, false, now)?,
             }
-            stops_of(&*tx, tracker, contact)
+            inner.stops_of(&*tx, tracker, contact)
         });
         Ok(done.await?)
     }
@@ -88,12 +93,24 @@ impl Inner {
         let token = self.keys.stop_token(StopClaims { contact, tracker });
         format!("{}/unsubscribe/{token}", self.settings.public_url.trim_end_matches('/'))
     }
-}
 
-fn stops_of(tx: &dyn ReadTx, tracker: ThreadId, contact: ContactId) -> store::Result<Stops> {
-    let contact = store::contacts::get(tx, contact)?.ok_or_else(|| missing("contact"))?;
-    let issue = store::broadcasts::stopped_at(tx, tracker, contact.id)?.is_some();
-    Ok(Stops { issue, all: contact.unsubscribed_from_emails })
+    fn stops_of(&self, tx: &dyn ReadTx, tracker: ThreadId, contact: ContactId) -> store::Result<Stops> {
+        let contact = store::contacts::get(tx, contact)?.ok_or_else(|| missing("contact"))?;
+        let issue = store::broadcasts::stopped_at(tx, tracker, contact.id)?.is_some();
+        let brand_name = self.reporting_brand(tx, tracker, contact.id)?;
+        Ok(Stops { issue, all: contact.unsubscribed_from_emails, brand_name })
+    }
+
+    /// The brand of the contact's thread that is linked to the Tracker, as the mail about it named it; the workspace's
+    /// name where that link is gone.
+    fn reporting_brand(&self, tx: &dyn ReadTx, tracker: ThreadId, contact: ContactId) -> store::Result<String> {
+        for thread in store::threads::of_contact(tx, contact, THREADS_LOOKED_AT_MAX)? {
+            if store::links::get(tx, tracker, thread.id)?.is_some() {
+                return Ok(self.brand_name(&thread));
+            }
+        }
+        Ok(self.settings.workspace_name.clone())
+    }
 }
 
 /// Stops mail about an issue for a contact, or takes that back. A stop that is news stands in the log of the Tracker.

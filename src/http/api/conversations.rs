@@ -7,6 +7,7 @@ use crate::desk::conversations::ThreadAct;
 use crate::desk::conversations::ThreadChange;
 use crate::desk::message::NewMessage;
 use crate::desk::tickets::Conversion;
+use crate::domain::address::Address;
 use crate::domain::agent::Caller;
 use crate::domain::id::AgentId;
 use crate::domain::id::Millis;
@@ -89,7 +90,9 @@ async fn create(call: Call, input: Input) -> Answer {
     let contact = ContactRef::Id(from.required_id("id")?);
     let body = fields.required_text("body")?;
     let subject = fields.owned("subject")?.value().filter(|subject| !subject.trim().is_empty());
-    let message = NewMessage { title: subject.clone(), ..message(&call, &fields, Writer::Contact).await? };
+    let support_address = address_of_brand(&call, &fields).await?;
+    let message = message(&call, &fields, Writer::Contact).await?;
+    let message = NewMessage { title: subject.clone(), support_address, ..message };
     let posted = call.desk().comment_for_contact(&call.caller, &contact, None, message).await?;
     let created_at = fields.moment("created_at")?.value().unwrap_or_else(|| call.desk().clock().now()).seconds();
     let message = json!({
@@ -104,6 +107,19 @@ async fn create(call: Call, input: Input) -> Answer {
         Some(subject) => wire::with(message, json!({"subject": subject})),
         None => message,
     }))
+}
+
+/// `brand_id`: the conversation is answered from the first address of that brand.
+async fn address_of_brand(call: &Call, fields: &Fields<'_>) -> Result<Option<Address>> {
+    let Some(id) = fields.id::<String>("brand_id")?.value() else { return Ok(None) };
+    let workspace_id = call.wire().await?.workspace_id;
+    let (settings, wrong) = (call.desk().settings(), |why| ApiError::field("parameter_invalid", "brand_id", why));
+    let own = (id != workspace_id).then_some(id.as_str());
+    if own.is_some_and(|id| !settings.brands.iter().any(|brand| brand.id == id)) {
+        return Err(wrong("there is no brand with this id"));
+    }
+    let first = settings.first_address(own).ok_or_else(|| wrong("this brand has no support address"))?;
+    Ok(Some(first.address.clone()))
 }
 
 async fn update(call: Call, input: Input) -> Answer {

@@ -110,6 +110,7 @@ fn sent(fields: &Fields<'_>, writer: Writer) -> Result<NewMessage> {
         answers: Vec::new(),
         addressing: Addressing::default(),
         chosen: None,
+        support_address: None,
     })
 }
 

@@ -104,6 +104,7 @@ pub(super) fn conversation() -> Value {
         ("subject", text()),
         ("attachment_files", files()),
         ("created_at", moment()),
+        ("brand_id", text()),
     ];
     object(&["from", "body"], &fields)
 }

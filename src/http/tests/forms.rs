@@ -3,7 +3,7 @@
 use super::*;
 use crate::desk::outbox::Prepared;
 
-async fn repair(house: &House, category: &str) -> String {
+pub(super) async fn repair(house: &House, category: &str) -> String {
     let made = id(&house
         .post(
             "/api/ticket_types",
@@ -32,7 +32,7 @@ async fn attributes(house: &House, ticket_type: &str) -> BTreeMap<String, String
     each.iter().map(|one| (one["name"].as_str().unwrap().to_owned(), id(one))).collect()
 }
 
-async fn sent(house: &House, conversation: &str, ticket_type: &str) -> Value {
+pub(super) async fn sent(house: &House, conversation: &str, ticket_type: &str) -> Value {
     let new = json!({"ticket_type_id": ticket_type, "ticket_attributes": {"_default_title_": "Heating \"<i>\"", "Margin": 5}});
     house.post(&format!("/api/conversations/{conversation}/forms"), new).await.ok()
 }
@@ -73,7 +73,7 @@ async fn api_47_a_form_is_sent_submitted_and_withdrawn() {
 }
 
 /// The address of the hosted form in the mail that is due.
-async fn mailed_link(house: &House) -> String {
+pub(super) async fn mailed_link(house: &House) -> String {
     house.clock.set(house.clock.now().plus(Duration::from_secs(200)));
     for delivery in house.desk.lease_due(50, Duration::from_secs(60)).await.unwrap() {
         if let Prepared::Send(mail) = house.desk.prepare(&delivery).unwrap() {

@@ -1,5 +1,6 @@
 //! Requests against a desk on the memory engine, through the whole router.
 
+mod brands;
 mod broadcasts;
 mod companies;
 mod contact_files;
@@ -162,11 +163,15 @@ fn settings() -> Settings {
 
 impl House {
     async fn new() -> Self {
+        Self::with(settings()).await
+    }
+
+    async fn with(settings: Settings) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let clock = Clock::standing_at(START);
         let files = Files::open(dir.path(), clock.clone()).unwrap();
         let templates = TemplateSet::new(Templates::build(&BTreeMap::new()).unwrap());
-        let desk = Desk::open(Store::in_memory().unwrap(), files, clock.clone(), templates, settings()).await.unwrap();
+        let desk = Desk::open(Store::in_memory().unwrap(), files, clock.clone(), templates, settings).await.unwrap();
         let agent = NewAgent {
             email: address("bo@example.com"),
             name: "Bo Example".to_owned(),

@@ -86,7 +86,7 @@ impl Wire {
             "sla_applied": null,
             "statistics": self.statistics(view),
             "linked_objects": linked_objects(&view.linked, view.linked_total),
-            "deskgate": additions(view),
+            "deskgate": beside(additions(view), "brand_id", json!(self.brand_id(thread))),
         });
         let mut conversation = with(common, further);
         if self.shape == Shape::V2_16 {

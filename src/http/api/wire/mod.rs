@@ -24,7 +24,9 @@ pub(crate) mod webhook;
 mod tests;
 
 use crate::desk::Settings;
+use crate::desk::SupportAddress;
 use crate::desk::file_links::NO_PART;
+use crate::domain::address::Address;
 use crate::domain::agent::Agent;
 use crate::domain::attachment::Attachment;
 use crate::domain::attribute::Value as Kept;
@@ -32,6 +34,7 @@ use crate::domain::id::AgentId;
 use crate::domain::id::AttachmentId;
 use crate::domain::id::Millis;
 use crate::domain::id::PartId;
+use crate::domain::thread::Thread;
 use crate::domain::upload::Upload;
 use crate::http::Shared;
 use crate::http::shape::Shape;
@@ -50,6 +53,10 @@ pub(crate) struct Wire {
     pub(crate) workspace_id: String,
     pub(crate) workspace_name: String,
     pub(crate) time_zone: String,
+    /// Ids of brands by their support addresses; empty where there is the workspace's own alone.
+    brands: BTreeMap<Address, String>,
+    /// The brand of what came to none of them.
+    main_brand: String,
     shared: Arc<Shared>,
     agents: BTreeMap<AgentId, Agent>,
     now: Millis,
@@ -64,9 +71,13 @@ impl Wire {
         plaintext: bool,
         now: Millis,
     ) -> Self {
+        let id_of = |support: &SupportAddress| support.brand.as_ref().unwrap_or(&shared.workspace_id).clone();
+        let addresses = settings.support.iter().filter(|_| !settings.brands.is_empty());
         Self {
             shape,
             plaintext,
+            brands: addresses.map(|support| (support.address.clone(), id_of(support))).collect(),
+            main_brand: id_of(&settings.main_address),
             workspace_id: shared.workspace_id.clone(),
             workspace_name: settings.workspace_name.clone(),
             time_zone: settings.time_zone.clone(),
@@ -74,6 +85,11 @@ impl Wire {
             agents: agents.into_iter().map(|agent| (agent.id, agent)).collect(),
             now,
         }
+    }
+
+    /// The id of a thread's brand, as `/brands` lists it (OBJ-37).
+    pub(crate) fn brand_id(&self, thread: &Thread) -> &str {
+        thread.support_address.as_ref().and_then(|address| self.brands.get(address)).unwrap_or(&self.main_brand)
     }
 
     /// An agent's address, for authors.

@@ -82,6 +82,8 @@ fn wire(shape: Shape) -> Wire {
         workspace_id: "dg1".to_owned(),
     };
     Wire {
+        brands: BTreeMap::new(),
+        main_brand: "w".to_owned(),
         shape,
         plaintext: false,
         workspace_id: shared.workspace_id.clone(),

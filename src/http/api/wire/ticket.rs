@@ -49,7 +49,11 @@ impl Wire {
             "snoozed_until": seconds(snoozed_until(thread)),
             "linked_objects": linked_objects(&view.linked, view.linked_total),
             "is_shared": ticket.is_shared,
-            "deskgate": with(additions(view, ticket), self.ticket_statistics(view)),
+            "deskgate": beside(
+                with(additions(view, ticket), self.ticket_statistics(view)),
+                "brand_id",
+                json!(self.brand_id(thread)),
+            ),
         });
         let form = with(common, self.assignees(view, ticket));
         if !with_parts {
