@@ -108,6 +108,14 @@ pub(crate) fn may_write(caller: &Caller, thread: &Thread) -> bool {
     caller.scopes.contains(&write)
 }
 
+/// Operators' queues are for the scope `settings`; `None` is the operator at the command line.
+///
+/// # Errors
+/// `Forbidden`.
+pub(crate) fn require_operator(caller: Option<&Caller>) -> std::result::Result<(), Refusal> {
+    caller.map_or(Ok(()), |caller| require(caller, &[Scope::Settings]))
+}
+
 /// Refuses to write in a thread of a kind the token does not write, or in one that agents do not see yet.
 ///
 /// # Errors

@@ -3,12 +3,14 @@
 use crate::desk::Desk;
 use crate::desk::Error;
 use crate::desk::Result;
+use crate::desk::access::require_operator;
 use crate::desk::arrival::NotAccepted;
 use crate::desk::draft::missing;
 use crate::desk::forwarding::Forwarding;
 use crate::desk::requests::KNOWN_FOR;
 use crate::desk::webhooks::owed::Figures;
 use crate::domain::address::Address;
+use crate::domain::agent::Caller;
 use crate::domain::attachment::Attachment;
 use crate::domain::attachment::AttachmentSource;
 use crate::domain::broadcast::Broadcast;
@@ -179,16 +181,18 @@ impl Desk {
     }
 
     /// Arrivals that a filter lets through, newest first, behind `before`, and whether there may be more (API-49). At most
-    /// 10,000 are looked at for one answer.
+    /// 10,000 are looked at for one answer. Scope `settings`; `None` for the operator.
     ///
     /// # Errors
-    /// When the store cannot be read.
+    /// `Forbidden`; when the store cannot be read.
     pub fn arrivals(
         &self,
+        caller: Option<&Caller>,
         filter: &ArrivalFilter,
         before: Option<IntakeId>,
         limit: usize,
     ) -> Result<(Vec<IntakeRow>, bool)> {
+        require_operator(caller)?;
         let mut found = self.inner.store.view(|tx| {
             let mut found = match &filter.message_id {
                 Some(id) => store::intake::by_message_id(tx, id, ARRIVALS_LOOKED_AT_MAX)?,
@@ -203,19 +207,21 @@ impl Desk {
         Ok((found, has_more))
     }
 
-    /// Messages that could not be taken in, newest first.
+    /// Messages that could not be taken in, newest first. Scope `settings`; `None` for the operator.
     ///
     /// # Errors
-    /// When the store cannot be read.
-    pub fn quarantine(&self, limit: usize) -> Result<Vec<IntakeRow>> {
+    /// `Forbidden`; when the store cannot be read.
+    pub fn quarantine(&self, caller: Option<&Caller>, limit: usize) -> Result<Vec<IntakeRow>> {
+        require_operator(caller)?;
         Ok(self.inner.store.view(|tx| store::intake::quarantined(tx, None, limit))?)
     }
 
-    /// A quarantined message with its bytes.
+    /// A quarantined message with its bytes. Scope `settings`; `None` for the operator.
     ///
     /// # Errors
-    /// `NotFound`.
-    pub fn quarantined(&self, id: IntakeId) -> Result<(IntakeRow, Vec<u8>)> {
+    /// `Forbidden`, `NotFound`.
+    pub fn quarantined(&self, caller: Option<&Caller>, id: IntakeId) -> Result<(IntakeRow, Vec<u8>)> {
+        require_operator(caller)?;
         let row = self.inner.store.view(|tx| {
             let row = store::intake::get(tx, id)?;
             let quarantined = row.filter(|row| matches!(row.result, IntakeResult::Quarantined { .. }));
@@ -226,12 +232,12 @@ impl Desk {
         Ok((row, raw))
     }
 
-    /// Takes a quarantined message in again; its row says what came of it.
+    /// Takes a quarantined message in again; its row says what came of it. Scope `settings`; `None` for the operator.
     ///
     /// # Errors
-    /// `NotFound`; `Unavailable` and `Full` as for any arrival.
-    pub async fn retry_quarantined(&self, id: IntakeId) -> Result<IntakeRow> {
-        let (row, _) = self.quarantined(id)?;
+    /// `Forbidden`, `NotFound`; `Unavailable` and `Full` as for any arrival.
+    pub async fn retry_quarantined(&self, caller: Option<&Caller>, id: IntakeId) -> Result<IntakeRow> {
+        let (row, _) = self.quarantined(caller, id)?;
         match self.take_again(&row).await {
             Ok(_) => {}
             Err(NotAccepted::Full) => return Err(Error::Full),

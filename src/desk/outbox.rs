@@ -14,6 +14,7 @@ use crate::desk::Desk;
 use crate::desk::Error;
 use crate::desk::Inner;
 use crate::desk::Result;
+use crate::desk::access::require_operator;
 use crate::desk::broadcasts::running::hold;
 use crate::desk::delivery_failures;
 use crate::desk::draft::At;
@@ -23,6 +24,7 @@ use crate::desk::random_bytes;
 use crate::desk::suppressions::refused;
 use crate::desk::suppressions::take_automatic;
 use crate::domain::address::Address;
+use crate::domain::agent::Caller;
 use crate::domain::broadcast::BroadcastState;
 use crate::domain::broadcast::PauseCause;
 use crate::domain::delivery::ATTEMPTS_KEPT_MAX;
@@ -268,11 +270,12 @@ impl Desk {
         Ok(self.inner.store.view(|tx| store::lanes::next_due(tx, share, now))?)
     }
 
-    /// One delivery.
+    /// One delivery. Scope `settings`; `None` for the operator.
     ///
     /// # Errors
-    /// `NotFound`.
-    pub fn delivery(&self, id: DeliveryId) -> Result<Delivery> {
+    /// `Forbidden`, `NotFound`.
+    pub fn delivery(&self, caller: Option<&Caller>, id: DeliveryId) -> Result<Delivery> {
+        require_operator(caller)?;
         Ok(self.inner.store.view(|tx| store::outbox::get(tx, id)?.ok_or_else(|| missing("delivery")))?)
     }
 
@@ -292,11 +295,12 @@ impl Desk {
         })?)
     }
 
-    /// [`Desk::deliveries`], then all others, newest first (API-48).
+    /// [`Desk::deliveries`], then all others, newest first (API-48). Scope `settings`; `None` for the operator.
     ///
     /// # Errors
-    /// When the store cannot be read.
-    pub fn all_deliveries(&self, limit: usize) -> Result<Vec<Delivery>> {
+    /// `Forbidden`; when the store cannot be read.
+    pub fn all_deliveries(&self, caller: Option<&Caller>, limit: usize) -> Result<Vec<Delivery>> {
+        require_operator(caller)?;
         let mut found = self.deliveries(limit)?;
         let known: Vec<DeliveryId> = found.iter().map(|delivery| delivery.id).collect();
         let newest = self.inner.store.view(|tx| store::outbox::newest(tx, limit))?;
@@ -334,10 +338,12 @@ impl Desk {
 
     /// Makes a delivery due now, whatever its state. An agent who does this with an uncertain one decides to risk a
     /// repeat; the Message-ID stays. An agent's answer to a suppressed address goes out all the same then (EML-83).
+    /// Scope `settings`; `None` for the operator.
     ///
     /// # Errors
-    /// `NotFound`; `Conflict` for one that was sent or is being sent.
-    pub async fn retry_delivery(&self, id: DeliveryId) -> Result<Delivery> {
+    /// `Forbidden`, `NotFound`; `Conflict` for one that was sent or is being sent.
+    pub async fn retry_delivery(&self, caller: Option<&Caller>, id: DeliveryId) -> Result<Delivery> {
+        require_operator(caller)?;
         let now = self.inner.clock.now();
         self.change_delivery(id, move |delivery| {
             if delivery.state == DeliveryState::Sent {

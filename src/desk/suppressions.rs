@@ -7,6 +7,7 @@
 use crate::desk::Desk;
 use crate::desk::Inner;
 use crate::desk::Result;
+use crate::desk::access::require_operator;
 use crate::desk::draft::missing;
 use crate::domain::address::Address;
 use crate::domain::agent::Caller;
@@ -44,21 +45,27 @@ const SWEPT_MAX: usize = 200;
 const SWEEPS_MAX: usize = 50;
 
 impl Desk {
-    /// Addresses that get no mail now, in their order behind `after`.
+    /// Addresses that get no mail now, in their order behind `after`. Scope `settings`; `None` for the operator.
     ///
     /// # Errors
-    /// When the store cannot be read.
-    pub fn suppressions(&self, after: Option<&str>, limit: usize) -> Result<Vec<AddressStanding>> {
+    /// `Forbidden`; when the store cannot be read.
+    pub fn suppressions(
+        &self,
+        caller: Option<&Caller>,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<AddressStanding>> {
+        require_operator(caller)?;
         let now = self.inner.clock.now();
         let mut found = self.inner.store.view(|tx| store::suppressions::suppressed(tx, after, limit))?;
         found.retain(|standing| standing.suppressed(now).is_some());
         Ok(found)
     }
 
-    /// Stops all mail to an address, for good or until a time.
+    /// Stops all mail to an address, for good or until a time. Scope `settings`.
     ///
     /// # Errors
-    /// When the store cannot be written.
+    /// `Forbidden`; when the store cannot be written.
     pub async fn suppress(
         &self,
         caller: &Caller,
@@ -66,6 +73,7 @@ impl Desk {
         until: Option<Millis>,
         words: &str,
     ) -> Result<AddressStanding> {
+        require_operator(Some(caller))?;
         let (since, by) = (self.inner.clock.now(), SuppressedBy::Agent(caller.agent));
         let suppression = Suppression { by, since, until, words: clean::line(words, WORDS_CHARS_MAX) };
         let kept = self.inner.store.update(move |tx| {
@@ -78,11 +86,12 @@ impl Desk {
         Ok(kept.await?)
     }
 
-    /// Lets an address get mail again and forgets its failures.
+    /// Lets an address get mail again and forgets its failures. Scope `settings`; `None` for the operator.
     ///
     /// # Errors
-    /// `NotFound` for an address that is not suppressed.
-    pub async fn lift_suppression(&self, address: Address) -> Result<AddressStanding> {
+    /// `Forbidden`; `NotFound` for an address that is not suppressed.
+    pub async fn lift_suppression(&self, caller: Option<&Caller>, address: Address) -> Result<AddressStanding> {
+        require_operator(caller)?;
         let lifted = self.inner.store.update(move |tx| {
             let standing = store::suppressions::get(&*tx, &address)?.filter(|known| known.suppression.is_some());
             let standing = standing.ok_or_else(|| missing("suppression"))?;

@@ -105,10 +105,10 @@ async fn p6_a_message_whose_reading_died_twice_is_quarantined_unread_and_the_oth
     assert!(matches!(accept(&desk, mail(1)).await, Accepted::Part { .. }), "once may have been chance");
     let Accepted::Quarantined(id) = accept(&desk, mail(2)).await else { panic!("it was read a third time") };
     assert!(matches!(accept(&desk, mail(3)).await, Accepted::Part { .. }), "the next one is none the worse");
-    let (row, raw) = desk.quarantined(id).unwrap();
+    let (row, raw) = desk.quarantined(None, id).unwrap();
     assert_eq!((raw, row.class), (mail(2), None), "whole, and unread");
-    assert_eq!(desk.retry_quarantined(id).await.unwrap().id, id);
-    assert_eq!(desk.quarantine(10).unwrap().len(), 0, "a person who tries it again may have mended the reader");
+    assert_eq!(desk.retry_quarantined(None, id).await.unwrap().id, id);
+    assert_eq!(desk.quarantine(None, 10).unwrap().len(), 0, "a person who tries it again may have mended the reader");
     assert_eq!(desk.verify().unwrap(), Vec::<String>::new());
 }
 

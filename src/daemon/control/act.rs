@@ -94,7 +94,7 @@ pub(crate) async fn act(
         }
         Request::Delivery { id } => delivery(control, DeliveryId(id)),
         Request::RetryDelivery { id } => {
-            Ok(Answer::Deliveries(vec![DeliveryRow::from(&desk.retry_delivery(DeliveryId(id)).await?)]))
+            Ok(Answer::Deliveries(vec![DeliveryRow::from(&desk.retry_delivery(None, DeliveryId(id)).await?)]))
         }
         Request::CancelDelivery { id } => {
             Ok(Answer::Deliveries(vec![DeliveryRow::from(&desk.cancel_delivery(DeliveryId(id)).await?)]))
@@ -104,16 +104,16 @@ pub(crate) async fn act(
             Ok(Answer::Sending { paused })
         }
         Request::Quarantine { limit } => {
-            let rows = desk.quarantine(limit.min(ROWS_MAX))?;
+            let rows = desk.quarantine(None, limit.min(ROWS_MAX))?;
             Ok(Answer::Quarantine(rows.into_iter().map(Into::into).collect()))
         }
         Request::Quarantined { id } => {
-            let (row, raw) = desk.quarantined(IntakeId(id))?;
+            let (row, raw) = desk.quarantined(None, IntakeId(id))?;
             let raw = String::from_utf8_lossy(&raw).into_owned();
             Ok(Answer::Quarantined(Box::new(QuarantineView { row: row.into(), raw })))
         }
         Request::RetryQuarantined { id } => {
-            Ok(Answer::Quarantine(vec![desk.retry_quarantined(IntakeId(id)).await?.into()]))
+            Ok(Answer::Quarantine(vec![desk.retry_quarantined(None, IntakeId(id)).await?.into()]))
         }
         Request::Addresses => addresses(control),
         Request::ProbeAddress { address: to } => {
@@ -178,7 +178,7 @@ async fn fetch_part(control: &Control, id: PartId) -> Result<Answer, Failure> {
 }
 
 fn delivery(control: &Control, id: DeliveryId) -> Result<Answer, Failure> {
-    let delivery = control.desk.delivery(id)?;
+    let delivery = control.desk.delivery(None, id)?;
     let attempt = |attempt: &crate::domain::delivery::Attempt| AttemptRow {
         at_ms: attempt.at.0,
         stage: attempt.stage.as_str().to_owned(),

@@ -56,7 +56,7 @@ impl Story {
     }
 
     fn notices(&self, to: &Caller) -> Vec<Delivery> {
-        let mut all = self.desk.all_deliveries(100).unwrap();
+        let mut all = self.desk.all_deliveries(None, 100).unwrap();
         all.retain(|owed| matches!(owed.kind, DeliveryKind::AgentNotice { .. }) && owed.agent == Some(to.agent));
         all.sort_by_key(|owed| owed.id);
         all
@@ -251,8 +251,8 @@ async fn tst_89_a_notice_that_bounces_begins_no_loop_and_suppresses_the_address(
     );
     let (headers, body) = report.split_once("\n\n").unwrap();
     story.mail_to(&bounces.to_string(), headers, body).await;
-    assert!(matches!(story.desk.delivery(notice.id).unwrap().state, DeliveryState::Failed(_)));
-    assert_eq!(story.desk.suppressions(None, 10).unwrap()[0].address, address(TOM));
+    assert!(matches!(story.desk.delivery(None, notice.id).unwrap().state, DeliveryState::Failed(_)));
+    assert_eq!(story.desk.suppressions(None, None, 10).unwrap()[0].address, address(TOM));
     assert!(!story.words(thread).contains(&"delivery_failed"), "nobody is told of a notice that failed");
     story.asked_again(4, "Hello?").await;
     story.wait(UNSEEN_DELAY);

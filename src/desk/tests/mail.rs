@@ -173,9 +173,9 @@ async fn eml_8_what_cannot_be_read_is_quarantined_whole_and_can_be_tried_again()
     let raw = b"\r\n\r\n".to_vec();
     let accepted = story.desk.accept(arrival(SUPPORT, raw.clone())).await.unwrap();
     let Accepted::Quarantined(id) = accepted else { panic!("{accepted:?}") };
-    assert_eq!(story.desk.quarantined(id).unwrap().1, raw);
-    assert_eq!(story.desk.quarantine(10).unwrap().len(), 1);
-    assert_eq!(story.desk.retry_quarantined(id).await.unwrap().id, id);
+    assert_eq!(story.desk.quarantined(None, id).unwrap().1, raw);
+    assert_eq!(story.desk.quarantine(None, 10).unwrap().len(), 1);
+    assert_eq!(story.desk.retry_quarantined(None, id).await.unwrap().id, id);
     assert_eq!(story.desk.status().unwrap().quarantined, 1);
     story.end();
 }
@@ -211,11 +211,11 @@ async fn p16_a_bounce_to_our_signed_address_fails_its_delivery_and_a_forged_one_
                   Status: 5.1.1\nDiagnostic-Code: smtp; 550 5.1.1 no such user\n--b--";
     let forged = story.mail(&bounce("f"), report).await;
     assert_ne!(thread_of(&forged), thread);
-    assert_eq!(story.desk.delivery(delivery.id).unwrap().state.as_str(), "sent");
+    assert_eq!(story.desk.delivery(None, delivery.id).unwrap().state.as_str(), "sent");
     let prepared = story.desk.inner.keys.bounce_address(&super::address(SUPPORT), delivery.id).unwrap();
     let real = story.mail_to(&prepared.to_string(), &bounce("r"), report).await;
     assert_eq!(thread_of(&real), thread);
-    assert_eq!(story.desk.delivery(delivery.id).unwrap().state.as_str(), "failed");
+    assert_eq!(story.desk.delivery(None, delivery.id).unwrap().state.as_str(), "failed");
     assert!(story.desk.thread_view(&story.agent, thread, false).unwrap().contacts[0].has_hard_bounced);
     assert!(story.send_due().await.is_empty(), "nothing answers a bounce");
     story.end();
@@ -246,7 +246,7 @@ async fn eml_15_two_bounces_of_one_message_id_fail_each_its_own_delivery() {
         let taken = story.mail_to(&to, header, &report).await;
         assert!(!matches!(taken, Accepted::Duplicate(_)), "{name}: it is another bounce");
         assert_eq!(thread_of(&taken), *thread);
-        assert_eq!(story.desk.delivery(delivery.id).unwrap().state.as_str(), "failed", "{name}");
+        assert_eq!(story.desk.delivery(None, delivery.id).unwrap().state.as_str(), "failed", "{name}");
         assert_eq!(story.mail_to(&to, header, &report).await, Accepted::Duplicate(*thread), "{name}: the same again");
     }
     story.end();

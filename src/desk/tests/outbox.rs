@@ -104,7 +104,7 @@ async fn tst_65_deferred_then_sent_failed_at_once_and_uncertain_once_more() {
     story.desk.mark_past_dot(vec![again.id]).await.unwrap();
     story.wait(Duration::from_secs(120));
     assert!(lease().await.unwrap().is_empty(), "the worker died past the dot: uncertain, not sent again");
-    assert_eq!(story.desk.delivery(first.id).unwrap().state, DeliveryState::Uncertain);
+    assert_eq!(story.desk.delivery(None, first.id).unwrap().state, DeliveryState::Uncertain);
     story.wait(Duration::from_secs(16 * 60));
     let last = lease().await.unwrap().remove(0);
     assert_eq!(last.message_id, first.message_id);
@@ -123,7 +123,7 @@ async fn eml_63_a_mail_whose_destination_takes_nothing_waits_without_an_attempt_
     let postponed = || Verdict::Postponed { wait: Duration::from_secs(60) };
     let first = lease().await.unwrap().remove(0);
     story.desk.settle(first.id, postponed()).await.unwrap();
-    let waits = story.desk.delivery(first.id).unwrap();
+    let waits = story.desk.delivery(None, first.id).unwrap();
     assert_eq!((waits.state, waits.attempt_count, waits.attempts.len()), (DeliveryState::Deferred, 0, 0));
     assert!(lease().await.unwrap().is_empty(), "not due yet");
     story.wait(Duration::from_secs(76));
@@ -131,7 +131,7 @@ async fn eml_63_a_mail_whose_destination_takes_nothing_waits_without_an_attempt_
     assert_eq!((again.id, &again.message_id), (first.id, &first.message_id));
     story.wait(Duration::from_secs(6 * 24 * 3_600));
     story.desk.settle(first.id, postponed()).await.unwrap();
-    let given_up = story.desk.delivery(first.id).unwrap().state;
+    let given_up = story.desk.delivery(None, first.id).unwrap().state;
     assert!(matches!(&given_up, DeliveryState::Failed(why) if why.starts_with("retries exhausted")), "{given_up:?}");
     story.end();
 }
@@ -145,9 +145,9 @@ async fn eml_65_where_the_house_says_so_an_uncertain_mail_waits_for_an_agent() {
     story.desk.settle(first.id, Verdict::Uncertain { reason: "cut".to_owned() }).await.unwrap();
     story.wait(Duration::from_secs(24 * 3_600));
     assert!(story.desk.lease_due(10, LEASE).await.unwrap().is_empty());
-    assert_eq!(story.desk.delivery(first.id).unwrap().state, DeliveryState::Uncertain);
+    assert_eq!(story.desk.delivery(None, first.id).unwrap().state, DeliveryState::Uncertain);
     assert!(story.desk.deliveries(10).unwrap().iter().any(|seen| seen.id == first.id), "people see it");
-    story.desk.retry_delivery(first.id).await.unwrap();
+    story.desk.retry_delivery(None, first.id).await.unwrap();
     assert_eq!(story.send_due().await.len(), 1);
     story.end();
 }
@@ -164,9 +164,9 @@ async fn a_cancelled_delivery_is_never_sent_and_a_failed_one_can_be_retried() {
     let two = story.desk.lease_due(10, LEASE).await.unwrap().remove(0);
     story.desk.settle(two.id, Verdict::Failed { reason: "550 no".to_owned() }).await.unwrap();
     assert_eq!(story.desk.deliveries(10).unwrap().len(), 1, "visible");
-    story.desk.retry_delivery(two.id).await.unwrap();
+    story.desk.retry_delivery(None, two.id).await.unwrap();
     assert_eq!(story.send_due().await.len(), 1);
-    assert!(story.desk.retry_delivery(two.id).await.is_err(), "it was sent");
+    assert!(story.desk.retry_delivery(None, two.id).await.is_err(), "it was sent");
     story.end();
 }
 
@@ -200,8 +200,8 @@ async fn brc_43_leases_of_a_worker_that_is_gone_end_at_once_and_past_the_dot_unc
     story.desk.mark_past_dot(vec![past_dot]).await.unwrap();
     assert_eq!(story.desk.end_leases(&MailShare::All).await.unwrap(), 60);
     assert_eq!(story.desk.end_leases(&MailShare::All).await.unwrap(), 0);
-    assert_eq!(story.desk.delivery(past_dot).unwrap().state, DeliveryState::Uncertain);
-    assert_eq!(story.desk.delivery(waiting).unwrap().state, DeliveryState::Queued);
+    assert_eq!(story.desk.delivery(None, past_dot).unwrap().state, DeliveryState::Uncertain);
+    assert_eq!(story.desk.delivery(None, waiting).unwrap().state, DeliveryState::Queued);
     let mut again = story.desk.lease_due(50, LEASE).await.unwrap();
     again.extend(story.desk.lease_due(50, LEASE).await.unwrap());
     assert_eq!(again.len(), 69, "all but the uncertain one are due");
@@ -281,7 +281,7 @@ async fn tst_92_a_relay_that_is_down_for_two_days_gets_everything_afterwards() {
     }
     assert_eq!(sent, MAILS);
     for id in owed {
-        let delivery = story.desk.delivery(id).unwrap();
+        let delivery = story.desk.delivery(None, id).unwrap();
         assert_eq!(delivery.state, DeliveryState::Sent);
         assert!((15..=25).contains(&delivery.attempt_count), "{} tries in two days", delivery.attempt_count);
     }

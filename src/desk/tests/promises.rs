@@ -43,8 +43,8 @@ async fn tst_74_a_poison_message_is_set_aside_the_next_ones_arrive_and_a_retry_t
         let next = format!("From: ben@example.com\nMessage-ID: <{n}@example.com>");
         thread_of(&story.mail(&next, &format!("mail {n}")).await);
     }
-    assert_eq!(story.desk.quarantined(id).unwrap().1, raw, "kept whole");
-    let settled = story.desk.retry_quarantined(id).await.unwrap();
+    assert_eq!(story.desk.quarantined(None, id).unwrap().1, raw, "kept whole");
+    let settled = story.desk.retry_quarantined(None, id).await.unwrap();
     assert_eq!((settled.id, settled.message_id.as_str()), (id, "p@example.com"));
     assert_eq!(story.desk.status().unwrap().quarantined, 0);
     assert!(matches!(story.desk.accept(arrival(SUPPORT, raw)).await.unwrap(), Accepted::Duplicate(_)));

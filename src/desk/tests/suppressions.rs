@@ -36,7 +36,7 @@ async fn refuse(story: &Story, words: &str) {
 }
 
 fn state(story: &Story, delivery: &Delivery) -> DeliveryState {
-    story.desk.delivery(delivery.id).unwrap().state
+    story.desk.delivery(None, delivery.id).unwrap().state
 }
 
 #[tokio::test]
@@ -45,14 +45,14 @@ async fn eml_82_an_address_that_does_not_exist_gets_no_mail_until_mail_comes_fro
     let thread = asked(&story).await;
     answered(&story, thread).await;
     refuse(&story, "RCPT TO: 550 5.1.1 no such user").await;
-    let held = story.desk.suppressions(None, 10).unwrap();
+    let held = story.desk.suppressions(None, None, 10).unwrap();
     assert_eq!(held[0].suppression.as_ref().unwrap().by, SuppressedBy::HardBounce);
     assert!(story.desk.thread_view(&story.agent, thread, true).unwrap().contacts[0].has_hard_bounced);
     let next = answered(&story, thread).await;
     assert!(story.send_due().await.is_empty());
     assert_eq!(state(&story, &next), DeliveryState::Skipped(SkipReason::Suppressed));
     story.mail(&from_ana("2", "Again"), "I am here").await;
-    assert_eq!(story.desk.suppressions(None, 10).unwrap(), []);
+    assert_eq!(story.desk.suppressions(None, None, 10).unwrap(), []);
     answered(&story, thread).await;
     assert_eq!(story.send_due().await.len(), 1);
     story.end();
@@ -73,12 +73,12 @@ async fn eml_83_an_agent_may_answer_a_suppressed_address_and_a_machine_may_not()
     let told = story.desk.thread_view(&story.agent, thread, true).unwrap().deliveries;
     let automatic = told.iter().find(|delivery| delivery.kind.is_automatic()).unwrap();
     assert_eq!(automatic.state, DeliveryState::Skipped(SkipReason::Suppressed));
-    assert!(story.desk.retry_delivery(automatic.id).await.is_err());
-    story.desk.retry_delivery(answer.id).await.unwrap();
+    assert!(story.desk.retry_delivery(None, automatic.id).await.is_err());
+    story.desk.retry_delivery(None, answer.id).await.unwrap();
     assert_eq!(story.send_due().await.len(), 1, "the agent says so");
-    assert_eq!(story.desk.suppressions(None, 10).unwrap().len(), 1, "and it stays suppressed");
-    story.desk.lift_suppression(address("ana@example.com")).await.unwrap();
-    assert!(story.desk.lift_suppression(address("ana@example.com")).await.is_err());
+    assert_eq!(story.desk.suppressions(None, None, 10).unwrap().len(), 1, "and it stays suppressed");
+    story.desk.lift_suppression(None, address("ana@example.com")).await.unwrap();
+    assert!(story.desk.lift_suppression(None, address("ana@example.com")).await.is_err());
     story.end();
 }
 
@@ -87,11 +87,11 @@ async fn eml_82_three_failures_in_a_week_rest_for_a_day_and_what_has_ended_is_sw
     let story = Story::begin().await;
     let thread = asked(&story).await;
     for at in 0..3 {
-        assert_eq!(story.desk.suppressions(None, 10).unwrap().len(), 0, "after {at}");
+        assert_eq!(story.desk.suppressions(None, None, 10).unwrap().len(), 0, "after {at}");
         answered(&story, thread).await;
         refuse(&story, "552 5.2.2 mailbox full").await;
     }
-    let held = story.desk.suppressions(None, 10).unwrap();
+    let held = story.desk.suppressions(None, None, 10).unwrap();
     assert_eq!(held[0].suppression.as_ref().unwrap().by, SuppressedBy::Failures);
     let kept = answered(&story, thread).await;
     assert!(story.send_due().await.is_empty());
@@ -101,7 +101,7 @@ async fn eml_82_three_failures_in_a_week_rest_for_a_day_and_what_has_ended_is_sw
     assert_eq!(story.send_due().await.len(), 1);
     story.wait(DAY * 7);
     story.desk.sweep_suppressions().await.unwrap();
-    assert!(story.desk.lift_suppression(address("ana@example.com")).await.is_err());
+    assert!(story.desk.lift_suppression(None, address("ana@example.com")).await.is_err());
     story.end();
 }
 

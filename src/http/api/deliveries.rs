@@ -1,6 +1,5 @@
 //! `/deliveries`: what is owed, and what became of it (API-48). For operators: scope `settings`.
 
-use crate::domain::agent::Scope;
 use crate::domain::delivery::Delivery;
 use crate::domain::id::DeliveryId;
 use crate::http::Api;
@@ -26,25 +25,22 @@ pub(crate) fn routes() -> Router<Api> {
 
 /// What waits, by due time, then what failed or is uncertain, then all others; `?state=` keeps one state only.
 async fn list(call: Call) -> Answer {
-    call.require(Scope::Settings)?;
     let limit = call.page(PER_PAGE_MAX)?.per_page;
     let state = call.query("state").map(ToOwned::to_owned);
     let looked_at = if state.is_some() { LOOKED_AT_MAX } else { limit };
-    let found = call.read(move |desk, _| desk.all_deliveries(looked_at)).await?;
+    let found = call.read(move |desk, caller| desk.all_deliveries(Some(caller), looked_at)).await?;
     let fits = |delivery: &&Delivery| state.as_deref().is_none_or(|state| delivery.state.as_str() == state);
     Ok(Json(wire::list(found.iter().filter(fits).take(limit).map(delivery).collect())))
 }
 
 async fn one(call: Call) -> Answer {
-    call.require(Scope::Settings)?;
     let id: DeliveryId = call.id("id", "delivery")?;
-    let found = call.read(move |desk, _| desk.delivery(id)).await?;
+    let found = call.read(move |desk, caller| desk.delivery(Some(caller), id)).await?;
     Ok(Json(delivery(&found)))
 }
 
 async fn retry(call: Call) -> Answer {
-    call.require(Scope::Settings)?;
     let id: DeliveryId = call.id("id", "delivery")?;
-    let retried = call.desk().retry_delivery(id).await?;
+    let retried = call.desk().retry_delivery(Some(&call.caller), id).await?;
     Ok(Json(delivery(&retried)))
 }

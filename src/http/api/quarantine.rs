@@ -40,7 +40,6 @@ pub(crate) fn routes() -> Router<Api> {
 
 /// The journal of mail that came in, newest first, by `message_id`, `address`, `uid`, `since` and `until`.
 async fn arrivals(call: Call) -> Answer {
-    call.require(Scope::Settings)?;
     let page = call.page(PER_PAGE_DEFAULT)?;
     let filter = ArrivalFilter {
         message_id: call.query("message_id").map(|id| id.trim_start_matches('<').trim_end_matches('>').to_owned()),
@@ -50,7 +49,7 @@ async fn arrivals(call: Call) -> Answer {
         until: asked(&call, "until", MOMENT, read_moment_text)?,
     };
     let (before, limit) = (page.after_one().map(IntakeId), page.per_page);
-    let (rows, has_more) = call.read(move |desk, _| desk.arrivals(&filter, before, limit)).await?;
+    let (rows, has_more) = call.read(move |desk, caller| desk.arrivals(Some(caller), &filter, before, limit)).await?;
     let next = rows.last().filter(|_| has_more).map(|row| [row.id.0, 0]);
     let mut pages = page.pages(0, next);
     if let Some(pages) = pages.as_object_mut() {
@@ -68,24 +67,21 @@ fn asked<T>(call: &Call, name: &str, expected: &str, read: impl Fn(&str) -> Opti
 }
 
 async fn list(call: Call) -> Answer {
-    call.require(Scope::Settings)?;
     let limit = call.page(PER_PAGE_MAX)?.per_page;
-    let rows = call.read(move |desk, _| desk.quarantine(limit)).await?;
+    let rows = call.read(move |desk, caller| desk.quarantine(Some(caller), limit)).await?;
     Ok(Json(wire::list(rows.iter().map(row).collect())))
 }
 
 async fn retry(call: Call) -> Answer {
-    call.require(Scope::Settings)?;
     let id: IntakeId = call.id("id", "quarantine")?;
-    let settled = call.desk().retry_quarantined(id).await?;
+    let settled = call.desk().retry_quarantined(Some(&call.caller), id).await?;
     Ok(Json(row(&settled)))
 }
 
 /// A mail that could not be taken in, byte for byte, as a download (EML-8).
 async fn file(call: Call) -> Result<Response> {
-    call.require(Scope::Settings)?;
     let id: IntakeId = call.id("id", "quarantine")?;
-    let (_, raw) = call.read(move |desk, _| desk.quarantined(id)).await?;
+    let (_, raw) = call.read(move |desk, caller| desk.quarantined(Some(caller), id)).await?;
     Ok((download_headers("message/rfc822", &format!("quarantine-{id}.eml")), raw).into_response())
 }
 

@@ -1,7 +1,6 @@
 //! `/suppressions`: addresses that get no mail (EML-82, EML-83). For operators: scope `settings`.
 
 use crate::domain::address::Address;
-use crate::domain::agent::Scope;
 use crate::domain::id::Millis;
 use crate::domain::suppression::AddressStanding;
 use crate::http::Api;
@@ -24,15 +23,13 @@ pub(crate) fn routes() -> Router<Api> {
 
 /// In the order of addresses; `?after=` goes on behind one.
 async fn list(call: Call) -> Answer {
-    call.require(Scope::Settings)?;
     let limit = call.page(PER_PAGE_MAX)?.per_page;
     let after = call.query("after").map(str::to_lowercase);
-    let found = call.read(move |desk, _| desk.suppressions(after.as_deref(), limit)).await?;
+    let found = call.read(move |desk, caller| desk.suppressions(Some(caller), after.as_deref(), limit)).await?;
     Ok(Json(wire::list(found.iter().map(shown).collect())))
 }
 
 async fn add(call: Call, input: Input) -> Answer {
-    call.require(Scope::Settings)?;
     let fields = input.fields();
     let address = fields.word("address", "an email address", Address::parse)?.value();
     let address = address.ok_or_else(|| ApiError::missing("address"))?;
@@ -43,10 +40,9 @@ async fn add(call: Call, input: Input) -> Answer {
 }
 
 async fn lift(call: Call) -> Answer {
-    call.require(Scope::Settings)?;
     let named = call.path_text("address").and_then(Address::parse);
     let address = named.ok_or_else(|| ApiError::not_found("suppression"))?;
-    let lifted = call.desk().lift_suppression(address).await?;
+    let lifted = call.desk().lift_suppression(Some(&call.caller), address).await?;
     Ok(Json(json!({"type": "suppression", "address": lifted.address.to_string(), "deleted": true})))
 }
 

@@ -1,7 +1,12 @@
 //! What narrow tokens may do: each write answers with what it made, or is refused before anything is kept (API-1).
 
 use super::*;
+use crate::desk::Error;
+use crate::desk::journal::ArrivalFilter;
+use crate::domain::id::DeliveryId;
 use crate::domain::id::EventSeq;
+use crate::domain::id::IntakeId;
+use crate::domain::refusal::Refusal;
 
 /// One agent's work in which narrow tokens try themselves.
 struct Work {
@@ -179,4 +184,29 @@ async fn par_7_nobody_of_the_house_takes_part_whichever_way_they_are_named() {
     let begun = json!({"from": {"type": "user", "id": known}, "body": "Hello"});
     assert_eq!(house.post("/api/conversations", begun).await.error().2.as_deref(), Some("from"));
     assert_eq!(work.log_length(), before, "and nothing is left of the attempts, no lead either");
+}
+
+#[tokio::test]
+async fn api_48_49_operators_queues_ask_the_caller_whoever_serves_them() {
+    let house = House::new().await;
+    let mut scopes = Scope::ALL.to_vec();
+    scopes.retain(|scope| *scope != Scope::Settings);
+    let narrow = house.desk.authenticate(&house.token_for(&scopes).await).unwrap();
+    let (caller, desk, ana) = (Some(&narrow), &house.desk, address("ana@example.com"));
+    let refused = [
+        desk.all_deliveries(caller, 1).unwrap_err(),
+        desk.delivery(caller, DeliveryId(1)).unwrap_err(),
+        desk.retry_delivery(caller, DeliveryId(1)).await.unwrap_err(),
+        desk.quarantine(caller, 1).unwrap_err(),
+        desk.quarantined(caller, IntakeId(1)).unwrap_err(),
+        desk.retry_quarantined(caller, IntakeId(1)).await.unwrap_err(),
+        desk.arrivals(caller, &ArrivalFilter::default(), None, 1).unwrap_err(),
+        desk.suppressions(caller, None, 1).unwrap_err(),
+        desk.suppress(&narrow, ana.clone(), None, "").await.unwrap_err(),
+        desk.lift_suppression(caller, ana).await.unwrap_err(),
+    ];
+    for (at, error) in refused.into_iter().enumerate() {
+        assert!(matches!(&error, Error::Refused(Refusal::Forbidden { .. })), "{at}: {error}");
+    }
+    assert_eq!(desk.suppressions(None, None, 10).unwrap(), []);
 }

@@ -432,5 +432,5 @@ async fn ntf_12_what_is_done_silently_says_so_and_owes_nothing() {
     let after = house.put(&path, change).await.ok();
     let silent = after["ticket_parts"]["ticket_parts"].as_array().unwrap().iter();
     assert!(silent.map(|part| &part["deskgate"]["skip_notifications"]).all(|said| *said == json!(true)));
-    assert_eq!(house.desk.all_deliveries(10).unwrap(), []);
+    assert_eq!(house.desk.all_deliveries(None, 10).unwrap(), []);
 }
