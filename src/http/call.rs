@@ -15,6 +15,7 @@ use crate::http::Api;
 use crate::http::api::wire::Wire;
 use crate::http::error::ApiError;
 use crate::http::error::Result;
+use crate::http::ops::health::Health;
 use crate::http::paging::NumberedPage;
 use crate::http::paging::PageAsked;
 use crate::http::shape::Shape;
@@ -81,6 +82,11 @@ impl Call {
     /// The sockets of contacts, where this process has them.
     pub(crate) fn messenger(&self) -> Option<&Hub> {
         self.api.messenger.as_ref()
+    }
+
+    /// How mailboxes and relays are, if there is a daemon around.
+    pub(crate) fn health(&self) -> Option<&Health> {
+        self.api.health.as_ref()
     }
 
     /// Where webhooks may go.

@@ -72,8 +72,8 @@ async fn take_mime(
     let source = ArrivalSource::Http { caller: caller.name.clone() };
     let accepted = api.desk.accept(Arrival { source, reverse_path, recipients, raw }).await;
     drop(room);
-    if let Some(counted) = &api.intake_counts {
-        counted.took_in("http", result_word(&accepted));
+    if let Some(health) = &api.health {
+        health.took_in("http", result_word(&accepted));
     }
     accepted.map(|accepted| Json(taken(&accepted))).map_err(refused)
 }

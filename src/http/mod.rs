@@ -93,8 +93,8 @@ pub struct Api {
     words: Option<Arc<dyn WordIndex>>,
     /// Largest mail handed in over HTTP, in bytes.
     mime_bytes_max: usize,
-    /// Where mails that were handed in are counted.
-    intake_counts: Option<Health>,
+    /// How mailboxes and relays are, and where mails that were handed in are counted.
+    health: Option<Health>,
     messenger: Option<Hub>,
     live: LiveStreams,
     /// Where mails are fetched from that were too large to be taken in.
@@ -134,7 +134,7 @@ impl Api {
             webhook_targets: Targets::default(),
             words: None,
             mime_bytes_max: MIME_BYTES_MAX,
-            intake_counts: None,
+            health: None,
             messenger: None,
             live: LiveStreams::default(),
             large_mail: None,
@@ -142,11 +142,11 @@ impl Api {
         })
     }
 
-    /// Takes mails of up to `bytes_max` bytes in over HTTP, and counts them there.
+    /// Takes mails of up to `bytes_max` bytes in over HTTP and counts them in `health`, of which it shows mailboxes and relays.
     #[must_use]
-    pub fn with_intake(mut self, bytes_max: u64, counts: Health) -> Self {
+    pub fn with_intake(mut self, bytes_max: u64, health: Health) -> Self {
         self.mime_bytes_max = usize::try_from(bytes_max).unwrap_or(usize::MAX);
-        self.intake_counts = Some(counts);
+        self.health = Some(health);
         self
     }
 

@@ -5,6 +5,7 @@
 mod addressing;
 mod admins;
 mod broadcasts;
+mod channels;
 mod companies;
 mod contact_notes;
 mod contacts;
@@ -89,6 +90,7 @@ pub(crate) fn routes(api: &Api) -> Router<Api> {
         .merge(deliveries::routes())
         .merge(events::routes())
         .merge(forms::routes())
+        .merge(channels::routes())
         .merge(house::routes())
         .merge(linked::routes())
         .merge(live::routes())

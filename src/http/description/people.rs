@@ -41,6 +41,8 @@ pub(super) const OPERATIONS: &[Operation] = &[
     act("post", "/conversations/{id}/run_assignment_rules", "let its team choose anew", "conversation"),
     get("/brands", "the workspace's own brand, and those beside it", &[], "list"),
     get("/brands/{id}", "a brand", &[], "object"),
+    get("/mailboxes", "how the mailboxes are that mail is fetched from", &[], "list"),
+    get("/relays", "how the relays are that mail goes out by", &[], "list"),
     get("/emails", "support addresses", &[], "list"),
     get("/emails/{id}", "a support address", &[], "object"),
     get("/office_hours_schedules", "office hours of the workspace and of teams", &[], "list"),

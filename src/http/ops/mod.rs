@@ -5,7 +5,9 @@
 pub mod health;
 mod metrics;
 
+use crate::channel::imap::MailboxState;
 use crate::desk::Desk;
+use crate::domain::id::Millis;
 use crate::http::ops::health::Health;
 use crate::http::ops::health::phase_word;
 use crate::http::ops::health::relay_words;
@@ -50,31 +52,32 @@ async fn readyz(State(ops): State<Ops>) -> Response {
     let reasons = ops.health.not_ready_because();
     let status = if reasons.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let now = ops.desk.clock().now();
-    let mailboxes: Vec<Value> = ops
-        .health
-        .mailboxes()
-        .into_iter()
-        .map(|(name, state)| {
-            json!({
-                "name": name,
-                "phase": phase_word(state.phase),
-                "last_success_s": state.last_success_at.map(|at| now.since(at).as_secs()),
-                "waiting": state.lag,
-                "unfetchable": state.unfetchable,
-                "unaccounted": state.unaccounted,
-                "last_error": state.last_error,
-            })
-        })
-        .collect();
-    let relays: Vec<Value> = ops
-        .health
-        .relays()
-        .into_iter()
-        .map(|(name, relay)| json!({ "name": name, "state": relay_words(&relay, now) }))
-        .collect();
     let ready = reasons.is_empty();
+    let (mailboxes, relays) = (mailboxes(&ops.health, now), relays(&ops.health, now));
     let body = json!({ "ready": ready, "reasons": reasons, "mailboxes": mailboxes, "relays": relays });
     (status, Json(body)).into_response()
+}
+
+/// How the mailboxes are, by name.
+pub(crate) fn mailboxes(health: &Health, now: Millis) -> Vec<Value> {
+    let form = |(name, state): (String, MailboxState)| {
+        json!({
+            "name": name,
+            "phase": phase_word(state.phase),
+            "last_success_s": state.last_success_at.map(|at| now.since(at).as_secs()),
+            "waiting": state.lag,
+            "unfetchable": state.unfetchable,
+            "unaccounted": state.unaccounted,
+            "last_error": state.last_error,
+        })
+    };
+    health.mailboxes().into_iter().map(form).collect()
+}
+
+/// How the relays are, by name.
+pub(crate) fn relays(health: &Health, now: Millis) -> Vec<Value> {
+    let form = |(name, relay)| json!({ "name": name, "state": relay_words(&relay, now) });
+    health.relays().into_iter().map(form).collect()
 }
 
 async fn metrics(State(ops): State<Ops>) -> Response {

@@ -1,7 +1,11 @@
 //! Raw MIME over HTTP.
 
 use super::*;
+use crate::channel::imap::MailboxPhase;
+use crate::channel::imap::MailboxState;
+use crate::channel::smtp_out::RelayHealth;
 use crate::http::ops::health::Health;
+use tokio::sync::watch;
 
 const MAIL: &str = "From: Ana <ana@example.com>\r\nTo: support@example.com\r\nMessage-ID: <first@example.com>\r\n\
     Subject: Broken cup\r\n\r\nIt has a crack.\r\n";
@@ -94,4 +98,32 @@ async fn api_49_the_journal_is_asked_by_message_id_address_and_time() {
     assert_eq!((ids(page), ids(rest)), (vec![second.to_owned()], vec![first.to_owned()]));
     assert_eq!(house.get("/api/intake?since=yesterday").await.error().2.as_deref(), Some("since"));
     assert_eq!(house.get("/api/intake?address=nobody").await.error().2.as_deref(), Some("address"));
+}
+
+#[tokio::test]
+async fn api_51_mailboxes_and_relays_are_shown_to_who_administers() {
+    let mut house = House::new().await;
+    let health = Health::new();
+    let (_kept, state) = watch::channel(MailboxState {
+        phase: MailboxPhase::NeedsAuth,
+        last_success_at: Some(START),
+        last_error: Some("the server refuses the password".to_owned()),
+        ..MailboxState::default()
+    });
+    health.watch_mailbox("sales", state);
+    let (_kept, relay) = watch::channel(RelayHealth::Up);
+    health.watch_relay("main", relay);
+    house.clock.set(Millis(START.0 + 90_000));
+    let api = Api::open(house.desk.clone(), RateLimits::default()).await.unwrap().with_intake(1_000, health);
+    house.router = router(api);
+    let mailboxes = house.get("/api/mailboxes").await.ok();
+    let sales = &mailboxes["data"][0];
+    assert_eq!((&sales["name"], &sales["phase"]), (&json!("sales"), &json!("needs_auth")));
+    assert_eq!(
+        (&sales["last_success_s"], &sales["last_error"]),
+        (&json!(90), &json!("the server refuses the password"))
+    );
+    assert_eq!(house.get("/api/relays").await.ok()["data"], json!([{"name": "main", "state": "up"}]));
+    house.token = house.token_for(&[Scope::ReadTickets]).await;
+    assert_eq!(house.get("/api/relays").await.error().0, 403);
 }
