@@ -32,6 +32,7 @@ mod edge;
 mod engine_contract;
 mod flows;
 mod full_disk;
+mod fuzz;
 mod inbound_imap;
 mod intake_promises;
 mod io_errors;
