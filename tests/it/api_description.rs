@@ -62,7 +62,7 @@ fn every_route_is_described_and_every_description_is_routed() {
 fn objects(gateway: &mut Gateway) -> String {
     let mut made = |path: &str, body: Value| gateway.api("POST", path, Some(&body)).expect(200);
     let id = |object: &Value, key: &str| object[key].as_str().unwrap().to_owned();
-    let contact = id(&made("/api/contacts", json!({"email": "ana@example.com"})), "id");
+    let contact = id(&made("/api/contacts", json!({"email": "cara@example.com"})), "id");
     let from = json!({"type": "user", "id": contact});
     let conversation = id(&made("/api/conversations", json!({"from": from, "body": "Hello"})), "conversation_id");
     let kind = made("/api/ticket_types", json!({"name": "Incident", "category": "Tracker"}));

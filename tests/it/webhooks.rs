@@ -110,7 +110,7 @@ fn subscribe(gateway: &mut Gateway, receiver: &Receiver, topics: &Value) -> Stri
 }
 
 fn conversations(gateway: &mut Gateway, count: usize) -> Vec<String> {
-    let ana = json!({"email": "ana@example.com", "name": "Ana"});
+    let ana = json!({"email": "cara@example.com", "name": "Ana"});
     let ana = gateway.api("POST", "/api/contacts", Some(&ana)).expect(200);
     let from = json!({"type": "user", "id": ana["id"]});
     let mut begun = Vec::new();

@@ -30,10 +30,10 @@ async function people() {
   assert.equal(me.type, "admin");
   assert.ok(me.app.id_code);
   assert.ok((await client.admins.list()).admins.some((admin) => admin.id === me.id));
-  const ana = await client.contacts.create({ role: "user", external_id: "js-ana", email: "ana@example.com", name: "Ana" });
+  const ana = await client.contacts.create({ role: "user", external_id: "js-ana", email: "cara@example.com", name: "Ana" });
   assert.equal((await client.contacts.find({ contact_id: ana.id })).external_id, "js-ana");
   assert.equal((await client.contacts.update({ contact_id: ana.id, name: "Ana B" })).name, "Ana B");
-  const found = await client.contacts.search({ query: is("email", "=", "ana@example.com") });
+  const found = await client.contacts.search({ query: is("email", "=", "cara@example.com") });
   assert.deepEqual(found.data.map((one) => one.id), [ana.id]);
   assert.equal((await client.contacts.showContactByExternalId({ external_id: "js-ana" })).id, ana.id);
   step("people");
