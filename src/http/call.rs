@@ -112,7 +112,7 @@ impl Call {
         self.api.blocking(move |desk| read(desk, &caller)).await
     }
 
-    /// For operations of the desk that ask nobody who calls: operators' queues and the list of people.
+    /// For what no operation of the desk asks about: people, reports, webhooks, how mail comes and goes.
     pub(crate) fn require(&self, scope: Scope) -> Result<()> {
         if self.caller.scopes.contains(&scope) {
             return Ok(());
