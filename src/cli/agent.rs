@@ -8,7 +8,12 @@ use crate::daemon::control::answer::Answer;
 use crate::daemon::control::request::Request;
 use crate::daemon::exit::Exit;
 use crate::daemon::exit::Failure;
+use crate::domain::avatar::AVATAR_BYTES_MAX;
+use std::fs::File;
 use std::io::BufRead;
+use std::io::Read;
+use std::path::Path;
+use std::path::PathBuf;
 
 /// Longest password in bytes.
 const PASSWORD_BYTES_MAX: usize = 1_024;
@@ -32,6 +37,13 @@ pub(crate) enum Agent {
     },
     /// All of them
     List,
+    /// Give one a picture that customers see: PNG, JPEG, GIF or WebP of up to 512 KiB, shown as it is
+    Picture {
+        /// The address
+        email: String,
+        /// The picture; none takes it away
+        file: Option<PathBuf>,
+    },
     /// Sign one out for good; tokens end with it
     Disable {
         /// The address
@@ -49,18 +61,38 @@ pub(crate) enum Role {
 }
 
 pub(crate) async fn run(command: Agent, context: &Context) -> Result<(), Failure> {
+    let mut body = Vec::new();
+    let begins = matches!(command, Agent::Add { .. });
     let request = match command {
         Agent::Add { email, name, role, password_stdin } => {
             let password = password_stdin.then(read_password).transpose()?;
             Request::AddAgent { email, name, admin: matches!(role, Role::Admin), password }
         }
         Agent::List => Request::Agents,
+        Agent::Picture { email, file } => {
+            body = file.map(|file| read_picture(&file)).transpose()?.unwrap_or_default();
+            let raw_bytes = u64::try_from(body.len()).unwrap_or(u64::MAX);
+            Request::SetPicture { email, raw_bytes }
+        }
         Agent::Disable { email } => Request::DisableAgent { email },
     };
-    match Door::open(context).await?.ask(request).await? {
+    let mut door = if begins { Door::open_or_make(context).await? } else { Door::open(context).await? };
+    match door.ask_with(request, body, &mut |_| Ok(())).await? {
         Answer::Agents(rows) => show(context, &rows),
         other => unexpected(&other),
     }
+}
+
+/// Never more than one byte over the limit.
+fn read_picture(path: &Path) -> Result<Vec<u8>, Failure> {
+    let mut bytes = Vec::new();
+    let limit = u64::try_from(AVATAR_BYTES_MAX).unwrap_or(u64::MAX).saturating_add(1);
+    let read = File::open(path).and_then(|file| file.take(limit).read_to_end(&mut bytes));
+    read.map_err(|error| Failure::doing(&format!("read {}", path.display()), error))?;
+    if bytes.is_empty() {
+        return Err(Failure::new(Exit::Usage, format!("{} is empty", path.display())));
+    }
+    Ok(bytes)
 }
 
 fn read_password() -> Result<String, Failure> {

@@ -17,6 +17,7 @@ use crate::daemon::exit::Exit;
 use crate::daemon::exit::Failure;
 use crate::daemon::open;
 use crate::daemon::open::House;
+use crate::store::backup::STORE_FILE;
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -43,12 +44,25 @@ pub(crate) enum Door {
 pub(crate) type Sink<'a> = &'a mut (dyn FnMut(Out) -> io::Result<()> + Send);
 
 impl Door {
-    /// Finds the daemon of the data directory, or opens the directory. The daemon needs no sound configuration here:
+    /// Finds the daemon of the data directory, or opens the store in it. The daemon needs no sound configuration here:
     /// it has read its own, with secrets that this command may not see.
     ///
     /// # Errors
-    /// [`Exit::TryAgain`] when a daemon has the directory but does not answer, and all that opening can say.
+    /// [`Exit::TryAgain`] when a daemon has the directory but does not answer, [`Exit::Store`] when there is no store, and
+    /// all that opening can say.
     pub(crate) async fn open(context: &Context) -> Result<Self, Failure> {
+        Self::find(context, false).await
+    }
+
+    /// The same for commands that a new desk may begin with: makes the store when there is none.
+    ///
+    /// # Errors
+    /// Those of [`Door::open`] but the lack of a store.
+    pub(crate) async fn open_or_make(context: &Context) -> Result<Self, Failure> {
+        Self::find(context, true).await
+    }
+
+    async fn find(context: &Context, make: bool) -> Result<Self, Failure> {
         let global = &context.global;
         let data_dir = data_dir_of(global.config.as_deref(), global.data.as_deref(), &context.environment);
         if let Some(socket) = data_dir.as_deref().map(control_socket) {
@@ -59,6 +73,9 @@ impl Door {
             }
         }
         let config = context.config()?;
+        if !make {
+            check_store(&config.data_dir)?;
+        }
         check_owner(&config.data_dir)?;
         let house = open::open(&config).await?;
         let mailboxes = daemon::mailboxes(&config);
@@ -104,7 +121,20 @@ impl Door {
 
 /// Whether nobody listens: no socket, or one that a killed daemon left.
 fn is_absent(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused)
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory | io::ErrorKind::ConnectionRefused)
+}
+
+/// A store made here for a mistyped directory would be found empty and sound.
+fn check_store(data_dir: &Path) -> Result<(), Failure> {
+    let store = data_dir.join(STORE_FILE);
+    match fs::symlink_metadata(&store) {
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            let shown = store.display();
+            let message = format!("no store at {shown}; is the data directory right? `deskgate serve` makes a new one");
+            Err(Failure::new(Exit::Store, message))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Files made here belong to who runs the command: another user than the directory's would lock the daemon out.

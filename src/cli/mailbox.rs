@@ -9,6 +9,7 @@ use crate::cli::door::Door;
 use crate::cli::door::unexpected;
 use crate::cli::screen::clean;
 use crate::cli::screen::complain;
+use crate::cli::screen::there_are;
 use crate::config::Config;
 use crate::config::mailbox;
 use crate::config::mailbox::SignIn;
@@ -92,7 +93,7 @@ async fn fetch(context: &Context, part: u64) -> Result<(), Failure> {
 fn find<'a>(config: &'a Config, name: &str) -> Result<&'a mailbox::Mailbox, Failure> {
     config.mailboxes.iter().find(|mailbox| mailbox.name == name).ok_or_else(|| {
         let known: Vec<_> = config.mailboxes.iter().map(|mailbox| mailbox.name.as_str()).collect();
-        Failure::new(Exit::Usage, format!("no mailbox is named {name:?}; there are: {}", known.join(", ")))
+        Failure::new(Exit::Usage, format!("no mailbox is named {name:?}; {}", there_are(&known, "[[mailbox]]")))
     })
 }
 

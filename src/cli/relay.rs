@@ -4,6 +4,7 @@ use crate::channel::smtp_out;
 use crate::cli::Context;
 use crate::cli::check;
 use crate::cli::check::Step;
+use crate::cli::screen::there_are;
 use crate::clock::Clock;
 use crate::clock::instant;
 use crate::config;
@@ -40,7 +41,7 @@ pub(crate) async fn run(command: Relay, context: &Context) -> Result<(), Failure
     let config = context.config()?;
     let relay = config.relays.iter().find(|relay| relay.name == name).ok_or_else(|| {
         let known: Vec<_> = config.relays.iter().map(|relay| relay.name.as_str()).collect();
-        Failure::new(Exit::Usage, format!("no relay is named {name:?}; there are: {}", known.join(", ")))
+        Failure::new(Exit::Usage, format!("no relay is named {name:?}; {}", there_are(&known, "[[relay]]")))
     })?;
     let (steps, signed_in) = match to {
         None => check::sign_in_to_relay(&config, relay).await,

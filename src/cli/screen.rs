@@ -72,6 +72,15 @@ pub(crate) fn clean(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
+/// What there is instead of what was named, which stands in `section` of the configuration.
+pub(crate) fn there_are(known: &[&str], section: &str) -> String {
+    if known.is_empty() {
+        format!("the configuration has no {section}")
+    } else {
+        format!("there are: {}", known.join(", "))
+    }
+}
+
 /// Bytes for people.
 pub(crate) fn bytes(count: u64) -> String {
     let mut size = count;

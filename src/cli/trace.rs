@@ -23,10 +23,13 @@ pub(crate) async fn run(trace: Trace, context: &Context) -> Result<(), Failure> 
         other => return unexpected(&other),
     };
     if context.screen.is_json() {
-        return context.screen.json(&rows);
+        context.screen.json(&rows)?;
     }
     if rows.is_empty() {
         return Err(Failure::new(Exit::Failed, format!("nothing is known of {:?}", trace.of)));
+    }
+    if context.screen.is_json() {
+        return Ok(());
     }
     rows.iter().try_for_each(|row| context.screen.line(&format!("{}  {}", moment(row.at_ms / 1_000), clean(&row.what))))
 }

@@ -79,6 +79,7 @@ impl Failure {
             store::Error::Engine(_)
             | store::Error::Corrupt { .. }
             | store::Error::Missing { .. }
+            | store::Error::Gone { .. }
             | store::Error::Empty { .. }
             | store::Error::Foreign { .. }
             | store::Error::Damaged { .. }
@@ -117,6 +118,7 @@ mod tests {
             (store::Error::Locked, 75),
             (store::Error::Full, 75),
             (store::Error::Newer { found: 9, known: 1 }, 79),
+            (store::Error::Gone { path: path() }, 79),
             (store::Error::Empty { path: path() }, 79),
             (store::Error::Foreign { path: path() }, 79),
             (store::Error::Engine("read-only file system".into()), 79),

@@ -25,6 +25,7 @@ use crate::desk::identity_keys::KeyKind;
 use crate::desk::signing::Signer;
 use crate::desk::signing::Signers;
 use crate::domain::address::Address;
+use crate::store;
 use crate::store::Store;
 use crate::store::attempts::Attempts;
 use crate::store::backup::STORE_FILE;
@@ -57,7 +58,11 @@ pub(crate) async fn open(config: &Config) -> Result<House, Failure> {
     let clock = Clock::default();
     let (path, clock_of_files) = (data_dir.path().to_owned(), clock.clone());
     let opened = tokio::task::spawn_blocking(move || {
-        let store = Store::open_or_create(&path.join(STORE_FILE))?;
+        let store_path = path.join(STORE_FILE);
+        if !store_path.exists() && Blobs::are_in(&path)? {
+            return Err(store::Error::Gone { path: store_path.display().to_string() });
+        }
+        let store = Store::open_or_create(&store_path)?;
         migrate::run(&store)?;
         let blobs = Blobs::open(&path, clock_of_files)?;
         Ok((store, Files { blobs, attempts: Attempts::open(&path)?, sealer: Sealer::open(&path)? }))

@@ -224,12 +224,15 @@ impl Desk {
                 created_at: at.now,
                 away: None,
                 assignment_limit: None,
+                avatar: None,
             };
             store::agents::put(tx, &agent)?;
             save(tx, &said(agent.id, AgentAct::Added, &at))?;
             Ok(agent)
         });
-        Ok(added.await?)
+        let added = added.await?;
+        self.people_changed();
+        Ok(added)
     }
 
     /// Every agent, by id.
@@ -276,7 +279,9 @@ impl Desk {
             save(tx, &said(agent.id, AgentAct::Removed, &at))?;
             Ok(agent)
         });
-        Ok(disabled.await?)
+        let disabled = disabled.await?;
+        self.people_changed();
+        Ok(disabled)
     }
 
     /// Makes a token that lasts so long, or until it is revoked; the secret is in the answer and nowhere else. No scopes means

@@ -36,6 +36,7 @@ use crate::domain::part::Part;
 use crate::domain::part::PartKind;
 use crate::domain::part::SharedCard;
 use crate::domain::thread::Thread;
+use crate::domain::translation::Languages;
 use crate::mail;
 use crate::mail::compose::Automatic;
 use crate::mail::compose::ListUnsubscribe;
@@ -225,9 +226,9 @@ impl Inner {
                 signature: view::Body::default(),
             }),
             DeliveryKind::TicketSubmitted => Notice::TicketSubmitted(view::TicketSubmitted {
-                about,
                 description: description(material),
-                message: submitted_message(material),
+                message: submitted_message(material, &about.lang, &self.settings.default_locale),
+                about,
             }),
             DeliveryKind::TicketStateChanged { .. } => {
                 Notice::TicketStateChanged(view::TicketStateChanged { about, previous_state: None, parts: Vec::new() })
@@ -292,8 +293,10 @@ impl Inner {
 
     fn about(&self, material: &Material) -> view::About {
         let ticket = material.subject().ticket.as_ref().zip(material.ticket.as_ref());
+        let lang = self.mail_language(&material.contact, &material.thread);
+        let languages = Languages::of([lang.as_str()], &self.settings.default_locale);
         view::About {
-            lang: self.mail_language(&material.contact, &material.thread),
+            lang,
             time_zone: self.settings.time_zone.clone(),
             workspace: view::Named { name: Some(self.settings.workspace_name.clone()) },
             brand: view::Named { name: Some(self.brand_name(&material.thread)) },
@@ -303,9 +306,9 @@ impl Inner {
             ticket: ticket.map_or_else(view::Ticket::default, |(ticket, kinds)| view::Ticket {
                 number: Some(ticket.number),
                 title: material.subject().title.clone(),
-                state: Some(kinds.state.external_label.clone()),
+                state: Some(kinds.state.label_in(&languages).to_owned()),
                 category: Some(kinds.state.category),
-                type_name: Some(kinds.ticket_type.name.clone()),
+                type_name: Some(kinds.ticket_type.clone().in_languages(&languages).name),
             }),
             url: None,
             stop_url: material
@@ -636,8 +639,11 @@ fn shown(part: &Part) -> view::Part {
     }
 }
 
-fn submitted_message(material: &Material) -> Option<String> {
-    let message = material.ticket.as_ref().map(|kinds| kinds.ticket_type.settings.submitted_message.clone());
+/// In the mail's language, as everything in it.
+fn submitted_message(material: &Material, lang: &str, written: &str) -> Option<String> {
+    let languages = Languages::of([lang], written);
+    let spoken = |kinds: &TicketView| kinds.ticket_type.clone().in_languages(&languages).settings.submitted_message;
+    let message = material.ticket.as_ref().map(spoken);
     message.filter(|message| !message.trim().is_empty())
 }
 

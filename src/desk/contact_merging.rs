@@ -128,9 +128,14 @@ fn joined(from: &Contact, into: Contact, notes: impl Iterator<Item = NoteId>) ->
     let mut all = into;
     let verified = from.email_verified && (all.email.is_none() || all.email == from.email);
     all.email_verified = all.email_verified || verified;
+    all.email_claimed &= !verified;
     for address in from.email.iter().chain(&from.other_emails) {
+        let is_claimed = from.email_claimed && from.email.as_ref() == Some(address);
         if all.email.is_none() {
             all.email = Some(address.clone());
+            all.email_claimed = is_claimed;
+        } else if is_claimed {
+            // Mail from it is nobody's by a word in the messenger (EML-40).
         } else if !all.has_email(address) && all.other_emails.len() < OTHER_EMAILS_MAX {
             all.other_emails.push(address.clone());
         }

@@ -1,6 +1,7 @@
 //! Contacts: find, create, change (OBJ-14, OBJ-20 to OBJ-24).
 
 use crate::desk::Desk;
+use crate::desk::Inner;
 use crate::desk::Result;
 use crate::desk::access::require;
 use crate::desk::companies::prune;
@@ -145,14 +146,16 @@ impl Desk {
     /// `ContactUpdated`.
     ///
     /// # Errors
-    /// `Conflict` when the external id is taken, `Invalid` for values over their limits.
+    /// `Conflict` when the external id is taken, `Invalid` for values over their limits and for an address of ours or
+    /// an agent's (PAR-7).
     pub async fn create_contact(&self, caller: &Caller, facts: ContactFacts) -> Result<Contact> {
         require(caller, &[Scope::WriteContacts])?;
-        let at = At::of(&self.inner.clock);
+        let (inner, at) = (self.inner.clone(), At::of(&self.inner.clock));
         let created = self.inner.store.update(move |tx| {
             let has_key = matches!(facts.external_id, Some(Some(_)));
             let role = if has_key { ContactRole::User } else { ContactRole::Lead };
             let mut contact = Contact::new(ContactId(at.id()), role, at.now);
+            inner.refuse_our_addresses(tx, &contact, &facts)?;
             apply(tx, &mut contact, &facts, &at)?;
             save(tx, &updated(contact.clone(), &at))?;
             Ok(contact)
@@ -166,15 +169,26 @@ impl Desk {
     /// As [`Desk::create_contact`], and `NotFound`.
     pub async fn update_contact(&self, caller: &Caller, id: ContactId, facts: ContactFacts) -> Result<Contact> {
         require(caller, &[Scope::WriteContacts])?;
-        let at = At::of(&self.inner.clock);
+        let (inner, at) = (self.inner.clone(), At::of(&self.inner.clock));
         let changed = self.inner.store.update(move |tx| {
             let before = known(tx, id)?;
             let mut contact = before.clone();
+            inner.refuse_our_addresses(tx, &before, &facts)?;
             apply(tx, &mut contact, &facts, &at)?;
             save(tx, &done_with(contact.clone(), &acts(&before, &contact), &at))?;
             Ok(contact)
         });
         Ok(changed.await?)
+    }
+}
+
+impl Inner {
+    /// Addresses that are new to the contact are nobody's of the house; what it had before stays (PAR-7).
+    fn refuse_our_addresses(&self, tx: &dyn ReadTx, before: &Contact, facts: &ContactFacts) -> store::Result<()> {
+        let main = facts.email.iter().flatten().map(|address| ("email", address));
+        let others = facts.other_emails.iter().flatten().map(|address| ("other_emails", address));
+        let mut new = main.chain(others).filter(|(_, address)| !before.has_email(address));
+        new.try_for_each(|(field, address)| self.refuse_our_address(tx, field, address))
     }
 }
 
@@ -284,10 +298,13 @@ pub(crate) fn apply(tx: &dyn ReadTx, contact: &mut Contact, facts: &ContactFacts
             contact.email_verified = false;
             contact.has_hard_bounced = false;
         }
+        // Whoever calls vouches for it.
+        contact.email_claimed = false;
         contact.email.clone_from(email);
     }
     if let Some(verified) = facts.email_verified.filter(|_| contact.email.is_some()) {
         contact.email_verified = verified;
+        contact.email_claimed &= !verified;
     }
     if let Some(others) = &facts.other_emails {
         contact.other_emails.clone_from(others);

@@ -156,7 +156,7 @@ impl Inner {
         let card = open_card(tx, &submission.form, contact.id)?;
         let type_id = card.as_ref().map_or_else(|| opened_type(&submission.form), |(_, card)| Some(card.ticket_type));
         let kinds = Kinds::of(tx, type_id.ok_or_else(|| missing("ticket_type"))?)?;
-        check_offered(&kinds.ticket_type, contact.role)?;
+        check_offered(&*tx, &kinds.ticket_type, contact)?;
         let draft = self.open_conversation(tx, &submission.form, card.as_ref(), contact, submission.channel, at)?;
         refuse_conversion(tx, &draft.thread)?;
         let prefill = card.as_ref().map_or(&[][..], |(_, card)| card.prefill.as_slice());
@@ -341,6 +341,7 @@ fn known_better(contact: &Contact, proven: bool, at: &At) -> Contact {
     Contact {
         role,
         email_verified: contact.email_verified || proven,
+        email_claimed: contact.email_claimed && !proven,
         last_replied_at: Some(at.now),
         updated_at: at.now,
         ..contact.clone()

@@ -27,14 +27,14 @@ use crate::desk::draft::NewPart;
 use crate::desk::draft::conclude;
 use crate::desk::draft::missing;
 use crate::desk::kinds::refuse_conversion;
+use crate::desk::search::audience::is_offered;
 use crate::desk::tickets::Values;
+use crate::desk::translations::own_language;
 use crate::domain::agent::Caller;
 use crate::domain::agent::Scope;
 use crate::domain::attribute::Value;
 use crate::domain::audience;
 use crate::domain::contact::Contact;
-use crate::domain::contact::ContactRole;
-use crate::domain::form;
 use crate::domain::form::FormCard;
 use crate::domain::form::FormState;
 use crate::domain::id::AttributeId;
@@ -45,6 +45,7 @@ use crate::domain::id::TicketTypeId;
 use crate::domain::part::Part;
 use crate::domain::part::PartKind;
 use crate::domain::refusal::Refusal;
+use crate::domain::state::TicketState;
 use crate::domain::thread::Thread;
 use crate::domain::ticket::accept_values;
 use crate::domain::ticket_type::TicketType;
@@ -91,7 +92,7 @@ impl Desk {
         Ok(self.inner.store.view(|tx| {
             let thread = store::threads::get(tx, thread)?.ok_or_else(|| missing("conversation"))?;
             refuse_conversion(tx, &thread)?;
-            offered_in(tx, primary_role(tx, &thread)?)
+            offered_in(tx, &primary(tx, &thread)?)
         })?)
     }
 
@@ -102,7 +103,9 @@ impl Desk {
     pub fn offered_forms(&self, contact: ContactId) -> Result<Vec<TicketType>> {
         Ok(self.inner.store.view(|tx| {
             let contact = known(tx, contact)?;
-            offered_in(tx, contact.role)
+            let languages = self.inner.languages(contact.language_override.as_deref(), None);
+            let offered = offered_in(tx, &contact)?.into_iter();
+            Ok(offered.map(|ticket_type| ticket_type.in_languages(&languages)).collect())
         })?)
     }
 
@@ -121,7 +124,7 @@ impl Desk {
             draft.silent = new.skip_notifications;
             refuse_conversion(tx, &draft.thread)?;
             let ticket_type = store::ticket_types::get(tx, new.ticket_type)?.ok_or_else(|| missing("ticket_type"))?;
-            check_offered(&ticket_type, primary_role(tx, &draft.thread)?)?;
+            check_offered(tx, &ticket_type, &primary(tx, &draft.thread)?)?;
             let prefill = accept_values(&ticket_type, new.values.clone()).map_err(store::Error::Refused)?;
             let prefill: Vec<(AttributeId, Value)> =
                 prefill.into_iter().filter_map(|(id, value)| value.map(|value| (id, value))).collect();
@@ -194,26 +197,37 @@ impl Desk {
             }
             let ticket_type = store::ticket_types::get(tx, card.ticket_type)?.ok_or_else(|| missing("form"))?;
             let state_label = match card.state {
-                FormState::Submitted { ticket, .. } => external_label(tx, ticket)?,
+                FormState::Submitted { ticket, .. } => state_of(tx, ticket)?,
                 FormState::Open | FormState::Withdrawn => None,
             };
             let contact = store::contacts::get(tx, claims.contact)?.ok_or_else(|| missing("form"))?;
             let brand_name = self.inner.brand_name(&thread);
+            let languages = self.inner.languages(contact.language_override.as_deref(), Some(&thread));
+            let ticket_type = ticket_type.in_languages(&languages);
+            let state_label = state_label.map(|state| state.label_in(&languages).to_owned());
             Ok(FormView { part, card, ticket_type, state_label, contact, brand_name })
         })?)
     }
 
-    /// The types that cards among these parts ask for, as they are now.
+    /// The types that cards among these parts ask for, as they are now and as the contact reads them.
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub fn form_types<'p>(&self, parts: impl Iterator<Item = &'p Part>) -> Result<BTreeMap<TicketTypeId, TicketType>> {
+    pub fn form_types<'p>(
+        &self,
+        contact: ContactId,
+        parts: impl Iterator<Item = &'p Part>,
+    ) -> Result<BTreeMap<TicketTypeId, TicketType>> {
         let mut types = BTreeMap::new();
         for part in parts {
             let PartKind::TicketFormSent(card) = &part.kind else { continue };
             if !types.contains_key(&card.ticket_type) {
-                let found = self.inner.store.view(|tx| store::ticket_types::get(tx, card.ticket_type))?;
-                types.extend(found.map(|found| (found.id, found)));
+                let found = self.inner.store.view(|tx| {
+                    let found = store::ticket_types::get(tx, card.ticket_type)?;
+                    Ok(found.zip(Some(own_language(tx, contact)?)))
+                })?;
+                let Some((found, own)) = found else { continue };
+                types.insert(found.id, found.in_languages(&self.inner.languages(own.as_deref(), None)));
             }
         }
         Ok(types)
@@ -246,32 +260,37 @@ pub(crate) fn submitted_already(number: u64) -> store::Error {
     store::Error::Refused(Refusal::Conflict { message: format!("this form was submitted already: ticket #{number}") })
 }
 
-/// Refuses a type that is not offered to contacts of that role.
-pub(crate) fn check_offered(ticket_type: &TicketType, role: ContactRole) -> store::Result<()> {
-    if form::is_offered(ticket_type, role) {
+/// Refuses a type that is not offered to the contact.
+pub(crate) fn check_offered(tx: &dyn ReadTx, ticket_type: &TicketType, contact: &Contact) -> store::Result<()> {
+    if is_offered(tx, ticket_type, contact)? {
         return Ok(());
     }
     let message = format!("forms of '{}' are not offered to this contact", ticket_type.name);
     Err(store::Error::Refused(Refusal::invalid("ticket_type_id", message)))
 }
 
-fn offered_in(tx: &dyn ReadTx, role: ContactRole) -> store::Result<Vec<TicketType>> {
-    let types = store::ticket_types::all(tx)?;
-    Ok(types.into_iter().filter(|ticket_type| form::is_offered(ticket_type, role)).collect())
+fn offered_in(tx: &dyn ReadTx, contact: &Contact) -> store::Result<Vec<TicketType>> {
+    let mut offered = Vec::new();
+    for ticket_type in store::ticket_types::all(tx)? {
+        if is_offered(tx, &ticket_type, contact)? {
+            offered.push(ticket_type);
+        }
+    }
+    Ok(offered)
 }
 
-fn primary_role(tx: &dyn ReadTx, thread: &Thread) -> store::Result<ContactRole> {
+fn primary(tx: &dyn ReadTx, thread: &Thread) -> store::Result<Contact> {
     let primary = thread.primary_contact().filter(|primary| takes_part(thread, *primary));
     let contact = match primary {
         Some(id) => store::contacts::get(tx, id)?,
         None => None,
     };
     let nobody = || Refusal::Conflict { message: "the conversation has no contact who could fill a form".to_owned() };
-    Ok(contact.ok_or_else(|| store::Error::Refused(nobody()))?.role)
+    contact.ok_or_else(|| store::Error::Refused(nobody()))
 }
 
-fn external_label(tx: &dyn ReadTx, ticket: ThreadId) -> store::Result<Option<String>> {
+fn state_of(tx: &dyn ReadTx, ticket: ThreadId) -> store::Result<Option<TicketState>> {
     let thread = store::threads::get(tx, ticket)?;
     let Some(ticket) = thread.and_then(|thread| thread.ticket) else { return Ok(None) };
-    Ok(store::ticket_types::state(tx, ticket.state_id)?.map(|state| state.external_label))
+    store::ticket_types::state(tx, ticket.state_id)
 }

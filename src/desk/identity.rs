@@ -5,6 +5,7 @@
 
 use crate::desk::Desk;
 use crate::desk::Error;
+use crate::desk::Inner;
 use crate::desk::company_claims::CompanyClaim;
 use crate::desk::company_claims::join;
 use crate::desk::contact_merging::merge_in;
@@ -156,6 +157,8 @@ const NO_FACTS: [&str; 10] = ["created_at", "exp", "iat", "nbf", "iss", "aud", "
 struct Person {
     user_id: Option<String>,
     facts: Facts,
+    /// Whether the proof is about the address, too: neither a hash of another key nor a page's word is.
+    proves_email: bool,
     expires_at: Option<Millis>,
 }
 
@@ -171,6 +174,7 @@ impl Person {
         let mut attributes = page.attributes;
         attributes.retain(|(name, _)| given.iter().all(|(signed, _)| signed != name));
         attributes.extend(given);
+        let proves_email = token.email.is_some();
         let facts = Facts {
             email: token.email.or(page.email),
             name: token.name.or(page.name),
@@ -180,7 +184,7 @@ impl Person {
             companies: if companies.is_empty() { page.companies } else { companies },
             ..Facts { avatar: page.avatar, language_override: page.language_override, ..Facts::default() }
         };
-        Self { user_id: token.user_id, facts, expires_at }
+        Self { user_id: token.user_id, facts, proves_email, expires_at }
     }
 }
 
@@ -220,7 +224,8 @@ impl Desk {
             Claim::Hmac { user_id, email, name, user_hash } => {
                 let facts = Facts { email: email.or(facts.email), name: name.or(facts.name), ..facts };
                 let Some(hash) = user_hash else { return self.unproved(visitor, facts).await };
-                let person = Person { user_id, facts, expires_at: None };
+                let proves_email = user_id.is_none();
+                let person = Person { user_id, facts, proves_email, expires_at: None };
                 self.check_hash(&person, &hash)?;
                 self.user(person, visitor).await
             }
@@ -244,11 +249,14 @@ impl Desk {
         if facts.email.as_deref().is_some_and(|email| Address::parse(email).is_none()) {
             return Err(Error::Refused(Refusal::invalid("email", "this is not an email address")));
         }
-        let at = At::of(&self.inner.clock);
+        let (inner, at) = (self.inner.clone(), At::of(&self.inner.clock));
         let done = self.inner.store.update(move |tx| {
             let known = store::contacts::get(tx, contact)?.ok_or_else(|| missing("contact"))?;
             let mut contact = known.clone();
-            touch(&mut contact, &facts, false);
+            if let Some(address) = facts.email.as_deref().and_then(Address::parse) {
+                inner.refuse_our_address(&*tx, "email", &address)?;
+            }
+            touch(&mut contact, &facts, Proof::None);
             keep(tx, Some(&known), contact, &at).map(drop)
         });
         Ok(done.await?)
@@ -300,8 +308,15 @@ impl Desk {
         if person.user_id.as_ref().is_some_and(|id| id.len() > USER_ID_BYTES_MAX) {
             return Err(NoSession::NotProved(format!("user_id is longer than {USER_ID_BYTES_MAX} bytes")));
         }
-        let (at, expires_at) = (At::of(&self.inner.clock), person.expires_at);
+        let (inner, at, expires_at) = (self.inner.clone(), At::of(&self.inner.clock), person.expires_at);
         let found = self.inner.store.update(move |tx| {
+            let mut person = person.clone();
+            if person.user_id.is_none() {
+                // Nothing but the address says who this is.
+                let address = person.facts.email.as_deref().and_then(Address::parse);
+                address.map_or(Ok(()), |address| inner.refuse_our_address(&*tx, "email", &address))?;
+            }
+            inner.without_ours(&*tx, &mut person.facts)?;
             let known = match (&person.user_id, person.facts.email.as_deref().and_then(Address::parse)) {
                 (Some(id), _) => store::contacts::by_external_id(tx, id)?,
                 (None, Some(email)) => {
@@ -313,7 +328,7 @@ impl Desk {
             let fresh = || Contact::new(ContactId(at.id()), ContactRole::User, at.now);
             let mut contact = known.clone().unwrap_or_else(fresh);
             contact.external_id = person.user_id.clone().or(contact.external_id);
-            touch(&mut contact, &person.facts, true);
+            touch(&mut contact, &person.facts, Proof::Session { of_email: person.proves_email });
             let contact = keep(tx, known.as_ref(), contact, &at)?;
             let visitor = visitor.as_deref().map(hash_of);
             let earlier = earlier_selves(&*tx, visitor.as_ref(), &contact)?;
@@ -330,8 +345,10 @@ impl Desk {
     async fn unproved(&self, token: Option<String>, facts: Facts) -> Result<Session, NoSession> {
         let fresh = random_bytes::<32>().map_err(|error| NoSession::Unavailable(error.to_string()))?;
         let fresh = BASE64URL_NOPAD.encode(&fresh);
-        let at = At::of(&self.inner.clock);
+        let (inner, at) = (self.inner.clone(), At::of(&self.inner.clock));
         let found = self.inner.store.update(move |tx| {
+            let mut facts = facts.clone();
+            inner.without_ours(&*tx, &mut facts)?;
             let known = match &token {
                 Some(token) => store::visitors::by_token_hash(tx, &hash_of(token))?,
                 None => None,
@@ -344,16 +361,28 @@ impl Desk {
             let lasts = |contact: &Contact| contact.last_seen_at.is_none_or(|seen| at.now.since(seen) < SESSION_LASTS);
             if let (Some(known), Some(token)) = (known.filter(lasts), &token) {
                 let mut contact = known.clone();
-                touch(&mut contact, &facts, false);
+                touch(&mut contact, &facts, Proof::None);
                 return Ok((keep(tx, Some(&known), contact, &at)?, token.clone()));
             }
             let mut contact = Contact::new(ContactId(at.id()), ContactRole::Visitor, at.now);
-            touch(&mut contact, &facts, false);
+            touch(&mut contact, &facts, Proof::None);
             store::visitors::put(tx, &hash_of(&fresh), contact.id)?;
             Ok((keep(tx, None, contact, &at)?, fresh.clone()))
         });
         let (contact, token) = found.await.map_err(unavailable)?;
         Ok(Session { contact, visitor: Some(token), verified: false, expires_at: None })
+    }
+}
+
+impl Inner {
+    /// A messenger never gives its contact an address of ours or an agent's, claimed or proved: the conversation goes
+    /// on without it (PAR-7).
+    fn without_ours(&self, tx: &dyn ReadTx, facts: &mut Facts) -> store::Result<()> {
+        let Some(address) = facts.email.as_deref().and_then(Address::parse) else { return Ok(()) };
+        if self.is_of_the_house(tx, &address)? {
+            facts.email = None;
+        }
+        Ok(())
     }
 }
 
@@ -367,7 +396,7 @@ fn earlier_selves(tx: &dyn ReadTx, visitor: Option<&[u8; 32]>, user: &Contact) -
         Some(contact) => store::contacts::get(tx, contact)?.into_iter().collect(),
         None => Vec::new(),
     };
-    if let Some(email) = &user.email {
+    if let Some(email) = user.email.as_ref().filter(|_| user.email_verified) {
         let leads = store::contacts::by_email(tx, email)?;
         let is_new = |lead: &Contact| lead.email_verified && earlier.iter().all(|known| known.id != lead.id);
         let leads: Vec<Contact> = leads.into_iter().filter(is_new).collect();
@@ -385,11 +414,28 @@ fn merge_or_leave(tx: &mut dyn WriteTx, earlier: &Contact, user: Contact, at: &A
     }
 }
 
-/// Takes over what the page says; only a proof makes an address verified or changes a known one (MSG-13).
-fn touch(contact: &mut Contact, facts: &Facts, proved: bool) {
+/// What was proved of what a page says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Proof {
+    /// Nothing.
+    None,
+    /// Who it is, and perhaps that the address is theirs.
+    Session { of_email: bool },
+}
+
+/// Takes over what the page says; only a proof changes a known address (MSG-13), and only one of the address itself makes it
+/// verified (OBJ-23).
+fn touch(contact: &mut Contact, facts: &Facts, proof: Proof) {
+    let (proved, of_email) = match proof {
+        Proof::None => (false, false),
+        Proof::Session { of_email } => (true, of_email),
+    };
     let email = facts.email.as_deref().and_then(Address::parse);
     if let Some(email) = email.filter(|_| proved || contact.email.is_none()) {
-        contact.email_verified = proved;
+        if of_email || contact.email.as_ref() != Some(&email) {
+            contact.email_verified = of_email;
+            contact.email_claimed = !of_email;
+        }
         contact.email = Some(email);
     }
     if let Some(at) = facts.signed_up_at_s.filter(|_| proved) {
@@ -432,7 +478,10 @@ fn hash_of(token: &str) -> [u8; 32] {
     hash
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "the form map_err asks for")]
+/// Why there is no session: what was claimed is refused, or the store does not answer.
 fn unavailable(error: store::Error) -> NoSession {
-    NoSession::Unavailable(error.to_string())
+    match error {
+        store::Error::Refused(refusal) => NoSession::NotProved(refusal.to_string()),
+        error => NoSession::Unavailable(error.to_string()),
+    }
 }

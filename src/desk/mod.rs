@@ -9,6 +9,7 @@
 //! | [`access`] | agents, tokens, who may call what |
 //! | [`agent_notices`] | agents told by mail of what they have not seen |
 //! | [`addressing`] | To, Cc, Bcc and subject of one message |
+//! | [`avatars`] | agents' pictures |
 //! | [`alarms`] | what only people can mend, told to admins |
 //! | [`contacts`], [`contact_acts`], [`contact_merging`], [`visitors`], [`notes`] | contacts: find, create, change; archive, block, delete; merge; visitors; notes |
 //! | [`comments`], [`conversations`] | comment, note; assign, close, open, snooze, seen |
@@ -16,6 +17,7 @@
 //! | [`companies`], [`company_claims`] | companies, and who belongs to them |
 //! | [`ticket_types`], [`type_settings`], [`attributes`], [`ticket_states`] | what tickets can be |
 //! | [`tickets`], [`type_change`] | convert, create, change, change state, change type |
+//! | [`translations`] | what customers read in their own language |
 //! | [`uploads`] | files sent ahead of what they belong to |
 //! | [`forwarding`] | whether mail to a support address comes in |
 //! | [`export`], [`erasure`] | a contact's data handed out, and taken away for good |
@@ -54,6 +56,7 @@ pub mod alarms;
 pub mod arrival;
 pub mod attributes;
 mod authors;
+pub mod avatars;
 mod brands;
 pub mod broadcasts;
 pub mod comments;
@@ -68,6 +71,7 @@ pub mod conversations;
 mod cross_post;
 pub mod data_attributes;
 pub mod data_events;
+pub(crate) mod deferred_mail;
 pub mod deletion;
 mod delivery_failures;
 mod draft;
@@ -121,6 +125,7 @@ mod ticket_state;
 pub mod ticket_states;
 pub mod ticket_types;
 pub mod tickets;
+pub mod translations;
 pub mod type_change;
 pub mod type_settings;
 pub mod uploads;
@@ -145,6 +150,7 @@ use crate::domain::state::StateCategory;
 use crate::domain::state::TicketState;
 use crate::domain::thread::Thread;
 use crate::domain::ticket_rules::TicketRules;
+use crate::domain::translation::Translations;
 use crate::mail::message_id::Keys;
 use crate::store;
 use crate::store::Store;
@@ -331,6 +337,8 @@ struct Inner {
     notices_read_to: AtomicU64,
     /// How often office hours were set here since the start, so that what is set and taken back at once is seen, too.
     hours_set: AtomicU64,
+    /// How often agents and teams were changed here since the start.
+    people_set: AtomicU64,
     settings: Settings,
 }
 
@@ -379,6 +387,7 @@ impl Desk {
             rate_limited,
             notices_read_to: AtomicU64::default(),
             hours_set: AtomicU64::default(),
+            people_set: AtomicU64::default(),
             settings,
         };
         Ok(Self { inner: Arc::new(inner) })
@@ -480,6 +489,7 @@ fn first_start(tx: &mut dyn WriteTx, fresh: &[u8; 32], at: &draft::At) -> store:
             internal_label: internal.to_owned(),
             external_label: external.to_owned(),
             archived: false,
+            translations: Translations::new(),
         };
         store::ticket_types::put_state(tx, &state)?;
     }

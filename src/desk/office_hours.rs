@@ -10,6 +10,7 @@ use crate::domain::agent::Scope;
 use crate::domain::channel_kind::ChannelKind;
 use crate::domain::id::ContactId;
 use crate::domain::id::Millis;
+use crate::domain::id::TeamId;
 use crate::domain::id::ThreadId;
 use crate::domain::office_hours::OfficeState;
 use crate::domain::office_hours::Owner;
@@ -22,6 +23,7 @@ use crate::domain::thread::ThreadState;
 use crate::store;
 use crate::store::engine::ReadTx;
 use jiff::tz::TimeZone;
+use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 
 /// Changes of an office's state that a messenger is told ahead; a tab that stays open longer comes back meanwhile.
@@ -87,39 +89,50 @@ impl Desk {
         Ok((self.inner.store.view(store::office_hours::all)?, set))
     }
 
-    /// How soon a contact may expect the first answer, in seconds: what is usual for conversations that contacts began in the
-    /// messenger in the last 14 days, of the last changed 1,000, in office hours where they are set and the wait is no longer
-    /// than half a day's work. Nothing where too few were answered.
+    /// How soon a contact may expect the first answer: what is usual for conversations that contacts began in the messenger in
+    /// the last 14 days, of the last changed 1,000, in office hours where they are set and the wait is no longer than half a
+    /// day's work. Nothing where too few were answered; the same of each team by itself, in its own hours if it has them.
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub fn expected_reply_s(&self) -> Result<Option<u64>> {
+    pub fn expected_replies(&self) -> Result<ReplyTimes> {
         let now = self.inner.clock.now();
-        let (threads, schedule) = self.inner.store.view(|tx| {
+        let (threads, schedules) = self.inner.store.view(|tx| {
             let threads = store::threads::by_update(tx, false, false, None, RECENT_THREADS_MAX)?;
-            Ok((threads, store::office_hours::get(tx, Owner::Workspace)?))
+            Ok((threads, store::office_hours::all(tx)?))
         })?;
-        let waits: Vec<FirstWait> = threads.iter().filter_map(|thread| first_wait(thread, now)).collect();
-        let zoned = schedule.and_then(|schedule| Some((TimeZone::get(&schedule.time_zone).ok()?, schedule)));
-        Ok(match zoned {
-            Some((zone, schedule)) => {
-                let open_ms = |from, to| schedule.open_ms(&zone, from, to);
-                reply_time::expected_s(&waits, now, Some(&open_ms))
+        let mut all = Vec::new();
+        let mut of_teams: BTreeMap<TeamId, Vec<FirstWait>> = BTreeMap::new();
+        for thread in &threads {
+            let Some(wait) = first_wait(thread, now) else { continue };
+            all.push(wait);
+            if let Some(team) = thread.team_assignee {
+                of_teams.entry(team).or_default().push(wait);
             }
-            None => reply_time::expected_s(&waits, now, None),
+        }
+        let of = |owner| schedules.iter().find(|schedule| schedule.owner == owner);
+        let house = of(Owner::Workspace);
+        let team_s = |(team, waits): (TeamId, Vec<FirstWait>)| {
+            Some((team, expected_s(&waits, now, of(Owner::Team(team)).or(house))?))
+        };
+        Ok(ReplyTimes {
+            all_s: expected_s(&all, now, house),
+            team_s: of_teams.into_iter().filter_map(team_s).collect(),
         })
     }
 
-    /// The contact's conversations that belong to a team with hours of its own, and what those say now.
+    /// The contact's conversations that belong to a team, with what its own hours say now, if it has them.
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub fn team_offices(&self, contact: ContactId) -> Result<Vec<(ThreadId, OfficeState)>> {
+    pub fn team_offices(&self, contact: ContactId) -> Result<Vec<(ThreadId, TeamId, Option<OfficeState>)>> {
         let now = self.inner.clock.now();
         Ok(self.inner.store.view(|tx| {
             let mut told = Vec::new();
             for thread in store::threads::of_contact(tx, contact, SNAPSHOT_CONVERSATIONS_MAX)? {
-                told.extend(team_office(tx, &thread, now)?.map(|office| (thread.id, office)));
+                if let Some(team) = thread.team_assignee {
+                    told.push((thread.id, team, team_office(tx, &thread, now)?));
+                }
             }
             Ok(told)
         })?)
@@ -132,6 +145,26 @@ impl Desk {
     pub fn office_now(&self, changes_max: usize) -> Result<Option<OfficeState>> {
         let schedule = self.inner.store.view(|tx| store::office_hours::get(tx, Owner::Workspace))?;
         Ok(schedule.and_then(|schedule| state_of(&schedule, self.inner.clock.now(), changes_max)))
+    }
+}
+
+/// How soon first answers come as a rule, in seconds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ReplyTimes {
+    /// In the house, if enough were answered.
+    pub all_s: Option<u64>,
+    /// In the teams that answered enough.
+    pub team_s: BTreeMap<TeamId, u64>,
+}
+
+fn expected_s(waits: &[FirstWait], now: Millis, hours: Option<&Schedule>) -> Option<u64> {
+    let zoned = hours.and_then(|hours| Some((TimeZone::get(&hours.time_zone).ok()?, hours)));
+    match zoned {
+        Some((zone, hours)) => {
+            let open_ms = |from, to| hours.open_ms(&zone, from, to);
+            reply_time::expected_s(waits, now, Some(&open_ms))
+        }
+        None => reply_time::expected_s(waits, now, None),
     }
 }
 

@@ -14,6 +14,7 @@ use crate::desk::draft::At;
 use crate::desk::draft::Draft;
 use crate::desk::draft::NewPart;
 use crate::desk::draft::missing;
+use crate::domain::address::Address;
 use crate::domain::agent::Caller;
 use crate::domain::contact::Contact;
 use crate::domain::event::EventKind;
@@ -121,13 +122,21 @@ impl Inner {
 
     /// Our own addresses and agents cannot be participants (PAR-7).
     pub(crate) fn refuse_our_own(&self, tx: &dyn ReadTx, field: &str, contact: &Contact) -> store::Result<()> {
-        let Some(address) = &contact.email else { return Ok(()) };
-        let agent = store::agents::by_email(tx, address)?.is_some();
-        if agent || self.is_ours(address) {
+        contact.email.as_ref().map_or(Ok(()), |address| self.refuse_our_address(tx, field, address))
+    }
+
+    /// No contact gets an address of ours, or an agent's: it could take part in nothing (PAR-7).
+    pub(crate) fn refuse_our_address(&self, tx: &dyn ReadTx, field: &str, address: &Address) -> store::Result<()> {
+        if self.is_of_the_house(tx, address)? {
             let message = format!("{address} is ours: agents write as agents, and support addresses do not take part");
             return Err(store::Error::Refused(Refusal::invalid(field, message)));
         }
         Ok(())
+    }
+
+    /// Whether an address is one of ours or an agent's (PAR-7).
+    pub(crate) fn is_of_the_house(&self, tx: &dyn ReadTx, address: &Address) -> store::Result<bool> {
+        Ok(self.is_ours(address) || store::agents::by_email(tx, address)?.is_some())
     }
 }
 

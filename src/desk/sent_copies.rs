@@ -7,6 +7,8 @@
 //! | while the server stores it | a copy that is begun | it is looked for by its Message-ID first |
 //! | after that, before it is noted | as above | it is found and written no second time |
 //!
+//! An answer to several people is several mails of the same words; the first one that is taken is copied for all of them.
+//!
 //! **Invariant:** a copy changes nothing about its delivery: what goes wrong with it is told in the log alone.
 
 use crate::desk::Desk;
@@ -18,15 +20,20 @@ use crate::desk::random_bytes;
 use crate::domain::address::Address;
 use crate::domain::delivery::Delivery;
 use crate::domain::delivery::DeliveryKind;
+use crate::domain::delivery::DeliveryState;
 use crate::domain::delivery::Verdict;
 use crate::domain::id::DeliveryId;
 use crate::domain::id::Millis;
+use crate::domain::id::PartId;
 use crate::store;
+use crate::store::engine::ReadTx;
 use crate::store::sent_copies::SentCopy;
 use std::time::Duration;
 
 /// A copy that no mailbox took for so long is given up, as a mail would be (EML-63).
 const GIVEN_UP_AFTER: Duration = Duration::from_secs(5 * 24 * 3_600);
+/// Mails of a thread looked at for one that was copied with the same parts: those of one answer are owed together.
+const SIBLINGS_MAX: usize = 200;
 /// Most copies looked at when the daemon begins.
 const LEFT_BEHIND_MAX: usize = 10_000;
 
@@ -48,12 +55,19 @@ impl Desk {
         matches!(delivery.kind, DeliveryKind::Reply { .. }) && self.inner.settings.sent_from.contains(&delivery.from)
     }
 
-    /// [`Desk::settle`] of a mail that the relay took, which owes its copy in the same transaction. Where the message
-    /// cannot be kept, the delivery is settled without.
+    /// [`Desk::settle`] of a mail that the relay took, which owes its copy in the same transaction, unless the mailbox gets
+    /// one of what it says by another recipient's mail. Where the message cannot be kept, the delivery is settled without.
     ///
     /// # Errors
     /// As there.
     pub async fn settle_with_copy(&self, id: DeliveryId, verdict: Verdict, message: Vec<u8>) -> Result<()> {
+        let is_told = self.inner.store.view(|tx| {
+            let delivery = store::outbox::get(tx, id)?.ok_or_else(|| missing("delivery"))?;
+            is_copied_by_another(tx, &delivery)
+        })?;
+        if is_told {
+            return self.settle(id, verdict).await;
+        }
         let message = match self.inner.blobs.put(message).await {
             Ok(hash) => hash,
             Err(error) => {
@@ -66,7 +80,8 @@ impl Desk {
         let settled = self.inner.store.update(move |tx| {
             let delivery = store::outbox::get(tx, id)?.ok_or_else(|| missing("delivery"))?;
             let is_news = !delivery.state.is_settled() || delivery.leased_until.is_some();
-            if is_news && matches!(verdict, Verdict::Delivered { .. }) {
+            let is_taken = is_news && matches!(verdict, Verdict::Delivered { .. });
+            if is_taken && !is_copied_by_another(&*tx, &delivery)? {
                 store::sent_copies::put(tx, &delivery.from, &SentCopy { delivery: id, message, begun: false })?;
             }
             settle_in(tx, delivery, &verdict, &at, jitter)
@@ -153,4 +168,19 @@ impl Desk {
         }
         Ok(())
     }
+}
+
+/// Whether every part that the mail tells went out from the same address by another mail, which was copied then.
+fn is_copied_by_another(tx: &dyn ReadTx, delivery: &Delivery) -> store::Result<bool> {
+    let DeliveryKind::Reply { parts } = &delivery.kind else { return Ok(false) };
+    let siblings = store::outbox::of_thread(tx, delivery.thread, SIBLINGS_MAX)?;
+    let sent = siblings
+        .iter()
+        .filter(|it| it.id != delivery.id && it.from == delivery.from && it.state == DeliveryState::Sent);
+    let told: Vec<PartId> = sent.flat_map(|it| reply_parts(&it.kind)).copied().collect();
+    Ok(parts.iter().all(|part| told.contains(part)))
+}
+
+fn reply_parts(kind: &DeliveryKind) -> &[PartId] {
+    if let DeliveryKind::Reply { parts } = kind { parts } else { &[] }
 }

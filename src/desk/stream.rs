@@ -4,6 +4,7 @@
 //! written, so that somebody who lost access gets nothing more (P21).
 
 use crate::desk::Desk;
+use crate::desk::Inner;
 use crate::desk::Result;
 use crate::desk::access::WRITE_ANY;
 use crate::desk::access::require;
@@ -14,6 +15,8 @@ use crate::desk::draft::missing;
 use crate::desk::merging::merged_into;
 use crate::desk::office_hours::team_office;
 use crate::desk::sharing::shared_in;
+use crate::desk::translations::own_language;
+use crate::desk::translations::retell;
 use crate::desk::views::TicketView;
 use crate::desk::views::ticket_view;
 use crate::domain::agent::Caller;
@@ -101,10 +104,16 @@ impl Desk {
         let now = self.inner.clock.now();
         Ok(self.inner.store.view(|tx| {
             let seq = store::events::last_seq(tx)?;
+            let own = own_language(tx, contact)?;
             let mut conversations = Vec::new();
             for thread in store::threads::of_contact(tx, contact, SNAPSHOT_CONVERSATIONS_MAX)? {
                 if reads(&thread, contact) && !shows_elsewhere(tx, &thread, contact)? {
-                    conversations.push(card(tx, thread, contact, now)?);
+                    let languages = self.inner.languages(own.as_deref(), Some(&thread));
+                    let mut card = card(tx, thread, contact, now)?;
+                    card.ticket = card.ticket.map(|view| view.in_languages(&languages));
+                    card.shared = card.shared.map(|(ticket, view)| (ticket, view.in_languages(&languages)));
+                    card.last_part.iter_mut().try_for_each(|part| retell(tx, part, &languages))?;
+                    conversations.push(card);
                 }
             }
             let unread = conversations.iter().filter(|card| card.unread > 0).count() as u64;
@@ -140,6 +149,7 @@ impl Desk {
                     entries.extend(seen_by(tx, entry, contact, now)?);
                 }
             }
+            self.inner.translate_entries(tx, &mut entries, contact)?;
             Ok(Some((entries, complete_to)))
         })?)
     }
@@ -169,6 +179,8 @@ impl Desk {
             found.truncate(limit);
             found.reverse();
             authors::as_now(tx, &mut found)?;
+            let languages = self.inner.languages(own_language(tx, contact)?.as_deref(), Some(&thread));
+            found.iter_mut().try_for_each(|part| retell(tx, part, &languages))?;
             Ok(found)
         })?)
     }
@@ -255,6 +267,24 @@ impl Desk {
             let part = part.filter(|part| audience::may_read(&thread, part, contact));
             Ok(part.ok_or_else(|| missing("part"))?.seq)
         })?)
+    }
+}
+
+impl Inner {
+    /// What entries say of tickets and forms, as the contact reads it; most say nothing of them.
+    fn translate_entries(&self, tx: &dyn ReadTx, entries: &mut [StreamEntry], contact: ContactId) -> store::Result<()> {
+        let mut told = entries.iter_mut().filter(|entry| entry.ticket.is_some() || entry.form.is_some()).peekable();
+        if told.peek().is_none() {
+            return Ok(());
+        }
+        let own = own_language(tx, contact)?;
+        for entry in told {
+            let languages = self.languages(own.as_deref(), entry.thread.as_ref());
+            entry.ticket = entry.ticket.take().map(|view| view.in_languages(&languages));
+            entry.form = entry.form.take().map(|ticket_type| ticket_type.in_languages(&languages));
+            entry.part.iter_mut().try_for_each(|part| retell(tx, part, &languages))?;
+        }
+        Ok(())
     }
 }
 

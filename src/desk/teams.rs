@@ -17,6 +17,7 @@ use crate::domain::id::AgentId;
 use crate::domain::id::AwayReasonId;
 use crate::domain::id::TeamId;
 use crate::domain::refusal::Refusal;
+use crate::domain::team::REPLY_TIME_S;
 use crate::domain::team::TEAM_AGENTS_MAX;
 use crate::domain::team::Team;
 use crate::domain::team::TeamMethod;
@@ -41,6 +42,8 @@ pub struct TeamChange {
     pub method: Option<TeamMethod>,
     /// Most open threads of a member; `Some(None)` sets no limit.
     pub assignment_limit: Option<Option<u32>>,
+    /// How soon an answer is said to come, in seconds; `Some(None)` tells what is usual.
+    pub reply_time_s: Option<Option<u32>>,
 }
 
 /// A change of a reason to be away; what is `None` stays.
@@ -94,7 +97,9 @@ impl Desk {
             store::teams::put(tx, &team)?;
             Ok(team)
         });
-        Ok(put.await?)
+        let put = put.await?;
+        self.people_changed();
+        Ok(put)
     }
 
     /// Archives a team: nothing more is assigned to it, what is keeps it. Scope `settings`.
@@ -107,7 +112,9 @@ impl Desk {
             let team = known_team(&*tx, id)?;
             store::teams::put(tx, &Team { archived: true, ..team })
         });
-        Ok(archived.await?)
+        archived.await?;
+        self.people_changed();
+        Ok(())
     }
 
     /// Says that an agent is away or back (AWY-1). Everybody for themselves, for others scope `settings`. Event
@@ -134,7 +141,9 @@ impl Desk {
             save(tx, &said(agent, AgentAct::AwayChanged, &at))?;
             Ok(known)
         });
-        Ok(set.await?)
+        let set = set.await?;
+        self.people_changed();
+        Ok(set)
     }
 
     /// Most open threads an agent has before teams give them no more; `None` sets no limit. Scope `settings`.
@@ -220,6 +229,7 @@ fn fresh(at: &At) -> Team {
         assignment_limit: None,
         last_chosen: None,
         archived: false,
+        reply_time_s: None,
     }
 }
 
@@ -267,6 +277,13 @@ fn apply(tx: &dyn ReadTx, team: &mut Team, change: &TeamChange) -> store::Result
     }
     if let Some(limit) = change.assignment_limit {
         team.assignment_limit = limit;
+    }
+    if let Some(reply_time_s) = change.reply_time_s {
+        if reply_time_s.is_some_and(|seconds| !REPLY_TIME_S.contains(&seconds)) {
+            let message = "'reply_time_s' takes 60 to 2592000 seconds";
+            return Err(store::Error::Refused(Refusal::invalid("reply_time_s", message)));
+        }
+        team.reply_time_s = reply_time_s;
     }
     Ok(())
 }

@@ -10,6 +10,7 @@ use crate::desk::access::require;
 use crate::desk::draft::At;
 use crate::desk::draft::missing;
 use crate::desk::ticket_types::check_name;
+use crate::desk::translations::translate;
 use crate::domain::agent::Caller;
 use crate::domain::agent::Scope;
 use crate::domain::id::StateId;
@@ -20,6 +21,7 @@ use crate::domain::state::TicketState;
 use crate::domain::state::labelled;
 use crate::domain::ticket_type::STATES_MAX;
 use crate::domain::ticket_type::TicketType;
+use crate::domain::translation::Translations;
 use crate::store;
 use crate::store::engine::ReadTx;
 use crate::store::engine::WriteTx;
@@ -35,6 +37,8 @@ pub struct NewTicketState {
     pub external_label: Option<String>,
     /// Types that get it, behind their other states.
     pub types: Vec<TicketTypeId>,
+    /// The external label in other languages.
+    pub translations: Vec<(String, Option<String>)>,
 }
 
 /// A change of a state; `None` leaves alone.
@@ -48,6 +52,8 @@ pub struct TicketStateChange {
     pub archived: Option<bool>,
     /// The types that have it from now on; tickets that are in it stay (STA-2).
     pub types: Option<Vec<TicketTypeId>>,
+    /// The external label in other languages; `None` takes one away, a language that is not named stays.
+    pub translations: Vec<(String, Option<String>)>,
 }
 
 impl Desk {
@@ -72,13 +78,15 @@ impl Desk {
         let at = At::of(&self.inner.clock);
         let made = self.inner.store.update(move |tx| {
             refuse_taken_label(&store::ticket_types::states(tx)?, &new.internal_label, None)?;
-            let state = TicketState {
+            let mut state = TicketState {
                 id: StateId(at.id()),
                 category: new.category,
                 internal_label: new.internal_label.trim().to_owned(),
                 external_label: external.trim().to_owned(),
                 archived: false,
+                translations: Translations::new(),
             };
+            translate(&mut state.translations, &new.translations).map_err(store::Error::Refused)?;
             store::ticket_types::put_state(tx, &state)?;
             for id in &new.types {
                 let mut ticket_type = known_type(tx, *id)?;
@@ -117,6 +125,7 @@ impl Desk {
                 label.trim().clone_into(&mut state.external_label);
             }
             state.archived = change.archived.unwrap_or(state.archived);
+            translate(&mut state.translations, &change.translations).map_err(store::Error::Refused)?;
             store::ticket_types::put_state(tx, &state)?;
             if let Some(types) = &change.types {
                 serve_only(tx, id, types, &at)?;
@@ -182,7 +191,15 @@ pub(crate) fn default_states(tx: &mut dyn WriteTx, at: &At) -> store::Result<Vec
         let mut labels = std::iter::once(internal.to_owned()).chain((2..).map(|n: usize| format!("{internal} {n}")));
         let internal_label = labels.find(free).ok_or_else(|| missing("ticket_state"))?;
         let external_label = external.to_owned();
-        let state = TicketState { id: StateId(at.id()), category, internal_label, external_label, archived: false };
+        let translations = Translations::new();
+        let state = TicketState {
+            id: StateId(at.id()),
+            category,
+            internal_label,
+            external_label,
+            archived: false,
+            translations,
+        };
         store::ticket_types::put_state(tx, &state)?;
         ids.push(state.id);
     }

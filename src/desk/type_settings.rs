@@ -1,11 +1,15 @@
 //! What a ticket type decides for its tickets, checked and applied (TYP-20).
 
 use crate::desk::draft::missing;
+use crate::desk::search::audience::check_rule;
 use crate::desk::ticket_types::set;
+use crate::desk::translations::TextsGiven;
+use crate::desk::translations::translate_type;
 use crate::domain::broadcast::EmailPolicy;
 use crate::domain::id::AgentId;
 use crate::domain::id::TeamId;
 use crate::domain::refusal::Refusal;
+use crate::domain::search::Asked;
 use crate::domain::state::StateCategory;
 use crate::domain::thread::Priority;
 use crate::domain::ticket_type::TicketType;
@@ -42,13 +46,18 @@ pub struct SettingsChange {
     pub broadcast_email: Option<EmailPolicy>,
     /// Of a Tracker: mails a minute; `Some(None)` sets no pace.
     pub broadcast_rate_per_minute: Option<Option<u32>>,
+    /// What must hold of those it is offered to; `Some(None)` asks nothing more.
+    pub audience_rule: Option<Option<Asked>>,
+    /// Its texts in the languages that are named; `None` takes one away.
+    pub translations: Vec<(String, Option<TextsGiven>)>,
 }
 
 /// Puts the change into the type, whose states must be set already.
 ///
 /// # Errors
 /// `ticket_state_id_invalid` for a target that is none of the type's states; `NotFound` for an agent; `parameter_invalid`
-/// for a text or a pace over its limit.
+/// for a text or a pace over its limit, and for texts of what the type does not have; `invalid_field`, `data_invalid` for
+/// a rule.
 pub(crate) fn apply(tx: &dyn ReadTx, ticket_type: &mut TicketType, change: &SettingsChange) -> store::Result<()> {
     let refuse = |refusal| Err(store::Error::Refused(refusal));
     let states = store::ticket_types::states(tx)?;
@@ -74,6 +83,10 @@ pub(crate) fn apply(tx: &dyn ReadTx, ticket_type: &mut TicketType, change: &Sett
     if change.broadcast_rate_per_minute.flatten().is_some_and(|rate| rate == 0 || rate > RATE_MAX) {
         return refuse(Refusal::invalid("broadcast_rate_per_minute", format!("1 to {RATE_MAX} mails a minute")));
     }
+    if let Some(Some(rule)) = &change.audience_rule {
+        check_rule(rule).map_err(store::Error::Refused)?;
+    }
+    translate_type(ticket_type, &change.translations).map_err(store::Error::Refused)?;
     let settings = &mut ticket_type.settings;
     for (event, policy) in &change.notify {
         settings.notify.set(*event, *policy);
@@ -83,6 +96,7 @@ pub(crate) fn apply(tx: &dyn ReadTx, ticket_type: &mut TicketType, change: &Sett
     set(&mut settings.default_team, change.default_team.as_ref());
     set(&mut settings.default_priority, change.default_priority.as_ref());
     set(&mut settings.audience, change.audience.as_ref());
+    set(&mut settings.audience_rule, change.audience_rule.as_ref());
     set(&mut settings.submitted_message, change.submitted_message.as_ref());
     set(&mut settings.broadcast_email, change.broadcast_email.as_ref());
     set(&mut settings.broadcast_rate_per_minute, change.broadcast_rate_per_minute.as_ref());

@@ -61,10 +61,10 @@ impl Desk {
     /// `ContactChanged`, `ContactUpdated`, or those of a merge.
     ///
     /// # Errors
-    /// `NotFound`; `Conflict` for an address that several contacts have.
+    /// `NotFound`; `Conflict` for an address that several contacts have; `parameter_invalid` for one of ours (PAR-7).
     pub async fn convert_visitor(&self, caller: &Caller, id: ContactId, to: Conversion) -> Result<Contact> {
         require(caller, &[Scope::WriteContacts])?;
-        let at = At::of(&self.inner.clock);
+        let (inner, at) = (self.inner.clone(), At::of(&self.inner.clock));
         let converted = self.inner.store.update(move |tx| {
             let mut known = visitor(&*tx, id)?;
             let there = match to.into.as_ref().map(|by| resolve(&*tx, by)) {
@@ -78,7 +78,10 @@ impl Desk {
             }
             match &to.into {
                 Some(ContactRef::External(key)) => known.external_id = Some(key.clone()),
-                Some(ContactRef::Email(address)) => known.email = Some(address.clone()),
+                Some(ContactRef::Email(address)) => {
+                    inner.refuse_our_address(&*tx, "user.email", address)?;
+                    known.email = Some(address.clone());
+                }
                 Some(ContactRef::Id(other)) if *other != id => return Err(missing("contact")),
                 Some(ContactRef::Id(_)) | None => {}
             }

@@ -1,6 +1,7 @@
 //! People who answer (OBJ-12), what they may do (DSK-12), and the tokens that act for them (API-1).
 
 use crate::domain::address::Address;
+use crate::domain::avatar::Avatar;
 use crate::domain::id::AgentId;
 use crate::domain::id::AwayReasonId;
 use crate::domain::id::Millis;
@@ -47,6 +48,8 @@ pub struct Agent {
     pub away: Option<Away>,
     /// Most open threads they have before teams give them no more.
     pub assignment_limit: Option<u32>,
+    /// Shown to customers beside what they write.
+    pub avatar: Option<Avatar>,
 }
 
 /// How an agent is away (AWY-1).

@@ -97,6 +97,8 @@ pub struct Attribute {
     pub id: AttributeId,
     /// Key in the API; unique in its type (ATT-7).
     pub name: String,
+    /// What the reader at hand calls it, where that is not its name; never kept (I18-3).
+    pub label: Option<String>,
     /// For agents.
     pub description: String,
     /// What it holds.
@@ -132,6 +134,7 @@ impl Attribute {
         Self {
             id,
             name: name.to_owned(),
+            label: None,
             description: String::new(),
             data_type,
             multiline: false,

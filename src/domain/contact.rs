@@ -47,6 +47,8 @@ pub struct Contact {
     pub email: Option<Address>,
     /// Proven by incoming mail, a signed token or an import (OBJ-23).
     pub email_verified: bool,
+    /// Only said in the messenger, where anybody can say anything; nobody vouches for it.
+    pub email_claimed: bool,
     /// As given; cleaned of controls, at most 256 characters.
     pub name: Option<String>,
     /// As given.
@@ -114,6 +116,13 @@ pub const NAME_CHARS_MAX: usize = 256;
 pub const OTHER_EMAILS_MAX: usize = 50;
 
 impl Contact {
+    /// Whether mail from the address is taken to be theirs (EML-40): one that was proven, or that an agent or a caller of the API
+    /// told, and never one that somebody only said in the messenger.
+    #[must_use]
+    pub fn sends_from(&self, address: &Address) -> bool {
+        if self.email.as_ref() == Some(address) { !self.email_claimed } else { self.other_emails.contains(address) }
+    }
+
     /// A new contact of whom only the id is known.
     #[must_use]
     pub fn new(id: ContactId, role: ContactRole, now: Millis) -> Self {
@@ -123,6 +132,7 @@ impl Contact {
             external_id: None,
             email: None,
             email_verified: false,
+            email_claimed: false,
             name: None,
             phone: None,
             avatar: None,

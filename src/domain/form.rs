@@ -77,9 +77,12 @@ pub fn fields(ticket_type: &TicketType) -> Vec<&Attribute> {
     shown
 }
 
-/// How people call an attribute: the built-in ones have no name of their own (ATT-2).
+/// How people call an attribute: in their language where that is known; the built-in ones have no name of their own (ATT-2).
 #[must_use]
 pub fn label(attribute: &Attribute) -> &str {
+    if let Some(label) = &attribute.label {
+        return label;
+    }
     match attribute.name.as_str() {
         TITLE if attribute.default => "Title",
         DESCRIPTION if attribute.default => "Description",

@@ -71,6 +71,25 @@ impl Operator {
         })
     }
 
+    /// The sign of the operator.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Equal => "=",
+            Self::NotEqual => "!=",
+            Self::In => "IN",
+            Self::NotIn => "NIN",
+            Self::Greater => ">",
+            Self::Less => "<",
+            Self::AtLeast => ">=",
+            Self::AtMost => "<=",
+            Self::Contains => "~",
+            Self::ContainsNot => "!~",
+            Self::StartsWith => "^",
+            Self::EndsWith => "$",
+        }
+    }
+
     fn takes_a_list(self) -> bool {
         matches!(self, Self::In | Self::NotIn)
     }

@@ -1,6 +1,8 @@
 //! Ticket states and the four categories that give them their behaviour (STA-4).
 
 use crate::domain::id::StateId;
+use crate::domain::translation::Languages;
+use crate::domain::translation::Translations;
 
 /// The category of a state. Behaviour comes from here only, never from a label (STA-4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -61,6 +63,16 @@ pub struct TicketState {
     pub external_label: String,
     /// Cannot be chosen any more.
     pub archived: bool,
+    /// What customers read in other languages, by language tag (I18-1).
+    pub translations: Translations,
+}
+
+impl TicketState {
+    /// What a customer with these languages reads.
+    #[must_use]
+    pub fn label_in(&self, languages: &Languages) -> &str {
+        languages.text(&self.external_label, &self.translations)
+    }
 }
 
 /// The state whose internal label reads like `label`, without case (STA-3).
@@ -82,6 +94,7 @@ mod tests {
             internal_label: "Bei der \u{dc}bergabe".to_owned(),
             external_label: "Submitted".to_owned(),
             archived: true,
+            translations: Translations::new(),
         };
         let states = [state];
         assert!(labelled(&states, " bei der \u{fc}BERGABE ").is_some());

@@ -3,9 +3,12 @@
 use crate::domain::id::AgentId;
 use crate::domain::id::Millis;
 use crate::domain::id::TeamId;
+use std::ops::RangeInclusive;
 
 /// Most teams of a workspace, archived ones included.
 pub const TEAMS_MAX: usize = 1_000;
+/// What may be said of how soon an answer comes, in seconds: a minute to 30 days.
+pub const REPLY_TIME_S: RangeInclusive<u32> = 60..=2_592_000;
 /// Most agents of a team.
 pub const TEAM_AGENTS_MAX: usize = 1_000;
 
@@ -60,6 +63,9 @@ pub struct Team {
     pub last_chosen: Option<AgentId>,
     /// Nothing is assigned to it any more; what is keeps it.
     pub archived: bool,
+    /// How soon an answer is said to come in its conversations, in seconds; what is usual for it where this says nothing
+    /// (MSG-24).
+    pub reply_time_s: Option<u32>,
 }
 
 /// A member as the choice sees them.
@@ -125,6 +131,7 @@ mod tests {
             assignment_limit: Some(5),
             last_chosen: last.map(AgentId),
             archived: false,
+            reply_time_s: None,
         }
     }
 

@@ -7,6 +7,7 @@ use crate::domain::id::TicketTypeId;
 use crate::domain::refusal::Refusal;
 use crate::domain::state::StateCategory;
 use crate::domain::state::TicketState;
+use crate::domain::translation::Languages;
 use crate::domain::type_settings::ReplyTarget;
 use crate::domain::type_settings::TypeSettings;
 
@@ -82,6 +83,32 @@ pub struct TicketType {
 }
 
 impl TicketType {
+    /// The type as somebody with these languages reads it: names, labels and messages, each with its own fallback. What
+    /// the API calls things stays as it is (I18-1, I18-3).
+    #[must_use]
+    pub fn in_languages(mut self, languages: &Languages) -> Self {
+        let known = std::mem::take(&mut self.settings.translations);
+        let put = |place: &mut String, text: Option<&str>| {
+            if let Some(text) = text {
+                text.clone_into(place);
+            }
+        };
+        put(&mut self.name, languages.first(&known, |texts| Some(&texts.name)));
+        let message = languages.first(&known, |texts| Some(&texts.submitted_message));
+        put(&mut self.settings.submitted_message, message);
+        for attribute in &mut self.attributes {
+            let id = attribute.id;
+            let label = languages.first(&known, |texts| texts.attributes.get(&id).map(String::as_str));
+            attribute.label = label.map(str::to_owned);
+            for option in &mut attribute.options {
+                let key = (id, option.id.clone());
+                let label = languages.first(&known, |texts| texts.options.get(&key).map(String::as_str));
+                put(&mut option.label, label);
+            }
+        }
+        self
+    }
+
     /// The attribute of that name (ATT-7).
     ///
     /// # Errors
@@ -136,6 +163,7 @@ impl TicketType {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::BTreeMap;
 
     fn state(id: u64, category: StateCategory, archived: bool) -> TicketState {
         TicketState {
@@ -144,6 +172,7 @@ mod tests {
             internal_label: format!("state {id}"),
             external_label: String::new(),
             archived,
+            translations: BTreeMap::new(),
         }
     }
 

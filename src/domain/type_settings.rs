@@ -5,8 +5,11 @@ use crate::domain::contact::ContactRole;
 use crate::domain::id::AgentId;
 use crate::domain::id::StateId;
 use crate::domain::id::TeamId;
+use crate::domain::search::Asked;
 use crate::domain::state::StateCategory;
 use crate::domain::thread::Priority;
+use crate::domain::translation::TypeTexts;
+use std::collections::BTreeMap;
 
 /// Longest message shown after submission, in characters.
 pub const SUBMITTED_MESSAGE_CHARS_MAX: usize = 2_000;
@@ -195,12 +198,16 @@ pub struct TypeSettings {
     pub default_priority: Priority,
     /// Whom forms of it are offered to.
     pub audience: FormAudience,
+    /// What must hold of a contact of that audience or their companies; `None` asks nothing more.
+    pub audience_rule: Option<Asked>,
     /// Shown after submission; plain text, at most [`SUBMITTED_MESSAGE_CHARS_MAX`] characters.
     pub submitted_message: String,
     /// When a broadcast of such a Tracker is mailed, unless its author says otherwise.
     pub broadcast_email: EmailPolicy,
     /// Mails a minute of such a broadcast; `None` is as fast as the relay takes them.
     pub broadcast_rate_per_minute: Option<u32>,
+    /// What customers read of it in other languages, by language tag (I18-1).
+    pub translations: BTreeMap<String, TypeTexts>,
 }
 
 impl Default for TypeSettings {
@@ -212,9 +219,11 @@ impl Default for TypeSettings {
             default_team: None,
             default_priority: Priority::None,
             audience: FormAudience::All,
+            audience_rule: None,
             submitted_message: String::new(),
             broadcast_email: EmailPolicy::WhenUnseen,
             broadcast_rate_per_minute: None,
+            translations: BTreeMap::new(),
         }
     }
 }

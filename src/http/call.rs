@@ -159,6 +159,10 @@ impl Call {
     }
 
     /// What wire forms need beside their objects.
+    pub(crate) fn base(&self) -> &str {
+        self.desk().settings().public_url.trim_end_matches('/')
+    }
+
     pub(crate) async fn wire(&self) -> Result<Wire> {
         let plaintext = self.query("display_as") == Some("plaintext");
         let agents = self.read(|desk, _| desk.agents()).await?;

@@ -80,6 +80,11 @@ impl<'v> Fields<'v> {
         }
     }
 
+    /// Names of what is there, for objects whose keys are the caller's.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &'v str> {
+        self.map.keys().map(String::as_str)
+    }
+
     fn typed<T>(&self, name: &str, expected: &str, read: impl FnOnce(&'v Value) -> Option<T>) -> Result<Given<T>> {
         self.any(name).try_map(|value| read(value).ok_or_else(|| ApiError::wrong_type(&self.named(name), expected)))
     }

@@ -12,6 +12,7 @@
 //! | `api` | one file per noun; `api::wire` holds the JSON forms |
 //! | `live_streams` | agents' streams of the log: how many there are, and when they end |
 //! | `files` | attachments by signed, expiring link |
+//! | `avatars` | agents' pictures |
 //! | `contact_files` | files that contacts send ahead of their messages |
 //! | `forms`, `form_page` | forms by signed link, as a page without script |
 //! | `hooks` | mail handed in as raw MIME |
@@ -28,6 +29,7 @@
 //! result down. Wire forms are made by hand here and nowhere else; no stored or domain type is serialised.
 
 mod api;
+mod avatars;
 mod call;
 mod contact_files;
 mod csv;
@@ -225,6 +227,7 @@ impl Api {
 pub fn router(api: Api) -> axum::Router {
     axum::Router::new()
         .nest("/api", api::routes(&api))
+        .nest("/avatars", avatars::routes(&api))
         .nest("/files", files::routes(&api))
         .nest("/forms", forms::routes())
         .nest("/hooks/in", hooks::routes(&api))

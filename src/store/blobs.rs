@@ -36,6 +36,7 @@ use crate::store::durable::make_dir;
 use crate::store::engine::Table;
 use crate::store::error::Error;
 use crate::store::error::Result;
+use std::fs;
 use std::io;
 use std::path::Path;
 use std::path::PathBuf;
@@ -101,6 +102,14 @@ impl Blobs {
             shards: (0..256).map(|_| Mutex::default()).collect(),
             recent: Mutex::default(),
         })))
+    }
+
+    /// Whether any content lies in `data_dir/blobs`. Looks no further than the first file that is not empty.
+    ///
+    /// # Errors
+    /// `Engine` when the file system fails.
+    pub fn are_in(data_dir: &Path) -> Result<bool> {
+        holds_content(&data_dir.join("blobs"))
     }
 
     /// Keeps `content`; durable when this returns.
@@ -309,6 +318,22 @@ impl Blobs {
     fn recent(&self) -> MutexGuard<'_, Recent> {
         self.0.recent.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn holds_content(dir: &Path) -> Result<bool> {
+    let failed = |error: io::Error| Error::at(dir, &error);
+    let entries = match fs::read_dir(dir) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        entries => entries.map_err(failed)?,
+    };
+    for entry in entries {
+        let entry = entry.map_err(failed)?;
+        let about = entry.metadata().map_err(failed)?;
+        if if about.is_dir() { holds_content(&entry.path())? } else { about.len() > 0 } {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 #[cfg(test)]

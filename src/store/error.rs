@@ -37,6 +37,12 @@ pub enum Error {
         /// The path.
         path: String,
     },
+    /// Mails and files of a store, and no store; an empty one beside them would sweep them away.
+    #[error("{path} is missing beside its mails; put it back, or move the directory away to begin anew")]
+    Gone {
+        /// The path.
+        path: String,
+    },
     /// A file without content where the store should be; never overwritten.
     #[error("{path} is empty: not a store; restore a backup, or remove the file to begin anew")]
     Empty {

@@ -56,7 +56,7 @@ mod record;
 pub mod redb;
 pub mod requests;
 #[cfg(test)]
-mod sample;
+pub(crate) mod sample;
 pub mod save;
 pub mod sealing;
 pub mod sent_copies;

@@ -1,8 +1,10 @@
 //! A small workspace in which every table has a row and every noun every variant; sound as a whole. For tests.
 
+mod arrival_rows;
 mod broadcast_rows;
 mod parts;
 mod settings_rows;
+mod type_rows;
 mod webhook_rows;
 
 use crate::domain::address::Address;
@@ -16,12 +18,13 @@ use crate::domain::agent_notice::News;
 use crate::domain::agent_notice::NewsKind;
 use crate::domain::agent_notice::NoticeSettings;
 use crate::domain::agent_notice::QuietHours;
-use crate::domain::alarm::Alarm;
 use crate::domain::attachment::BlobHash;
 use crate::domain::attribute::Attribute;
 use crate::domain::attribute::DataType;
 use crate::domain::attribute::ListOption;
 use crate::domain::attribute::Value;
+use crate::domain::avatar::Avatar;
+use crate::domain::avatar::AvatarKind;
 use crate::domain::broadcast::BroadcastState;
 use crate::domain::broadcast::EmailPolicy;
 use crate::domain::channel_kind::ChannelKind;
@@ -35,9 +38,7 @@ use crate::domain::delivery::DeliveryKind;
 use crate::domain::delivery::DeliveryState;
 use crate::domain::delivery::SkipReason;
 use crate::domain::delivery::Stage;
-use crate::domain::delivery_class::DeliveryClass;
 use crate::domain::id::AgentId;
-use crate::domain::id::AttachmentId;
 use crate::domain::id::AttributeId;
 use crate::domain::id::AwayReasonId;
 use crate::domain::id::BroadcastId;
@@ -56,17 +57,12 @@ use crate::domain::id::TeamId;
 use crate::domain::id::ThreadId;
 use crate::domain::id::TicketTypeId;
 use crate::domain::id::TokenId;
-use crate::domain::intake::IntakeResult;
-use crate::domain::intake::IntakeRow;
 use crate::domain::link::Link;
 use crate::domain::link::LinkKind;
 use crate::domain::mail_lane::MailLane;
 use crate::domain::mail_limits::Limit;
-use crate::domain::mailbox_cursor::ImapFeature;
-use crate::domain::mailbox_cursor::MailboxCursor;
 use crate::domain::note::Note;
 use crate::domain::note::NoteOn;
-use crate::domain::part::PlacedBy;
 use crate::domain::propagation::Propagation;
 use crate::domain::propagation::PropagationCounts;
 use crate::domain::state::StateCategory;
@@ -90,8 +86,6 @@ use crate::domain::type_settings::NotificationPolicy;
 use crate::domain::type_settings::OnCustomerReply;
 use crate::domain::type_settings::ReplyTarget;
 use crate::domain::type_settings::TypeSettings;
-use crate::domain::upload::Upload;
-use crate::domain::upload::UploadedBy;
 use crate::store::Store;
 use crate::store::agent_notices;
 use crate::store::agents;
@@ -122,8 +116,6 @@ use crate::store::notes;
 use crate::store::outbox;
 use crate::store::outbox::Pending;
 use crate::store::record;
-use crate::store::requests::Answered;
-use crate::store::requests::KeptAnswer;
 use crate::store::save::Change;
 use crate::store::save::save;
 use crate::store::sent_copies;
@@ -140,6 +132,11 @@ use crate::store::visitors;
 use crate::store::webhooks;
 use std::collections::BTreeMap;
 
+pub(crate) use crate::store::sample::arrival_rows::alarm;
+pub(crate) use crate::store::sample::arrival_rows::answered;
+pub(crate) use crate::store::sample::arrival_rows::cursor;
+pub(crate) use crate::store::sample::arrival_rows::intake_rows;
+pub(crate) use crate::store::sample::arrival_rows::uploads;
 pub(crate) use crate::store::sample::broadcast_rows::broadcast;
 pub(crate) use crate::store::sample::broadcast_rows::ledger;
 pub(crate) use crate::store::sample::parts::events;
@@ -176,6 +173,7 @@ pub(crate) const QUARANTINED: IntakeId = IntakeId(303);
 /// Contents of the blobs that are named.
 pub(crate) const RAW: &[u8] = b"Subject: hello\r\n\r\nhello\r\n";
 pub(crate) const FILE: &[u8] = b"a file";
+pub(crate) const FACE: &[u8] = b"RIFF\x04\0\0\0WEBP";
 pub(crate) const CAPTURED: &[u8] = b"Subject: not sent\r\n\r\n";
 
 pub(crate) fn blob(content: &[u8]) -> BlobHash {
@@ -223,6 +221,7 @@ pub(crate) fn contacts() -> Vec<Contact> {
     };
     let ben = Contact {
         email: Some(address("ana@example.com")),
+        email_claimed: true,
         unsubscribed_from_emails: true,
         has_hard_bounced: true,
         blocked: true,
@@ -248,6 +247,7 @@ pub(crate) fn agent() -> Agent {
         created_at: at(0),
         away: Some(Away { reassign: true, reason: Some(AWAY) }),
         assignment_limit: Some(20),
+        avatar: Some(Avatar { blob: blob(FACE), kind: AvatarKind::Webp }),
     }
 }
 
@@ -306,6 +306,7 @@ pub(crate) fn states() -> Vec<TicketState> {
         internal_label: category.default_labels().0.to_owned(),
         external_label: category.default_labels().1.to_owned(),
         archived: category == StateCategory::Resolved,
+        translations: BTreeMap::from([("de".to_owned(), format!("auf Deutsch {id}"))]),
     };
     (31..).zip(StateCategory::ALL).map(state).collect()
 }
@@ -354,9 +355,11 @@ fn type_settings() -> TypeSettings {
         default_team: Some(TeamId(29)),
         default_priority: Priority::High,
         audience: FormAudience::Leads,
+        audience_rule: Some(type_rows::audience_rule()),
         submitted_message: "Thank you".to_owned(),
         broadcast_email: EmailPolicy::Never,
         broadcast_rate_per_minute: Some(600),
+        translations: BTreeMap::from([("de".to_owned(), type_rows::german())]),
     }
 }
 
@@ -508,46 +511,7 @@ pub(crate) fn change() -> Change {
     Change { threads: all_threads(), parts: parts(), events: events(), owed: deliveries(), contacts: contacts() }
 }
 
-pub(crate) fn intake_rows() -> Vec<IntakeRow> {
-    let part = PartId(FIRST_PART);
-    let results = [
-        IntakeResult::Part { thread: CONVERSATION, part, placed_by: PlacedBy::ReplyToken },
-        IntakeResult::Duplicate { of: IntakeId(301), thread: CONVERSATION },
-        IntakeResult::Quarantined { error: "panic while reading".to_owned() },
-        IntakeResult::Own,
-        IntakeResult::Unsubscribed { contact: BEN, tracker: TRACKER },
-    ];
-    let row = |(id, result)| IntakeRow {
-        id: IntakeId(id),
-        raw: Some(blob(RAW)),
-        raw_bytes: 25,
-        at: at(id),
-        source: "lmtp 127.0.0.1:1".to_owned(),
-        reverse_path: Some(String::new()),
-        recipients: vec!["help@example.org".to_owned()],
-        support_address: Some(address("help@example.org")),
-        message_id: "first@example.com".to_owned(),
-        class: Some(DeliveryClass::Human),
-        result,
-    };
-    (301..).zip(results).map(row).collect()
-}
-
 /// One that a ticket holds, and one that waits.
-pub(crate) fn uploads() -> Vec<Upload> {
-    let upload = |id, by, held_by| Upload {
-        id: AttachmentId(id),
-        by,
-        name: "a.txt".to_owned(),
-        content_type: "text/plain".to_owned(),
-        size: 6,
-        blob: blob(CAPTURED),
-        created_at: at(id),
-        held_by,
-    };
-    vec![upload(141, UploadedBy::Agent(AGENT), Some(BACK_OFFICE)), upload(142, UploadedBy::Contact(ANA), None)]
-}
-
 pub(crate) fn links() -> Vec<Link> {
     let link = |from_ticket, to_thread, kind| Link {
         from_ticket,
@@ -561,25 +525,6 @@ pub(crate) fn links() -> Vec<Link> {
         link(TRACKER, BACK_OFFICE, LinkKind::BackOfficeTracker),
         link(BACK_OFFICE, CONVERSATION, LinkKind::BackOffice),
     ]
-}
-
-pub(crate) fn alarm() -> Alarm {
-    let words = "the consent is no longer good".to_owned();
-    Alarm { name: "mailbox support needs_auth".to_owned(), id: 75, words, since: at(1), told_at: Some(at(2)) }
-}
-
-pub(crate) fn cursor() -> MailboxCursor {
-    MailboxCursor {
-        uid_validity: u32::MAX,
-        done: vec![(1, 3), (7, u32::MAX)],
-        owed: vec![(2, 3)],
-        refused: vec![ImapFeature::Idle, ImapFeature::Move],
-    }
-}
-
-pub(crate) fn answered() -> Answered {
-    let answer = KeptAnswer { status: 200, json: b"{}".to_vec() };
-    Answered { key: [7; 32], body: [8; 32], created_at: at(1), answer: Some(answer) }
 }
 
 pub(crate) fn tag() -> Tag {
@@ -597,6 +542,7 @@ pub(crate) fn team() -> Team {
         assignment_limit: Some(7),
         last_chosen: Some(AGENT),
         archived: true,
+        reply_time_s: Some(5_400),
     }
 }
 

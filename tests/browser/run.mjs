@@ -5,6 +5,8 @@ import * as accessibility from './cases/accessibility.mjs';
 import * as api from './cases/api.mjs';
 import * as chaos from './cases/chaos.mjs';
 import * as continuity from './cases/continuity.mjs';
+import * as drain from './cases/drain.mjs';
+import * as faces from './cases/faces.mjs';
 import * as forms from './cases/forms.mjs';
 import * as identity from './cases/identity.mjs';
 import * as inert from './cases/inert.mjs';
@@ -21,8 +23,8 @@ const suite = await Suite.start();
 const failed = [];
 let count = 0;
 // What needs a configuration of its own runs alone.
-const alone = { spaces: [spaces], hours: [hours, rtl], required: [required] };
-const groups = alone[process.env.GROUP] ?? [talk, forms, tickets, identity, api, network, continuity, chaos, inert, accessibility];
+const alone = { spaces: [spaces], hours: [hours, rtl], required: [required], drain: [drain] };
+const groups = alone[process.env.GROUP] ?? [talk, faces, forms, tickets, identity, api, network, continuity, chaos, inert, accessibility];
 for (const group of groups) {
   for (const [name, test] of Object.entries(group)) {
     if (!name.includes(only)) continue;

@@ -65,3 +65,16 @@ fn hrs_1_office_hours_and_words_from_right_to_left() {
     browser::run(node, &gateway, &token);
     gateway.finish();
 }
+
+#[test]
+fn msg_46_a_daemon_that_restarts_under_open_tabs() {
+    let Some(mut node) = browser::suite() else { return };
+    let gateway = Plan::default()
+        .steady()
+        .file("messenger.secret", SECRET)
+        .set("messenger.secret_file", "messenger.secret")
+        .set("messenger.ask_email", "off")
+        .start();
+    node.env("SECRET", SECRET).env("GROUP", "drain");
+    browser::run_ordering(node, gateway);
+}

@@ -58,9 +58,12 @@ fn refusals_have_their_exit_codes() {
     };
     ends(&["no-such-command"], 2, "unrecognized subcommand");
     ends(&["agent", "add", "nobody", "--name", "N"], 2, "is not an email address");
-    ends(&["token", "create", "--agent", "no@example.com"], 1, "not found");
+    ends(&["token", "create", "--agent", "no@example.com"], 1, "no agent has the address no@example.com");
+    ends(&["agent", "disable", "no@example.com"], 1, "no agent has the address no@example.com");
     ends(&["queue", "show", "1"], 1, "not found");
-    ends(&["mailbox", "test", "none"], 2, "no mailbox is named");
+    ends(&["mailbox", "test", "none"], 2, "no mailbox is named \"none\"; the configuration has no [[mailbox]]");
+    ends(&["trace", "no@example.com"], 1, "nothing is known of");
+    ends(&["--json", "trace", "no@example.com"], 1, "nothing is known of");
     ends(&["serve"], 75, "another process uses");
     ends(&["restore", "nothing"], 2, "--data DIR");
     gateway.finish();
@@ -80,6 +83,41 @@ fn fault_94_a_store_that_cannot_be_read_is_left_alone() {
         }
     }
     fs::remove_file(&store).unwrap();
+}
+
+#[test]
+fn p22_a_directory_without_a_store_is_not_found_sound() {
+    let gateway = Plan::default().prepare();
+    for command in
+        [&["verify"][..], &["status"], &["compact"], &["queue", "list"], &["token", "list"], &["agent", "list"]]
+    {
+        let output = gateway.run(command);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(79), "{command:?}: {errors}");
+        assert!(errors.contains("no store at") && errors.contains("store.redb"), "{command:?}: {errors}");
+        assert!(!gateway.data_dir().exists(), "{command:?} made something");
+    }
+}
+
+#[test]
+fn p22_a_store_that_went_missing_is_not_begun_anew_beside_its_mails() {
+    let mut gateway = Gateway::start();
+    let reply = gateway.lmtp("bob@example.net", SUPPORT, &mail("bob@example.net", "Hi", "1@example.net", "Hello"));
+    assert!(reply.starts_with("250"), "{reply}");
+    gateway.kill();
+    let (store, aside) = (gateway.data_dir().join("store.redb"), gateway.dir().join("aside"));
+    fs::rename(&store, &aside).unwrap();
+    for command in [&["serve"][..], &["agent", "add", "ana@example.com", "--name", "Ana"]] {
+        let output = gateway.run(command);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(79), "{command:?}: {errors}");
+        assert!(errors.contains("store.redb is missing"), "{command:?}: {errors}");
+        assert!(!store.exists(), "{command:?} began anew");
+    }
+    fs::rename(&aside, &store).unwrap();
+    gateway.up();
+    assert!(gateway.cli(&["trace", "1@example.net"]).contains("part "));
+    gateway.finish();
 }
 
 #[test]

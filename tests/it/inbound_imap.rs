@@ -2,6 +2,7 @@
 
 use crate::support::door::Door;
 use crate::support::dovecot::Dovecot;
+use crate::support::tap::Tap;
 use deskgate::channel::imap::After;
 use deskgate::channel::imap::MailboxOptions;
 use deskgate::channel::imap::MailboxPhase;
@@ -140,6 +141,38 @@ async fn zammad_6043_a_server_that_restarts_is_found_again() {
     dovecot.deliver("ana", "after");
     reading.door.until_subjects(&["after", "before"]).await;
     reading.until_looked().await;
+    reading.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn eml_1_tst_70_a_server_killed_within_a_fetch_gives_each_mail_exactly_once() {
+    let Some(mut dovecot) = Dovecot::start() else { return };
+    let tap = Tap::start(dovecot.port);
+    let line = format!("{}\r\n", "0123456789abcdef".repeat(4));
+    let large = |n: u32| {
+        let body = line.repeat(20_000_000 / line.len());
+        format!("From: ana@example.com\r\nSubject: large{n}\r\nMessage-ID: <{n}@example.com>\r\n\r\n{body}")
+            .into_bytes()
+    };
+    dovecot.deliver("ana", "before");
+    dovecot.deliver_raw("ana", &large(1));
+    dovecot.deliver("ana", "after");
+    tap.set_fetch();
+    let options = MailboxOptions { port: tap.port, tls: TlsMode::None, ..options(&dovecot, "ana") };
+    let mut reading = Reading::of(options);
+    tap.wait_sprung();
+    assert!(!reading.door.subjects().contains(&"large1".to_owned()), "only a part of it has come");
+    dovecot.kill("ana");
+    dovecot.stop();
+    tap.let_go();
+    reading.until_state("noticed", |state| state.last_error.is_some()).await;
+    dovecot.start_again();
+    reading.door.until_subjects(&["after", "before", "large1"]).await;
+    reading.until_looked().await;
+    reading.door.until_duplicates(0).await;
+    assert_eq!(reading.door.cursor().done, [(1, 3)]);
+    let whole = large(1);
+    assert!(reading.door.has(&whole), "as it was sent, from its first to its last byte");
     reading.stop().await;
 }
 

@@ -194,7 +194,7 @@ where
 
     async fn history(&mut self, asked: History) -> Result<(), End> {
         let (desk, contact) = (self.hub.desk().clone(), self.contact);
-        let file_link = self.hub.options().file_link.clone();
+        let (file_link, people) = (self.hub.options().file_link.clone(), self.hub.house().people());
         // A hundred parts with their bodies: not on a thread that serves sockets.
         let read = tokio::task::spawn_blocking(move || -> desk::Result<(Utf8Bytes, Vec<Told>)> {
             let limit = asked.limit.clamp(1, HISTORY_MAX);
@@ -203,8 +203,8 @@ where
                 None => None,
             };
             let parts = desk.history(contact, asked.thread, before, limit)?;
-            let forms: Vec<_> = desk.form_types(parts.iter())?.into_values().collect();
-            let reader = For { contact, file_link: file_link.as_deref(), forms: &forms };
+            let forms: Vec<_> = desk.form_types(contact, parts.iter())?.into_values().collect();
+            let reader = For { contact, file_link: file_link.as_deref(), forms: &forms, people: &people };
             let told =
                 parts.iter().filter_map(|part| Some(Told { broadcast: part.broadcast?, part: part.id })).collect();
             Ok((outgoing::history(asked.thread, &parts, parts.len() >= limit, reader), told))

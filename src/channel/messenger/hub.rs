@@ -25,6 +25,7 @@ use crate::channel::messenger::session;
 use crate::clock;
 use crate::desk;
 use crate::desk::Desk;
+use crate::domain::id::AgentId;
 use crate::domain::id::ContactId;
 use crate::domain::id::EventSeq;
 use crate::domain::id::ThreadId;
@@ -433,6 +434,12 @@ impl Hub {
     }
 
     /// How the house is.
+    /// Address of the agent's picture, if they have one.
+    #[must_use]
+    pub fn avatar_of(&self, agent: AgentId) -> Option<String> {
+        self.shared.house.people().avatars.get(&agent).cloned()
+    }
+
     pub(crate) fn house(&self) -> &HouseWatch {
         &self.shared.house
     }

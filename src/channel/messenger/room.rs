@@ -9,6 +9,7 @@
 use crate::channel::messenger::protocol::objects::FileLink;
 use crate::channel::messenger::protocol::objects::For;
 use crate::channel::messenger::protocol::outgoing;
+use crate::channel::messenger::protocol::outgoing::People;
 use crate::channel::messenger::seat::Seat;
 use crate::desk;
 use crate::desk::Desk;
@@ -113,8 +114,9 @@ impl Room {
         desk: &Desk,
         cursor: EventSeq,
         file_link: Option<&FileLink>,
+        people: &People,
     ) -> desk::Result<Option<Batch>> {
-        let reader = For { contact: self.contact, file_link, forms: &[] };
+        let reader = For { contact: self.contact, file_link, forms: &[], people };
         if self.seats().len() < 2 {
             return Ok(next_entries(desk, cursor, reader)?.map(Entries::batch));
         }

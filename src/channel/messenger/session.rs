@@ -159,8 +159,8 @@ where
     let (welcome, cursor) = begin(hub, session, hello.since).await?;
     wire::write(socket, [welcome], options.write_within).await?;
     seat.set_cursor(cursor.0);
-    // A resumed session gets no conversations, in which the hours of their teams stand.
-    if hello.since == Some(cursor) && hub.house().has_team_hours() {
+    // A resumed session gets no conversations, in which hours and reply times of their teams stand.
+    if hello.since == Some(cursor) && hub.house().tells_of_teams() {
         seat.order_house();
     }
     Ok(Greeted { joined, visit, expires_at, cursor })
@@ -353,7 +353,7 @@ where
         // Up to 50 conversations are read: not on a thread that serves sockets.
         let told = tokio::task::spawn_blocking(move || -> crate::desk::Result<Utf8Bytes> {
             let house = hub.house().now(hub.desk(), hub.options().look.reply_time, hub.now_ms())?;
-            let of_teams = if hub.house().has_team_hours() { hub.desk().team_offices(contact)? } else { Vec::new() };
+            let of_teams = if hub.house().tells_of_teams() { hub.desk().team_offices(contact)? } else { Vec::new() };
             Ok(outgoing::house(&house, &of_teams))
         });
         match told.await {
@@ -367,7 +367,8 @@ where
     pub(crate) async fn catch_up(&mut self) -> Result<(), End> {
         loop {
             let options = self.hub.options();
-            let read = self.joined.room.read(self.hub.desk(), self.cursor, options.file_link.as_deref());
+            let people = self.hub.house().people();
+            let read = self.joined.room.read(self.hub.desk(), self.cursor, options.file_link.as_deref(), &people);
             let batch = read.map_err(|error| {
                 tracing::warn!(%error, "a messenger's stream cannot be read");
                 Close::Resume

@@ -1,6 +1,7 @@
 //! What the worker needs of the desk; the seam by which its tests stand in for it.
 
 use crate::desk::Desk;
+use crate::desk::Error;
 use crate::desk::Result;
 use crate::desk::outbox::OutgoingMail;
 use crate::desk::outbox::Prepared;
@@ -32,6 +33,8 @@ pub(crate) trait Outbox: Clone + Send + Sync + 'static {
     fn lease_due(&self, limit: usize, lease: Duration) -> impl Future<Output = Result<Vec<Delivery>>> + Send;
     fn next_broadcast_due(&self) -> Result<Option<Millis>>;
     fn lease_broadcasts(&self, limit: usize, lease: Duration) -> impl Future<Output = Result<Vec<Delivery>>> + Send;
+    /// For when the worker begins.
+    fn deferred(&self) -> impl Future<Output = Result<Vec<Delivery>>> + Send;
     fn relay_is_down(&self, since: Millis) -> impl Future<Output = Result<()>> + Send;
     fn prepare(&self, delivery: &Delivery) -> Result<Prepared>;
     fn mark_past_dot(&self, id: DeliveryId) -> impl Future<Output = Result<()>> + Send;
@@ -74,6 +77,12 @@ impl Outbox for Shared {
 
     async fn lease_broadcasts(&self, limit: usize, lease: Duration) -> Result<Vec<Delivery>> {
         self.desk.lease_broadcasts(&self.share, limit, lease).await
+    }
+
+    async fn deferred(&self) -> Result<Vec<Delivery>> {
+        let (desk, share) = (self.desk.clone(), Arc::clone(&self.share));
+        let read = tokio::task::spawn_blocking(move || desk.deferred_mail(&share)).await;
+        read.map_err(|fault| Error::Unavailable(fault.to_string()))?
     }
 
     async fn relay_is_down(&self, since: Millis) -> Result<()> {

@@ -33,7 +33,9 @@ const MAIL: &str = "MAIL FROM";
 const RCPT: &str = "RCPT TO";
 const DATA: &str = "DATA";
 const MESSAGE: &str = "message";
-const END: &str = "end of message";
+pub(crate) const END: &str = "end of message";
+/// All of them.
+pub(crate) const STEPS: [&str; 5] = [MAIL, RCPT, DATA, MESSAGE, END];
 
 /// What an attempt on a connection came to.
 #[derive(Debug)]

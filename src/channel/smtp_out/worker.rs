@@ -25,6 +25,7 @@ use std::collections::HashMap;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::Mutex;
+use std::sync::PoisonError;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -124,6 +125,7 @@ impl<O: Outbox> Worker<O> {
     /// Works until the drain; then sees the attempts under way off.
     pub(crate) async fn run(mut self, drain: CancellationToken) {
         self.end_leases().await;
+        self.recall_destinations().await;
         let mut committed = self.outbox.committed();
         while !drain.is_cancelled() {
             // Seen before the store is read: a commit after this wakes us again.
@@ -149,6 +151,19 @@ impl<O: Outbox> Worker<O> {
             Ok(0) => {}
             Ok(ended) => tracing::info!(ended, "leases ended that nobody works on"),
             Err(error) => tracing::error!(%error, "leases could not be ended; they end by time"),
+        }
+    }
+
+    /// Who refused lately is left in peace after a restart too.
+    async fn recall_destinations(&self) {
+        let now = self.outbox.now();
+        match self.outbox.deferred().await {
+            Ok(deferred) if self.relay.is_some() => {
+                let mut known = self.destinations.lock().unwrap_or_else(PoisonError::into_inner);
+                known.recall(&deferred, now, Instant::now());
+            }
+            Ok(_) => {}
+            Err(error) => tracing::warn!(%error, "who refused mail before is not known; it is tried"),
         }
     }
 

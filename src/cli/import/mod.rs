@@ -78,7 +78,7 @@ pub(crate) async fn run(command: Import, context: &Context) -> Result<(), Failur
             (from, Files::Mboxes(files))
         }
     };
-    let mut importing = Importing::new(Door::open(context).await?, from.support, files.bytes()?);
+    let mut importing = Importing::new(Door::open_or_make(context).await?, from.support, files.bytes()?);
     let outcome = importing.all(files, bytes_max).await;
     importing.report(context)?;
     outcome

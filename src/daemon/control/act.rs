@@ -16,6 +16,7 @@ use crate::daemon::control::answer::TraceRow;
 use crate::daemon::control::request::Request;
 use crate::daemon::exit::Exit;
 use crate::daemon::exit::Failure;
+use crate::desk;
 use crate::desk::access::NewAgent;
 use crate::desk::arrival::Arrival;
 use crate::desk::arrival::ArrivalSource;
@@ -29,6 +30,7 @@ use crate::domain::id::DeliveryId;
 use crate::domain::id::IntakeId;
 use crate::domain::id::PartId;
 use crate::domain::id::TokenId;
+use crate::domain::refusal::Refusal;
 use crate::http::ops::health::phase_word;
 use crate::http::ops::health::relay_words;
 use crate::store::backup;
@@ -72,12 +74,12 @@ pub(crate) async fn act(
             Ok(Answer::Agents(vec![agent.into()]))
         }
         Request::Agents => Ok(Answer::Agents(desk.agents()?.into_iter().map(Into::into).collect())),
-        Request::DisableAgent { email } => {
-            Ok(Answer::Agents(vec![desk.disable_agent(&address(&email)?).await?.into()]))
-        }
+        Request::DisableAgent { email } => disable_agent(control, &email).await,
+        Request::SetPicture { email, .. } => set_picture(control, &email, body).await,
         Request::CreateToken { agent, name, scopes, days } => {
             let lasts = days.map(|days| Duration::from_hours(24) * u32::from(days));
-            let (token, secret) = desk.create_token(&address(&agent)?, &name, scopes_of(&scopes)?, lasts).await?;
+            let made = desk.create_token(&address(&agent)?, &name, scopes_of(&scopes)?, lasts).await;
+            let (token, secret) = made.map_err(|error| of_agent(error, &agent))?;
             Ok(Answer::Token(NewToken { id: token.id.0, token: secret }))
         }
         Request::Tokens => Ok(Answer::Tokens(desk.tokens()?.into_iter().map(Into::into).collect())),
@@ -144,6 +146,28 @@ fn scopes_of(words: &[String]) -> Result<Vec<Scope>, Failure> {
         })
     };
     words.iter().map(scope).collect()
+}
+
+async fn disable_agent(control: &Control, email: &str) -> Result<Answer, Failure> {
+    let disabled = control.desk.disable_agent(&address(email)?).await;
+    Ok(Answer::Agents(vec![disabled.map_err(|error| of_agent(error, email))?.into()]))
+}
+
+async fn set_picture(control: &Control, email: &str, body: Vec<u8>) -> Result<Answer, Failure> {
+    let picture = Some(body).filter(|bytes| !bytes.is_empty());
+    let put = control.desk.set_avatar_of(&address(email)?, picture).await;
+    Ok(Answer::Agents(vec![put.map_err(|error| of_agent(error, email))?.into()]))
+}
+
+/// "Admin" is a word of the compatible API alone.
+fn of_agent(error: desk::Error, email: &str) -> Failure {
+    match error {
+        desk::Error::Refused(Refusal::NotFound { .. }) => Failure::new(
+            Exit::Failed,
+            format!("no agent has the address {email}; `deskgate agent list` shows them all"),
+        ),
+        other => other.into(),
+    }
 }
 
 async fn take_in(control: &Control, origin: String, support: &str, raw: Vec<u8>) -> Result<Answer, Failure> {

@@ -17,6 +17,11 @@ pub(crate) enum Request {
     DisableAgent {
         email: String,
     },
+    /// `raw_bytes` octets of a picture follow the line; none take it away.
+    SetPicture {
+        email: String,
+        raw_bytes: u64,
+    },
     CreateToken {
         agent: String,
         name: String,
@@ -90,7 +95,7 @@ impl Request {
     /// Octets that follow the line.
     pub(crate) fn body_bytes(&self) -> u64 {
         match self {
-            Self::TakeIn { raw_bytes, .. } => *raw_bytes,
+            Self::TakeIn { raw_bytes, .. } | Self::SetPicture { raw_bytes, .. } => *raw_bytes,
             _ => 0,
         }
     }

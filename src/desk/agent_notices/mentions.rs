@@ -64,6 +64,7 @@ mod tests {
             created_at: Millis(0),
             away: None,
             assignment_limit: None,
+            avatar: None,
         }
     }
 

@@ -145,11 +145,12 @@ impl Inner {
             Some(contact) => store::contacts::get(tx, contact)?,
             None => None,
         };
+        let own = contact.as_ref().and_then(|contact| contact.language_override.as_deref());
         let ticket = match (&thread.ticket, ticket_view(tx, thread)?) {
             (Some(ticket), Some(kinds)) => template::broadcast::TicketValues {
                 number: Some(ticket.number),
                 title: thread.title.clone(),
-                state: Some(kinds.state.external_label),
+                state: Some(kinds.state.label_in(&self.languages(own, Some(thread))).to_owned()),
             },
             _ => template::broadcast::TicketValues::default(),
         };

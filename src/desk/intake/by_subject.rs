@@ -36,7 +36,8 @@ impl Inner {
         };
         let wanted = Wanted { numbers: numbers(&reading.message.subject), base: folded(&reading.message.subject) };
         let now = self.clock.now();
-        for contact in store::contacts::by_email(tx, &writer.address)?.into_iter().take(CONTACTS_MAX) {
+        let known = store::contacts::by_email(tx, &writer.address)?.into_iter();
+        for contact in known.filter(|contact| contact.sends_from(&writer.address)).take(CONTACTS_MAX) {
             for thread in store::threads::of_contact(tx, contact.id, LOOKED_AT_MAX)? {
                 let takes_part = thread.current_participants().any(|known| known.contact == contact.id);
                 let is_open_to = takes_part && thread.is_customer_facing() && !thread.automatic;

@@ -65,22 +65,54 @@ impl Inner {
 }
 
 impl Inner {
-    /// A stranger's answer begins a conversation of its own where the address is strict (EML-33).
+    /// A stranger's answer begins a conversation of its own where the address is strict (EML-33). So does a mail that names
+    /// a conversation by nothing but the address it was sent to, unless it is from whom the conversation is with: a customer
+    /// may have given the reply address they got to somebody else, whose machines send to it what proves that an address
+    /// of this house is theirs, and would read it.
     pub(super) fn strict(&self, tx: &dyn ReadTx, reading: &Reading, place: Place) -> store::Result<Place> {
-        let is_strict = self.settings.trust.strict_senders.contains(&reading.support);
-        let Some(thread) = place.thread.filter(|_| is_strict && reading.class == DeliveryClass::Human) else {
+        let Some(thread) = place.thread.filter(|_| reading.class == DeliveryClass::Human) else {
             return Ok(place);
         };
-        let Some(writer) = writer(reading, self) else { return Ok(place) };
+        let is_strict = self.settings.trust.strict_senders.contains(&reading.support);
+        let by_address = place.by == PlacedBy::ReplyToken;
+        let Some(writer) = writer(reading, self).filter(|_| is_strict || by_address) else { return Ok(place) };
         let answered = Draft::open_merged(tx, thread, &At::of(&self.clock))?.thread;
-        for contact in store::contacts::by_email(tx, &writer.address)? {
-            if answered.participant(contact.id).is_some() {
-                return Ok(place);
+        let writers = store::contacts::by_email(tx, &writer.address)?;
+        let takes_part = writers.iter().any(|contact| answered.participant(contact.id).is_some());
+        let candidates = &reading.candidates;
+        let answers_something = !candidates.in_reply_to.is_empty() || !candidates.references.is_empty();
+        // A claimed address may have been claimed for this.
+        let is_primary = writers
+            .iter()
+            .any(|contact| answered.primary_contact() == Some(contact.id) && contact.sends_from(&writer.address));
+        let is_let_in = is_primary || (takes_part && answers_something);
+        let reason = if is_strict && !takes_part {
+            "somebody who takes no part in it answered a mail of it"
+        } else if by_address && !is_let_in && !self.names(tx, reading, answered.id)? {
+            "it came to an address that answers of this conversation have, and answers no mail of it"
+        } else {
+            return Ok(place);
+        };
+        let hints = vec![ThreadHint { thread, reason: reason.to_owned() }];
+        Ok(Place { thread: None, by: PlacedBy::NewThread, hints, apart: true })
+    }
+
+    /// Whether a mail answers one of a conversation, by an id that only who has seen one knows.
+    fn names(&self, tx: &dyn ReadTx, reading: &Reading, thread: ThreadId) -> store::Result<bool> {
+        let candidates = &reading.candidates;
+        let mut named: Vec<ThreadId> = candidates.ours.iter().map(|claims| claims.thread).collect();
+        for id in candidates.in_reply_to.iter().chain(&candidates.references) {
+            named.extend(store::message_ids::threads_of(tx, id.as_str())?);
+        }
+        named.sort_unstable();
+        named.dedup();
+        for named in named {
+            let is_there = store::threads::get(tx, named)?.is_some();
+            if is_there && Draft::open_merged(tx, named, &At::of(&self.clock))?.thread.id == thread {
+                return Ok(true);
             }
         }
-        let reason = "somebody who takes no part in it answered a mail of it".to_owned();
-        let hints = vec![ThreadHint { thread, reason }];
-        Ok(Place { thread: None, by: PlacedBy::NewThread, hints, apart: true })
+        Ok(false)
     }
 
     /// A mail that would begin one conversation too many for its sender goes to the newest they have by mail (EML-88).

@@ -340,13 +340,14 @@ fn sender(
         let nobody = Contact::new(ContactId(at.id()), ContactRole::Lead, at.now);
         return Ok(Some(nobody));
     };
-    let known = store::contacts::by_email(tx, &from.address)?;
-    let several = known.len() > 1;
-    let thread = match thread.filter(|_| several) {
+    let mut known = store::contacts::by_email(tx, &from.address)?;
+    let thread = match thread.filter(|_| !known.is_empty()) {
         Some(thread) => store::threads::get(tx, thread)?,
         None => None,
     };
     let takes_part = |contact: &Contact| thread.as_ref().is_some_and(|thread| takes_part(thread, contact.id));
+    // An answer to what went to a claimed address shows that it is theirs; a mail out of the blue shows nothing (EML-40).
+    known.retain(|contact| contact.sends_from(&from.address) || takes_part(contact));
     let best = known.into_iter().max_by_key(|contact| {
         let is_user = contact.role == ContactRole::User;
         (takes_part(contact), is_user, contact.email_verified, contact.last_seen_at, contact.last_replied_at)
@@ -354,6 +355,7 @@ fn sender(
     let mut contact = best.unwrap_or_else(|| Contact::new(ContactId(at.id()), ContactRole::Lead, at.now));
     contact.email.get_or_insert_with(|| from.address.clone());
     contact.email_verified = true;
+    contact.email_claimed = false;
     contact.has_hard_bounced = false;
     if contact.name.is_none() && !from.name.is_empty() {
         contact.name = Some(from.name.clone());

@@ -6,6 +6,7 @@
 //!
 //! **Invariant:** what a caller may not read is filtered before it is counted. Every scan has a limit.
 
+pub(crate) mod audience;
 mod by_words;
 mod contact_fields;
 pub mod contacts;

@@ -6,14 +6,18 @@ use super::text;
 use super::thread_of;
 use crate::desk::Error;
 use crate::desk::attributes::NewAttribute;
+use crate::desk::contacts::ContactFacts;
 use crate::desk::form_submission::FormSource;
 use crate::desk::form_submission::Submission;
 use crate::desk::form_submission::Submitted;
 use crate::desk::forms::NewForm;
 use crate::desk::message::NewAttachment;
+use crate::desk::ticket_states::TicketStateChange;
 use crate::desk::ticket_types::TicketTypeChange;
 use crate::desk::tickets::Conversion;
 use crate::desk::tickets::Values;
+use crate::desk::translations::AttributeGiven;
+use crate::desk::translations::TextsGiven;
 use crate::desk::type_settings::SettingsChange;
 use crate::domain::attribute::DataType;
 use crate::domain::attribute::TITLE;
@@ -22,6 +26,7 @@ use crate::domain::broadcast::EmailPolicy;
 use crate::domain::channel_kind::ChannelKind;
 use crate::domain::contact::Contact;
 use crate::domain::event::EventKind;
+use crate::domain::form;
 use crate::domain::form::FormCard;
 use crate::domain::form::FormState;
 use crate::domain::id::EventSeq;
@@ -32,6 +37,10 @@ use crate::domain::id::TicketTypeId;
 use crate::domain::part::Part;
 use crate::domain::part::PartKind;
 use crate::domain::refusal::Refusal;
+use crate::domain::search::Asked;
+use crate::domain::search::AskedCondition;
+use crate::domain::search::Operator;
+use crate::domain::search::Scalar;
 use crate::domain::state::StateCategory;
 use crate::domain::thread::ThreadState;
 use crate::domain::ticket::CreatedVia;
@@ -257,6 +266,77 @@ async fn tst_44_only_offered_types_are_sent_and_only_into_plain_conversations() 
 }
 
 #[tokio::test]
+async fn typ_20_a_rule_says_who_is_offered_a_form_and_whose_is_taken() {
+    let story = Story::begin().await;
+    let (ana, _) = talk(&story).await;
+    let made = repair(&story, Category::Customer).await;
+    let condition = AskedCondition {
+        field: "custom_attributes.plan".to_owned(),
+        operator: Operator::Equal,
+        values: vec![Scalar::Text("pro".to_owned())],
+    };
+    let settings = SettingsChange { audience_rule: Some(Some(Asked::Is(condition))), ..SettingsChange::default() };
+    let change = TicketTypeChange { settings, ..TicketTypeChange::default() };
+    story.desk.update_ticket_type(&story.agent, made, change).await.unwrap();
+    let offered = || story.desk.offered_forms(ana.id).unwrap().len();
+    let opened = || Submission {
+        form: FormSource::Opened { ticket_type: made, thread: None },
+        values: floor(1),
+        client_id: None,
+        channel: ChannelKind::Messenger,
+    };
+    assert_eq!(offered(), 0);
+    assert!(matches!(
+        story.desk.submit_form(ana.id, opened()).await,
+        Err(Error::Refused(Refusal::Invalid { code: "parameter_invalid", .. }))
+    ));
+    let facts = ContactFacts {
+        custom_attributes: vec![("plan".to_owned(), Some(Value::Text("Pro".to_owned())))],
+        ..ContactFacts::default()
+    };
+    story.desk.update_contact(&story.agent, ana.id, facts).await.unwrap();
+    assert_eq!(offered(), 1);
+    story.desk.submit_form(ana.id, opened()).await.unwrap();
+    story.end();
+}
+
+#[tokio::test]
+async fn i18_1_a_contact_reads_forms_and_states_in_their_language() {
+    let story = Story::begin().await;
+    let (ana, thread) = talk(&story).await;
+    let facts = ContactFacts { language_override: Some(Some("de-AT".to_owned())), ..ContactFacts::default() };
+    story.desk.update_contact(&story.agent, ana.id, facts).await.unwrap();
+    let made = repair(&story, Category::Customer).await;
+    let asked =
+        AttributeGiven { attribute: "Floor".to_owned(), label: Some("Stockwerk".to_owned()), options: Vec::new() };
+    let german = TextsGiven { name: Some("Reparatur".to_owned()), attributes: vec![asked], ..TextsGiven::default() };
+    let translations = vec![("de".to_owned(), Some(german))];
+    let settings = SettingsChange { translations, ..SettingsChange::default() };
+    let change = TicketTypeChange { settings, ..TicketTypeChange::default() };
+    let ticket_type = story.desk.update_ticket_type(&story.agent, made, change).await.unwrap();
+    assert_eq!(ticket_type.name, "Repair", "agents read what was written");
+    for id in &ticket_type.states {
+        let translations = vec![("de".to_owned(), Some("Auf Deutsch".to_owned()))];
+        let change = TicketStateChange { translations, ..TicketStateChange::default() };
+        story.desk.update_ticket_state(&story.agent, *id, change).await.unwrap();
+    }
+    let offered = story.desk.offered_forms(ana.id).unwrap();
+    assert_eq!(offered[0].name, "Reparatur");
+    let labels: Vec<&str> = form::fields(&offered[0]).into_iter().map(form::label).collect();
+    assert_eq!(labels, ["Title", "Description", "Stockwerk", "Photos"], "each text by itself");
+    let values = vec![("Floor".to_owned(), Some(Value::Integer(1)))];
+    let conversion = Conversion { ticket_type: made, state: None, values, skip_notifications: true };
+    story.desk.convert(&story.agent, thread, conversion).await.unwrap();
+    let card = story.desk.snapshot(ana.id).unwrap().conversations.remove(0);
+    let shown = card.ticket.unwrap();
+    assert_eq!((shown.ticket_type.name.as_str(), shown.state.external_label.as_str()), ("Reparatur", "Auf Deutsch"));
+    let (entries, _) = story.desk.stream_after(ana.id, EventSeq(0), 100).unwrap().unwrap();
+    let last = entries.into_iter().filter_map(|entry| entry.ticket).next_back().unwrap();
+    assert_eq!(last.state.external_label, "Auf Deutsch");
+    story.end();
+}
+
+#[tokio::test]
 async fn frm_5_a_withdrawn_form_takes_nothing_and_its_mail_is_not_sent() {
     let story = Story::begin().await;
     let thread = thread_of(&story.mail(HELLO, "It is cold").await);
@@ -299,10 +379,7 @@ async fn frm_7_by_email_the_form_is_a_link_that_proves_the_address() {
 async fn ntf_4_10_a_form_is_mailed_when_unseen_or_as_its_type_says() {
     let story = Story::begin().await;
     let (ana, thread) = talk(&story).await;
-    let facts = crate::desk::contacts::ContactFacts {
-        email: Some(Some(super::address("ana@example.com"))),
-        ..Default::default()
-    };
+    let facts = ContactFacts { email: Some(Some(super::address("ana@example.com"))), ..Default::default() };
     story.desk.update_contact(&story.agent, ana.id, facts).await.unwrap();
     let ticket_type = repair(&story, Category::Customer).await;
     let form = sent(&story, thread, ticket_type, Vec::new()).await.unwrap();

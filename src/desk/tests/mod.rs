@@ -16,6 +16,7 @@ mod outbox;
 mod promises;
 mod propagation;
 mod races;
+mod sent_copies;
 mod suppressions;
 mod talk;
 mod ticket;

@@ -1,6 +1,7 @@
 //! Conversations by messenger and API, and what a messenger reads.
 
 use super::Story;
+use super::address;
 use super::text;
 use crate::desk::conversations::ThreadAct;
 use crate::desk::identity::Claim;
@@ -11,6 +12,8 @@ use crate::desk::message::NewMessage;
 use crate::domain::channel_kind::ChannelKind;
 use crate::domain::id::EventSeq;
 use crate::domain::thread::ThreadState;
+use crate::store;
+use crate::store::engine::WriteTx;
 use ring::hmac;
 use std::time::Duration;
 
@@ -51,6 +54,29 @@ async fn msg_40_a_messenger_reads_what_it_missed_once_and_in_order() {
         history.iter().map(|part| part.body_text.as_str()).collect::<Vec<_>>(),
         ["answer 2", "answer 3", "answer 4"]
     );
+    story.end();
+}
+
+#[tokio::test]
+async fn tst_99_behind_what_the_log_still_holds_only_a_snapshot_serves() {
+    let story = Story::begin().await;
+    let ana = story.visitor().await;
+    let hello = story.desk.contact_comment(ana.id, None, text("Hello"), ChannelKind::Messenger).await.unwrap();
+    story.desk.agent_comment(&story.agent, hello.thread, text("one")).await.unwrap();
+    let oldest = story.desk.log_seq().unwrap();
+    story.desk.agent_comment(&story.agent, hello.thread, text("two")).await.unwrap();
+    let before_oldest = |count: u64| EventSeq(oldest.0.checked_sub(count).unwrap());
+    let read = |after: EventSeq| story.desk.stream_after(ana.id, after, 100).unwrap().map(|(entries, _)| entries.len());
+    let whole = read(before_oldest(2)).unwrap();
+    assert!(whole >= 2, "all of it is there");
+    let prune = move |tx: &mut dyn WriteTx| store::events::prune(tx, oldest, 1_000);
+    assert!(story.desk.inner.store.update_blocking(prune).unwrap() > 0);
+    assert_eq!(read(before_oldest(2)), None, "the entry behind it is gone");
+    assert!(read(before_oldest(1)).is_some(), "nothing behind this one is gone");
+    assert_eq!(read(oldest), Some(1));
+    let snapshot = story.desk.snapshot(ana.id).unwrap();
+    let last = snapshot.conversations[0].last_part.as_ref().unwrap();
+    assert_eq!((last.body_text.as_str(), snapshot.seq), ("two", story.desk.log_seq().unwrap()));
     story.end();
 }
 
@@ -135,10 +161,10 @@ async fn tst_97_an_unproved_claim_sees_nothing_of_the_user_it_names() {
 async fn tst_103_who_signs_in_keeps_what_they_wrote_as_a_visitor_and_by_mail() {
     let story = Story::begin().await;
     let sign_in = |user: &str, email: &str, visitor: Option<String>| {
-        let key = hmac::Key::new(hmac::HMAC_SHA256, b"secret");
-        let hash = data_encoding::HEXLOWER.encode(hmac::sign(&key, user.as_bytes()).as_ref());
-        let (user_id, email) = (Some(user.to_owned()), Some(email.to_owned()));
-        Presented { visitor, ..Claim::Hmac { user_id, email, name: None, user_hash: Some(hash) }.into() }
+        let claims = serde_json::json!({"user_id": user, "email": email});
+        let key = jsonwebtoken::EncodingKey::from_secret(b"secret");
+        let token = jsonwebtoken::encode(&jsonwebtoken::Header::default(), &claims, &key).unwrap();
+        Presented { visitor, ..Claim::Jwt(token).into() }
     };
     let visit = story.desk.open_session(Claim::NewVisitor).await.unwrap();
     let (visitor, token) = (visit.contact.id, visit.visitor.unwrap());
@@ -162,6 +188,67 @@ async fn tst_103_who_signs_in_keeps_what_they_wrote_as_a_visitor_and_by_mail() {
     // Somebody else on the same device, later, gets nothing of it.
     let other = story.desk.open_session(sign_in("u-8", "ben@example.com", Some(token))).await.unwrap().contact;
     assert!(story.desk.snapshot(other.id).unwrap().conversations.is_empty());
+    story.end();
+}
+
+#[tokio::test]
+async fn obj_23_a_hash_of_the_user_id_proves_nothing_about_the_address_beside_it() {
+    let story = Story::begin().await;
+    let by_mail = super::thread_of(&story.mail("From: ana@example.com\nMessage-ID: <1@example.com>", "Private").await);
+    let key = hmac::Key::new(hmac::HMAC_SHA256, b"secret");
+    let hash = data_encoding::HEXLOWER.encode(hmac::sign(&key, b"u-7").as_ref());
+    let claim = Claim::Hmac {
+        user_id: Some("u-7".to_owned()),
+        email: Some("ana@example.com".to_owned()),
+        name: None,
+        user_hash: Some(hash),
+    };
+    let user = story.desk.open_session(claim).await.unwrap().contact;
+    assert_eq!((user.email.clone(), user.email_verified), (Some(address("ana@example.com")), false));
+    let theirs = || -> Vec<_> {
+        let conversations = story.desk.snapshot(user.id).unwrap().conversations;
+        conversations.iter().map(|card| card.thread.id).collect()
+    };
+    assert!(theirs().is_empty(), "whoever wrote the mail may be somebody else");
+    let second = story.mail("From: ana@example.com\nMessage-ID: <2@example.com>\nSubject: More", "Private too").await;
+    let owner = |thread| story.desk.thread_view(&story.agent, thread, false).unwrap().thread.primary_contact();
+    assert_eq!(owner(super::thread_of(&second)), owner(by_mail), "EML-40");
+    assert!(theirs().is_empty());
+    // A hash of the address is about the address.
+    let hash = data_encoding::HEXLOWER.encode(hmac::sign(&key, b"ana@example.com").as_ref());
+    let email = Some("ana@example.com".to_owned());
+    let claim = Claim::Hmac { user_id: None, email, name: None, user_hash: Some(hash) };
+    let proved = story.desk.open_session(claim).await.unwrap().contact;
+    assert!(proved.email_verified);
+    story.end();
+}
+
+#[tokio::test]
+async fn eml_40_mail_goes_to_nobody_who_only_said_in_the_messenger_that_the_address_is_theirs() {
+    let story = Story::begin().await;
+    let visitor = story.desk.open_session(Claim::NewVisitor).await.unwrap().contact.id;
+    let own = story.desk.contact_comment(visitor, None, text("Hello"), ChannelKind::Messenger).await.unwrap().thread;
+    let claimed = Facts { email: Some("boss@example.com".to_owned()), ..Facts::default() };
+    story.desk.introduce(visitor, claimed).await.unwrap();
+    let mail = super::thread_of(&story.mail("From: boss@example.com\nMessage-ID: <1@example.com>", "Private").await);
+    let owner = story.desk.thread_view(&story.agent, mail, false).unwrap().thread.primary_contact().unwrap();
+    assert_ne!(owner, visitor);
+    assert!(story.desk.own_record(owner).unwrap().unwrap().email_verified);
+    assert!(!story.desk.own_record(visitor).unwrap().unwrap().email_verified);
+    let cards = story.desk.snapshot(visitor).unwrap().conversations;
+    assert_eq!(cards.iter().map(|card| card.thread.id).collect::<Vec<_>>(), [own]);
+    // Who goes on as a proved user takes the claim along as one.
+    let key = hmac::Key::new(hmac::HMAC_SHA256, b"secret");
+    let hash = data_encoding::HEXLOWER.encode(hmac::sign(&key, b"u-7").as_ref());
+    let claim = Claim::Hmac { user_id: Some("u-7".to_owned()), email: None, name: None, user_hash: Some(hash) };
+    let claiming = Facts { email: Some("boss@example.com".to_owned()), ..Facts::default() };
+    let before = story.desk.open_session(Claim::NewVisitor).await.unwrap();
+    story.desk.introduce(before.contact.id, claiming).await.unwrap();
+    let signed_in = Presented { visitor: before.visitor, ..claim.into() };
+    let user = story.desk.open_session(signed_in).await.unwrap().contact;
+    let more = super::thread_of(&story.mail("From: boss@example.com\nMessage-ID: <2@example.com>", "More").await);
+    assert_eq!(story.desk.thread_view(&story.agent, more, false).unwrap().thread.primary_contact(), Some(owner));
+    assert!(story.desk.snapshot(user.id).unwrap().conversations.is_empty());
     story.end();
 }
 

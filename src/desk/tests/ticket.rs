@@ -296,6 +296,7 @@ async fn ntf_3_10_the_type_decides_when_its_contacts_are_mailed() {
         internal_label: "Triage".to_owned(),
         external_label: None,
         types: vec![type_id],
+        translations: Vec::new(),
     };
     let triage = story.desk.create_ticket_state(&story.agent, new).await.unwrap().id;
     let move_to = |state| story.desk.update_ticket(&story.agent, thread, set(state));

@@ -183,3 +183,54 @@ async fn eml_44_a_list_that_rewrites_from_does_not_hide_who_wrote() {
     assert!(email.faults.contains(&"from_rewritten_by_list".to_owned()));
     story.end();
 }
+
+/// The reply address in a mail about the thread.
+fn reply_address(mail: &str) -> String {
+    field(mail, "Reply-To").rsplit('<').next().unwrap().trim_end_matches('>').to_owned()
+}
+
+/// A mail of a service that makes sure an address is somebody's.
+fn confirm(id: &str, more: &str) -> String {
+    format!(
+        "From: Service <no-reply@service.example>\nSubject: Confirm your address\nMessage-ID: <{id}@service.example>{more}"
+    )
+}
+
+const SECRET: &str = "Your code is 482-913";
+
+#[tokio::test]
+async fn eml_33_ticket_trick_mail_to_a_reply_address_that_was_given_away_is_no_part_of_its_conversation() {
+    let story = story().await;
+    let thread = asked(&story).await;
+    story.desk.agent_comment(&story.agent, thread, text("Looking.")).await.unwrap();
+    let sent = story.send_due().await;
+    let (to, ours) = (reply_address(&sent[0]), field(&sent[0], "Message-ID").to_owned());
+    assert!(to.contains('+'), "{to}");
+    let before = story.parts(thread).len();
+    let apart = thread_of(&story.mail_to(&to, &confirm("1", ""), SECRET).await);
+    assert_ne!(apart, thread);
+    let view = story.desk.thread_view(&story.agent, apart, true).unwrap();
+    assert_eq!(view.thread.hints[0].thread, thread, "an agent merges them in one act (EML-39)");
+    // The customer lets the service take part first, and it still proves nothing.
+    let cc = "From: Ana <ana@example.com>\nCc: no-reply@service.example\nMessage-ID: <2@example.com>\nIn-Reply-To: <1@example.com>";
+    assert_eq!(thread_of(&story.mail(cc, "And them").await), thread);
+    assert_ne!(thread_of(&story.mail_to(&to, &confirm("2", ""), SECRET).await), thread);
+    // A machine's mail that says so is kept with what it is about, for agents alone.
+    let automatic = confirm("3", "\nAuto-Submitted: auto-generated");
+    assert_eq!(thread_of(&story.mail_to(&to, &automatic, SECRET).await), thread);
+    let ana = story.desk.thread_view(&story.agent, thread, true).unwrap().contacts[0].id;
+    let view = story.desk.thread_view(&story.agent, thread, true).unwrap();
+    let shown = view.parts.iter().filter(|part| crate::domain::audience::may_read(&view.thread, part, ana));
+    assert!(shown.clone().count() >= 2 && shown.clone().all(|part| !part.body_text.contains("482-913")));
+    story.wait(Duration::from_secs(600));
+    story.desk.agent_comment(&story.agent, thread, text("Found it.")).await.unwrap();
+    let mails = story.send_due().await;
+    assert!(!mails.is_empty() && mails.iter().all(|mail| !mail.contains("482-913")), "{mails:?}");
+    // Those who answer are let in as before: the customer by the address alone, a colleague by what they answer.
+    let again = "From: Ana <ana@example.com>\nSubject: One more thing\nMessage-ID: <3@example.com>";
+    assert_eq!(thread_of(&story.mail_to(&to, again, "Hello again").await), thread);
+    let colleague = format!("From: Cleo <cleo@example.com>\nMessage-ID: <4@example.com>\nIn-Reply-To: {ours}");
+    assert_eq!(thread_of(&story.mail_to(&to, &colleague, "I can tell").await), thread);
+    assert!(story.parts(thread).len() > before + 3);
+    story.end();
+}

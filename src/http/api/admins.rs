@@ -14,6 +14,7 @@ use crate::http::call::Call;
 use crate::http::error::ApiError;
 use crate::http::error::Result;
 use crate::http::input::Input;
+use crate::http::input::RawInput;
 use axum::Router;
 use axum::response::Json;
 use axum::routing::get;
@@ -26,12 +27,13 @@ pub(crate) fn routes() -> Router<Api> {
         .route("/admins", get(list))
         .route("/admins/{id}", get(one).put(change))
         .route("/admins/{id}/away", put(away))
+        .route("/admins/{id}/avatar", put(set_avatar).delete(remove_avatar))
 }
 
 /// An agent with the teams they are in.
 async fn form(call: &Call, agent: &Agent) -> Result<Value> {
     let teams = call.read(|desk, _| desk.every_team()).await?;
-    Ok(admin(agent, &teams))
+    Ok(admin(agent, &teams, call.base()))
 }
 
 /// Needs no scope: a token may always ask who it is.
@@ -45,7 +47,7 @@ async fn me(call: Call) -> Answer {
 async fn list(call: Call) -> Answer {
     call.require(Scope::ReadAdmins)?;
     let (agents, teams) = call.read(|desk, _| Ok((desk.agents()?, desk.every_team()?))).await?;
-    let admins = agents.iter().filter(|agent| !agent.disabled).map(|agent| admin(agent, &teams));
+    let admins = agents.iter().filter(|agent| !agent.disabled).map(|agent| admin(agent, &teams, call.base()));
     Ok(Json(listed("admin.list", "admins", admins.collect())))
 }
 
@@ -71,5 +73,18 @@ async fn away(call: Call, input: Input) -> Answer {
     let (enabled, reassign) = (flag("away_mode_enabled")?, flag("away_mode_reassign")?);
     let reason: Option<AwayReasonId> = fields.id("away_status_reason_id")?.value();
     let agent = call.desk().set_away(&call.caller, id, enabled.then_some(Away { reassign, reason })).await?;
+    form(&call, &agent).await.map(Json)
+}
+
+/// The body is the picture.
+async fn set_avatar(call: Call, input: RawInput) -> Answer {
+    let id: AgentId = call.id("id", "admin")?;
+    let agent = call.desk().set_avatar(&call.caller, id, Some(input.bytes.clone())).await?;
+    form(&call, &agent).await.map(Json)
+}
+
+async fn remove_avatar(call: Call) -> Answer {
+    let id: AgentId = call.id("id", "admin")?;
+    let agent = call.desk().set_avatar(&call.caller, id, None).await?;
     form(&call, &agent).await.map(Json)
 }

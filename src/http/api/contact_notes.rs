@@ -44,7 +44,7 @@ async fn one(call: Call) -> Answer {
     let id: NoteId = call.id("id", "note")?;
     let note = call.read(move |desk, caller| desk.note(caller, id)).await?;
     let (agents, teams) = call.read(|desk, _| Ok((desk.agents()?, desk.every_team()?))).await?;
-    Ok(Json(note_form(&note, &agents, &teams)))
+    Ok(Json(note_form(&note, &agents, &teams, call.base())))
 }
 
 async fn of_contact(call: Call) -> Answer {
@@ -61,7 +61,7 @@ async fn listed(call: &Call, on: NoteOn) -> Answer {
     let asked = call.numbered_page(PER_PAGE_NOTES)?;
     let notes = call.read(move |desk, caller| desk.notes_on(caller, on)).await?;
     let (agents, teams) = call.read(|desk, _| Ok((desk.agents()?, desk.every_team()?))).await?;
-    let rows = asked.of(&notes).map(|note| note_form(note, &agents, &teams)).collect();
+    let rows = asked.of(&notes).map(|note| note_form(note, &agents, &teams, call.base())).collect();
     Ok(Json(with(list(rows), json!({"total_count": notes.len(), "pages": asked.pages(notes.len() as u64)}))))
 }
 
@@ -81,7 +81,7 @@ async fn written(call: &Call, input: &Input, on: NoteOn) -> Answer {
     let by = call.acting_as(fields.id("admin_id")?.value()).await?;
     let note: Note = call.desk().add_note(&by, on, body).await?;
     let (agents, teams) = call.read(|desk, _| Ok((desk.agents()?, desk.every_team()?))).await?;
-    Ok(Json(note_form(&note, &agents, &teams)))
+    Ok(Json(note_form(&note, &agents, &teams, call.base())))
 }
 
 fn bulk_mail() -> Value {

@@ -54,7 +54,9 @@ async fn presence(call: Call, input: Input) -> Answer {
 fn appears(call: &Call) -> Result<(ThreadId, Option<ContactId>, AgentFace)> {
     let thread: ThreadId = call.id("id", "conversation")?;
     let shown_to = call.desk().may_appear(&call.caller, thread)?;
-    let face = AgentFace { id: call.caller.agent.to_string(), name: call.caller.name.clone(), avatar: None };
+    let agent = call.caller.agent;
+    let avatar = call.messenger().and_then(|hub| hub.avatar_of(agent));
+    let face = AgentFace { id: agent.to_string(), name: call.caller.name.clone(), avatar };
     Ok((thread, shown_to, face))
 }
 

@@ -66,7 +66,7 @@ async fn send(call: Call, input: Input) -> Answer {
         "subject": subject.unwrap_or_default(),
         "body": body,
         "message_type": if channel == ChannelKind::Email { "email" } else { "inapp" },
-        "owner": admin(&agent, &teams),
+        "owner": admin(&agent, &teams, call.base()),
     });
     let conversation = is_conversation.then(|| posted.thread.to_string());
     Ok(Json(with(sent, json!({"conversation_id": conversation}))))

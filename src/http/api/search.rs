@@ -130,7 +130,8 @@ pub(crate) fn sort_of(field: Option<&str>, order: Option<&str>) -> Result<Sort> 
     Ok(Sort { by, ascending })
 }
 
-fn read_query(fields: &Fields<'_>, level: usize) -> Result<Asked> {
+/// A condition, or groups of them.
+pub(crate) fn read_query(fields: &Fields<'_>, level: usize) -> Result<Asked> {
     let operator = fields.required_text("operator")?;
     if !matches!(operator, "AND" | "OR") {
         return condition(fields, operator).map(Asked::Is);
@@ -146,6 +147,29 @@ fn read_query(fields: &Fields<'_>, level: usize) -> Result<Asked> {
     });
     let each = each.collect::<Result<Vec<_>>>()?;
     Ok(if operator == "AND" { Asked::All(each) } else { Asked::Any(each) })
+}
+
+/// A search in the form it is asked in.
+pub(crate) fn written(asked: &Asked) -> Value {
+    let group = |operator: &str, parts: &[Asked]| json!({"operator": operator, "value": parts.iter().map(written).collect::<Vec<_>>()});
+    let scalar = |value: &Scalar| match value {
+        Scalar::Null => Value::Null,
+        Scalar::Flag(yes) => json!(yes),
+        Scalar::Number(number) => serde_json::from_str(number).unwrap_or_else(|_| json!(number)),
+        Scalar::Text(text) => json!(text),
+    };
+    match asked {
+        Asked::All(parts) => group("AND", parts),
+        Asked::Any(parts) => group("OR", parts),
+        Asked::Is(AskedCondition { field, operator, values }) => {
+            let value = match (operator, values.as_slice()) {
+                (Operator::In | Operator::NotIn, values) => values.iter().map(scalar).collect(),
+                (_, [only]) => scalar(only),
+                (_, several) => several.iter().map(scalar).collect(),
+            };
+            json!({"field": field, "operator": operator.as_str(), "value": value})
+        }
+    }
 }
 
 fn condition(fields: &Fields<'_>, operator: &str) -> Result<AskedCondition> {

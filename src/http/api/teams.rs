@@ -83,17 +83,23 @@ fn change(fields: &Fields<'_>) -> Result<TeamChange> {
         secondary,
         method: fields.word("distribution_method", "'manual', 'round_robin' or 'balanced'", TeamMethod::parse)?.value(),
         assignment_limit: limit(fields)?,
+        reply_time_s: count(fields, "reply_time_s")?,
     })
 }
 
 /// A limit of threads; null takes it away.
 #[expect(clippy::option_option, reason = "the desk's form of API-4")]
 pub(crate) fn limit(fields: &Fields<'_>) -> Result<Option<Option<u32>>> {
-    let too_large = |_| ApiError::field("parameter_invalid", "assignment_limit", "'assignment_limit' is too large");
-    Ok(match fields.number("assignment_limit")? {
+    count(fields, "assignment_limit")
+}
+
+#[expect(clippy::option_option, reason = "the desk's form of API-4")]
+fn count(fields: &Fields<'_>, name: &'static str) -> Result<Option<Option<u32>>> {
+    let too_large = |_| ApiError::field("parameter_invalid", name, format!("'{name}' is too large"));
+    Ok(match fields.number(name)? {
         Given::Absent => None,
         Given::Null => Some(None),
-        Given::Some(limit) => Some(Some(u32::try_from(limit).map_err(too_large)?)),
+        Given::Some(number) => Some(Some(u32::try_from(number).map_err(too_large)?)),
     })
 }
 

@@ -8,6 +8,7 @@ use crate::domain::state::StateCategory;
 use crate::http::Api;
 use crate::http::api::Answer;
 use crate::http::api::ticket_types::type_answer;
+use crate::http::api::type_settings::labels;
 use crate::http::api::wire;
 use crate::http::api::wire::ticket_type::ticket_state_in_full;
 use crate::http::call::Call;
@@ -46,6 +47,7 @@ async fn create(call: Call, input: Input) -> Answer {
         internal_label: fields.required_text("internal_label")?.to_owned(),
         external_label: fields.owned("external_label")?.value(),
         types: ids(&fields, "ticket_type_ids")?.unwrap_or_default(),
+        translations: labels(&fields)?,
     };
     let made = call.desk().create_ticket_state(&call.caller, new).await?;
     answer(&call, made.id).await
@@ -63,6 +65,7 @@ async fn update(call: Call, input: Input) -> Answer {
         external_label: fields.owned("external_label")?.value(),
         archived: fields.flag("archived")?.value(),
         types: ids(&fields, "ticket_type_ids")?,
+        translations: labels(&fields)?,
     };
     call.desk().update_ticket_state(&call.caller, id, change).await?;
     answer(&call, id).await

@@ -1,5 +1,7 @@
 //! The settings of a ticket type in a body (TYP-20).
 
+use crate::desk::translations::AttributeGiven;
+use crate::desk::translations::TextsGiven;
 use crate::desk::type_settings::SettingsChange;
 use crate::domain::broadcast::EmailPolicy;
 use crate::domain::id::AgentId;
@@ -9,6 +11,7 @@ use crate::domain::thread::Priority;
 use crate::domain::type_settings::FormAudience;
 use crate::domain::type_settings::MailEvent;
 use crate::domain::type_settings::ReplyTarget;
+use crate::http::api::search::read_query;
 use crate::http::error::ApiError;
 use crate::http::error::Result;
 use crate::http::fields::Fields;
@@ -48,6 +51,12 @@ pub(crate) fn settings(fields: &Fields<'_>) -> Result<SettingsChange> {
         submitted_message: message,
         broadcast_email: fields.word("broadcast_email", POLICIES, EmailPolicy::parse)?.value(),
         broadcast_rate_per_minute: rate(fields)?,
+        audience_rule: fields
+            .object("audience_rule")?
+            .change()
+            .map(|rule| rule.map(|rule| read_query(&rule, 0)).transpose())
+            .transpose()?,
+        translations: translations(fields)?,
     })
 }
 
@@ -73,6 +82,50 @@ fn targets_of(targets: &Fields<'_>) -> Result<Vec<(StateCategory, ReplyTarget)>>
         changes.push((category, target));
     }
     Ok(changes)
+}
+
+/// Texts by language tag; null takes a language away.
+fn translations(fields: &Fields<'_>) -> Result<Vec<(String, Option<TextsGiven>)>> {
+    each(fields, "translations", |texts| {
+        let attributes = each(texts, "attributes", |attribute| {
+            Ok(AttributeGiven {
+                attribute: String::new(),
+                label: attribute.owned("label")?.value(),
+                options: options(attribute)?,
+            })
+        })?;
+        let named = |(attribute, given): (String, Option<AttributeGiven>)| {
+            given.map(|given| AttributeGiven { attribute, ..given })
+        };
+        Ok(TextsGiven {
+            name: texts.owned("name")?.value(),
+            submitted_message: texts.owned("submitted_message")?.value(),
+            attributes: attributes.into_iter().filter_map(named).collect(),
+        })
+    })
+}
+
+fn options(attribute: &Fields<'_>) -> Result<Vec<(String, String)>> {
+    let Some(options) = attribute.object("options")?.value() else { return Ok(Vec::new()) };
+    let label = |name: &str| Ok(options.owned(name)?.value().map(|label| (name.to_owned(), label)));
+    options.names().filter_map(|name| label(name).transpose()).collect()
+}
+
+/// The objects inside an object, by name.
+fn each<T>(
+    fields: &Fields<'_>,
+    name: &str,
+    read: impl Fn(&Fields<'_>) -> Result<T>,
+) -> Result<Vec<(String, Option<T>)>> {
+    let Some(inside) = fields.object(name)?.value() else { return Ok(Vec::new()) };
+    let one = |name: &str| Ok((name.to_owned(), inside.object(name)?.value().map(|given| read(&given)).transpose()?));
+    inside.names().map(one).collect()
+}
+
+/// A state's labels by language tag; null takes one away.
+pub(crate) fn labels(fields: &Fields<'_>) -> Result<Vec<(String, Option<String>)>> {
+    let Some(labels) = fields.object("translations")?.value() else { return Ok(Vec::new()) };
+    labels.names().map(|tag| Ok((tag.to_owned(), labels.owned(tag)?.value()))).collect()
 }
 
 #[expect(clippy::option_option, reason = "the desk's form of API-4")]

@@ -345,6 +345,13 @@ pub(super) fn settlement() -> Value {
 }
 
 pub(super) fn ticket_type() -> Value {
+    let options = json!({"type": ["object", "null"], "additionalProperties": text()});
+    let attribute = json!({"type": ["object", "null"], "properties": {"label": text(), "options": options}});
+    let attributes = json!({"type": ["object", "null"], "additionalProperties": attribute});
+    let texts = json!({
+        "type": ["object", "null"],
+        "properties": {"name": text(), "submitted_message": text(), "attributes": attributes},
+    });
     object(
         &[],
         &[
@@ -354,8 +361,31 @@ pub(super) fn ticket_type() -> Value {
             ("icon", text()),
             ("is_internal", flag()),
             ("archived", flag()),
+            ("audience", json!({"enum": ["all", "users", "leads", null]})),
+            ("audience_rule", audience_rule()),
+            ("translations", by_language(&texts)),
         ],
     )
+}
+
+/// TYP-20: a condition, or groups of them, as in searches.
+fn audience_rule() -> Value {
+    json!({
+        "type": ["object", "null"],
+        "description": "what must hold of those who are offered the type: a query as for /contacts/search, with fields of \
+                        their companies behind 'company.'; null asks nothing",
+        "properties": {"operator": {"type": "string"}, "field": {"type": "string"}},
+        "required": ["operator"],
+    })
+}
+
+/// I18-1; null takes a language away.
+fn by_language(of_one: &Value) -> Value {
+    json!({
+        "type": ["object", "null"],
+        "description": "what customers read in other languages, by language tag; null takes a language away",
+        "additionalProperties": of_one,
+    })
 }
 
 pub(super) fn order() -> Value {
@@ -392,6 +422,7 @@ pub(super) fn ticket_state() -> Value {
             ("internal_label", json!({"type": "string"})),
             ("external_label", json!({"type": "string"})),
             ("archived", flag()),
+            ("translations", by_language(&text())),
         ],
     )
 }

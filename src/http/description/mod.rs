@@ -102,6 +102,7 @@ fn described(operation: &Operation) -> Value {
     let body = match operation.body {
         Body::None => None,
         Body::Json(schema) => Some(json!({"application/json": {"schema": schema()}})),
+        Body::Picture => Some(json!({"image/*": {"schema": {"type": "string", "format": "binary"}}})),
         Body::File => Some(json!({"multipart/form-data": {"schema": bodies::upload()}})),
     };
     if let (Some(content), Some(described)) = (body, described.as_object_mut()) {

@@ -11,6 +11,8 @@ pub(crate) enum Body {
     None,
     Json(fn() -> Value),
     File,
+    /// The octets of a picture.
+    Picture,
 }
 
 /// One method of one path.

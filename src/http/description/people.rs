@@ -25,6 +25,15 @@ const COMPANIES: &[&str] = &["per_page", "starting_after", "company_id", "name"]
 pub(super) const OPERATIONS: &[Operation] = &[
     put("/admins/{id}", "how many threads teams give an agent", admin, "admin"),
     put("/admins/{id}/away", "say that an agent is away or back", away, "admin"),
+    Operation {
+        method: "put",
+        path: "/admins/{id}/avatar",
+        summary: "give an agent a picture: the body, a PNG, JPEG, GIF or WebP of up to 512 KiB",
+        query: &[],
+        body: Body::Picture,
+        answer: "admin",
+    },
+    act("delete", "/admins/{id}/avatar", "take an agent's picture away", "admin"),
     get("/admins/{id}/notifications", "what an agent is mailed", &[], "notification_settings"),
     put("/admins/{id}/notifications", "change what an agent is mailed", notifications, "notification_settings"),
     act("post", "/conversations/{id}/seen", "the agent has the conversation before them", "object"),
@@ -195,6 +204,7 @@ fn team() -> Value {
             ("admin_priority_level", level),
             ("distribution_method", json!({"enum": ["manual", "round_robin", "balanced"]})),
             ("assignment_limit", limit()),
+            ("reply_time_s", json!({"type": ["integer", "null"], "minimum": 60, "maximum": 2_592_000})),
         ],
     )
 }

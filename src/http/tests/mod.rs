@@ -1,5 +1,6 @@
 //! Requests against a desk on the memory engine, through the whole router.
 
+mod avatars;
 mod brands;
 mod broadcasts;
 mod companies;

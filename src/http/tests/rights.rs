@@ -154,7 +154,15 @@ async fn par_7_nobody_of_the_house_takes_part_whichever_way_they_are_named() {
     let work = Work::begin().await;
     let house = &work.house;
     let (agent, support) = ("bo@example.com", "support@example.com");
-    let known = house.contact(agent).await;
+    // Somebody who was a contact first.
+    let known = house.contact("kim@example.com").await;
+    let kim = NewAgent {
+        email: address("kim@example.com"),
+        name: "Kim Example".to_owned(),
+        role: AgentRole::Agent,
+        password: None,
+    };
+    house.desk.add_agent(kim).await.unwrap();
     let ticket = |contacts: Value, participants: Value| {
         json!({"ticket_type_id": id(&work.customer_type), "contacts": contacts, "participants": participants,
             "ticket_attributes": {"_default_title_": "Something"}})
@@ -165,6 +173,13 @@ async fn par_7_nobody_of_the_house_takes_part_whichever_way_they_are_named() {
     };
     let ana = json!({"id": work.ana});
     let customers = format!("/api/conversations/{}/customers", work.talk);
+    for address in [support, agent, "support+1@example.com"] {
+        let own = format!("/api/contacts/{}", work.ana);
+        let refused = house.post("/api/contacts", json!({"email": address})).await.error();
+        assert_eq!((refused.0, refused.2.as_deref()), (400, Some("email")), "{address}");
+        assert_eq!(house.put(&own, json!({"email": address})).await.error().0, 400);
+    }
+    house.put(&format!("/api/contacts/{known}"), json!({"email": "kim@example.com", "name": "Kim"})).await.ok();
     let before = work.log_length();
     for ours in [json!({"email": support}), json!({"email": agent}), json!({"id": known})] {
         let cases = [

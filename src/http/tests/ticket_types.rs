@@ -365,6 +365,65 @@ async fn typ_20_the_type_gives_owners_and_priority_and_its_settings_are_checked(
 }
 
 #[tokio::test]
+async fn typ_20_a_rule_on_contact_or_company_is_kept_as_it_was_asked_and_checked() {
+    let house = House::new().await;
+    let (_, path) = made(&house, "Customer").await;
+    let rule = json!({"operator": "OR", "value": [
+        {"field": "company.plan", "operator": "IN", "value": ["pro", "large"]},
+        {"operator": "AND", "value": [
+            {"field": "custom_attributes.seats", "operator": ">", "value": 3},
+            {"field": "blocked", "operator": "=", "value": false},
+        ]},
+    ]});
+    let changed = house.put(&path, json!({"audience_rule": rule})).await.ok();
+    assert_eq!(changed["deskgate"]["audience_rule"], rule);
+    let left = house.put(&path, json!({"icon": "🧰"})).await.ok();
+    assert_eq!(left["deskgate"]["audience_rule"], rule, "what is not named stays");
+    for wrong in [
+        json!({"field": "shoe_size", "operator": "=", "value": 1}),
+        json!({"field": "company.shoe_size", "operator": "=", "value": 1}),
+        json!({"field": "company.size", "operator": "~", "value": 1}),
+        json!({"operator": "AND", "value": []}),
+    ] {
+        assert_eq!(house.put(&path, json!({"audience_rule": wrong})).await.error().0, 400, "{wrong}");
+    }
+    let cleared = house.put(&path, json!({"audience_rule": null})).await.ok();
+    assert_eq!(cleared["deskgate"]["audience_rule"], Value::Null);
+}
+
+#[tokio::test]
+async fn obj_52_obj_53_translations_go_in_and_come_out_by_language() {
+    let house = House::new().await;
+    let (made, path) = made(&house, "Customer").await;
+    let new = json!({"name": "plan", "data_type": "list", "list_items": "small,large"});
+    let attribute = house.post(&format!("{path}/attributes"), new).await.ok();
+    let (plan, small) = (id(&attribute), attribute["input_options"]["list_options"][0]["id"].clone());
+    let german = json!({"name": "Rechnung", "submitted_message": "Danke",
+        "attributes": {"plan": {"label": "Tarif", "options": {"small": "Klein"}}}});
+    let changed = house.put(&path, json!({"translations": {"de": german, "fr": {"name": "Facture"}}})).await.ok();
+    let options: serde_json::Map<_, _> = [(small.as_str().unwrap().to_owned(), json!("Klein"))].into_iter().collect();
+    let attributes: serde_json::Map<_, _> =
+        [(plan, json!({"label": "Tarif", "options": options}))].into_iter().collect();
+    let expected = json!({
+        "de": {"name": "Rechnung", "submitted_message": "Danke", "attributes": attributes},
+        "fr": {"name": "Facture", "submitted_message": null, "attributes": {}},
+    });
+    assert_eq!(changed["deskgate"]["translations"], expected);
+    assert_eq!(changed["name"], made["name"], "the API reads what was written (I18-3)");
+    let left = house.put(&path, json!({"translations": {"DE": null}})).await.ok();
+    assert_eq!(left["deskgate"]["translations"], json!({"fr": expected["fr"]}));
+    for wrong in [json!({"de_DE": {"name": "x"}}), json!({"de": {"attributes": {"size": {"label": "x"}}}})] {
+        assert_eq!(house.put(&path, json!({"translations": wrong})).await.error().0, 400, "{wrong}");
+    }
+    let state = format!("/api/ticket_states/{}", of_category(&made, "submitted"));
+    let changed = house.put(&state, json!({"translations": {"de": "Eingegangen", "fr": "Reçu"}})).await.ok();
+    assert_eq!(changed["deskgate"]["translations"], json!({"de": "Eingegangen", "fr": "Reçu"}));
+    assert_eq!(changed["external_label"], "Submitted");
+    let changed = house.put(&state, json!({"translations": {"fr": null}})).await.ok();
+    assert_eq!(changed["deskgate"]["translations"], json!({"de": "Eingegangen"}));
+}
+
+#[tokio::test]
 async fn tck_14_participants_come_with_the_ticket() {
     let house = House::new().await;
     let (made, _) = made(&house, "Customer").await;

@@ -6,10 +6,14 @@ use crate::domain::agent::Away;
 use crate::domain::agent::AwayReason;
 use crate::domain::agent::Scope;
 use crate::domain::agent::Token;
+use crate::domain::attachment::BlobHash;
+use crate::domain::avatar::Avatar;
+use crate::domain::avatar::AvatarKind;
 use crate::domain::id::AgentId;
 use crate::domain::id::AwayReasonId;
 use crate::domain::id::Millis;
 use crate::domain::id::TokenId;
+use crate::store::blob_refs;
 use crate::store::engine::Table;
 use crate::store::key;
 use crate::store::record;
@@ -33,11 +37,18 @@ pub(crate) struct StoredAgent {
     /// Whether threads are taken away, and the reason.
     away: Option<(bool, Option<u64>)>,
     assignment_limit: Option<u32>,
+    avatar: Option<StoredAvatar>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredAvatar {
+    blob: [u8; 32],
+    kind: u8,
 }
 
 impl Record for Agent {
     const TABLE: Table = tables::AGENTS;
-    const INDEXES: &'static [Table] = &[tables::AGENTS_BY_EMAIL];
+    const INDEXES: &'static [Table] = &[tables::AGENTS_BY_EMAIL, tables::BLOB_REFS];
     type Stored = StoredAgent;
 
     fn key(&self) -> Vec<u8> {
@@ -45,7 +56,9 @@ impl Record for Agent {
     }
 
     fn rows(&self) -> Vec<(Table, Vec<u8>)> {
-        vec![(tables::AGENTS_BY_EMAIL, self.email.to_string().into_bytes())]
+        let mut rows = vec![(tables::AGENTS_BY_EMAIL, self.email.to_string().into_bytes())];
+        rows.extend(self.avatar.map(|avatar| (tables::BLOB_REFS, blob_refs::row(avatar.blob, self.id.0))));
+        rows
     }
 
     fn highest_id(&self) -> u64 {
@@ -63,6 +76,7 @@ impl Record for Agent {
             created_at: self.created_at.0,
             away: self.away.map(|away| (away.reassign, away.reason.map(|id| id.0))),
             assignment_limit: self.assignment_limit,
+            avatar: self.avatar.map(|avatar| StoredAvatar { blob: avatar.blob.0, kind: avatar.kind.code() }),
         }
     }
 
@@ -77,6 +91,10 @@ impl Record for Agent {
             created_at: Millis(stored.created_at),
             away: stored.away.map(|(reassign, reason)| Away { reassign, reason: reason.map(AwayReasonId) }),
             assignment_limit: stored.assignment_limit,
+            avatar: match stored.avatar {
+                Some(avatar) => Some(Avatar { blob: BlobHash(avatar.blob), kind: AvatarKind::of(avatar.kind)? }),
+                None => None,
+            },
         })
     }
 }

@@ -8,6 +8,7 @@ use crate::domain::agent::Scope;
 use crate::domain::agent_notice::NewsKind;
 use crate::domain::attribute::DataType;
 use crate::domain::authentication::AuthResult;
+use crate::domain::avatar::AvatarKind;
 use crate::domain::broadcast::BroadcastState;
 use crate::domain::broadcast::EmailPolicy;
 use crate::domain::broadcast::Only;
@@ -32,6 +33,7 @@ use crate::domain::mailing::RecipientField;
 use crate::domain::part::AddressField;
 use crate::domain::part::Cause;
 use crate::domain::part::PlacedBy;
+use crate::domain::search::Operator;
 use crate::domain::state::StateCategory;
 use crate::domain::team::TeamMethod;
 use crate::domain::thread::Priority;
@@ -80,6 +82,7 @@ macro_rules! codes {
 
 codes! {
     AgentRole { Admin = 0, Agent = 1 }
+    AvatarKind { Png = 0, Jpeg = 1, Gif = 2, Webp = 3 }
     AgentAct { Added = 0, Removed = 1, AwayChanged = 2 }
     NewsKind {
         NewThread = 0, CustomerReply = 1, Assignment = 2, SnoozeEnd = 3, Mention = 4, FailedDelivery = 5, BroadcastHeld = 6
@@ -138,6 +141,10 @@ codes! {
     Priority { None = 0, Low = 1, Medium = 2, High = 3, Urgent = 4 }
     CreatedVia { Convert = 0, Api = 1, FormSent = 2, FormOpened = 3, Email = 4 }
     Category { Customer = 0, BackOffice = 1, Tracker = 2 }
+    Operator {
+        Equal = 0, NotEqual = 1, In = 2, NotIn = 3, Greater = 4, Less = 5, AtLeast = 6, AtMost = 7, Contains = 8,
+        ContainsNot = 9, StartsWith = 10, EndsWith = 11
+    }
     FormAudience { All = 0, Users = 1, Leads = 2 }
     RetryPolicy { Compat = 0, Durable = 1 }
     WebhookState { Active = 0, Disabled = 1, Gone = 2 }

@@ -55,6 +55,7 @@ pub(crate) struct StoredContact {
     merged_into: Option<u64>,
     deleted_at: Option<u64>,
     location: [Option<String>; 3],
+    email_claimed: bool,
 }
 
 /// Beginning of the rows of [`tables::CONTACTS_BY_EMAIL`] of one address; an address holds no control characters.
@@ -102,6 +103,7 @@ impl Record for Contact {
             external_id: self.external_id.clone(),
             email: self.email.as_ref().map(record::stored_address),
             email_verified: self.email_verified,
+            email_claimed: self.email_claimed,
             name: self.name.clone(),
             phone: self.phone.clone(),
             avatar: self.avatar.clone(),
@@ -141,6 +143,7 @@ impl Record for Contact {
             external_id: stored.external_id,
             email: stored.email.map(record::address),
             email_verified: stored.email_verified,
+            email_claimed: stored.email_claimed,
             name: stored.name,
             phone: stored.phone,
             avatar: stored.avatar,

@@ -11,6 +11,7 @@
 pub(crate) mod agent;
 pub(crate) mod agent_notice;
 pub(crate) mod alarm;
+pub(crate) mod audience_rule;
 pub(crate) mod broadcast;
 pub(crate) mod client_id;
 pub(crate) mod code;
@@ -37,6 +38,7 @@ pub(crate) mod team;
 pub(crate) mod thread;
 pub(crate) mod ticket;
 pub(crate) mod ticket_type;
+pub(crate) mod translations;
 pub(crate) mod upload;
 pub(crate) mod value;
 pub(crate) mod webhook;

@@ -25,6 +25,7 @@ pub(crate) struct StoredTeam {
     assignment_limit: Option<u32>,
     last_chosen: Option<u64>,
     archived: bool,
+    reply_time_s: Option<u32>,
 }
 
 impl Record for Team {
@@ -50,6 +51,7 @@ impl Record for Team {
             assignment_limit: self.assignment_limit,
             last_chosen: self.last_chosen.map(|agent| agent.0),
             archived: self.archived,
+            reply_time_s: self.reply_time_s,
         }
     }
 
@@ -64,6 +66,7 @@ impl Record for Team {
             assignment_limit: stored.assignment_limit,
             last_chosen: stored.last_chosen.map(AgentId),
             archived: stored.archived,
+            reply_time_s: stored.reply_time_s,
         })
     }
 }

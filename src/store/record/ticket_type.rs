@@ -24,7 +24,9 @@ use crate::store::engine::Table;
 use crate::store::key;
 use crate::store::record::Record;
 use crate::store::record::Restored;
+use crate::store::record::audience_rule::StoredRule;
 use crate::store::record::code::Code;
+use crate::store::record::translations::StoredTexts;
 use crate::store::tables;
 use serde::Deserialize;
 use serde::Serialize;
@@ -58,6 +60,8 @@ struct StoredSettings {
     submitted_message: String,
     broadcast_email: u8,
     broadcast_rate_per_minute: Option<u32>,
+    audience_rule: Option<StoredRule>,
+    translations: Vec<(String, StoredTexts)>,
 }
 
 /// Append only.
@@ -87,6 +91,8 @@ impl From<&TypeSettings> for StoredSettings {
             submitted_message: settings.submitted_message.clone(),
             broadcast_email: settings.broadcast_email.code(),
             broadcast_rate_per_minute: settings.broadcast_rate_per_minute,
+            audience_rule: settings.audience_rule.as_ref().map(StoredRule::from),
+            translations: settings.translations.iter().map(|(tag, texts)| (tag.clone(), texts.into())).collect(),
         }
     }
 }
@@ -120,6 +126,8 @@ impl StoredSettings {
             submitted_message: self.submitted_message,
             broadcast_email: EmailPolicy::of(self.broadcast_email)?,
             broadcast_rate_per_minute: self.broadcast_rate_per_minute,
+            audience_rule: self.audience_rule.map(StoredRule::restore).transpose()?,
+            translations: self.translations.into_iter().map(|(tag, texts)| (tag, texts.restore())).collect(),
         })
     }
 }
@@ -173,6 +181,7 @@ impl StoredAttribute {
         Ok(Attribute {
             id: AttributeId(self.id),
             name: self.name,
+            label: None,
             description: self.description,
             data_type: DataType::of(self.data_type)?,
             multiline: self.multiline,
@@ -244,6 +253,7 @@ pub(crate) struct StoredTicketState {
     internal_label: String,
     external_label: String,
     archived: bool,
+    translations: Vec<(String, String)>,
 }
 
 impl Record for TicketState {
@@ -265,6 +275,7 @@ impl Record for TicketState {
             internal_label: self.internal_label.clone(),
             external_label: self.external_label.clone(),
             archived: self.archived,
+            translations: self.translations.clone().into_iter().collect(),
         }
     }
 
@@ -275,6 +286,7 @@ impl Record for TicketState {
             internal_label: stored.internal_label,
             external_label: stored.external_label,
             archived: stored.archived,
+            translations: stored.translations.into_iter().collect(),
         })
     }
 }

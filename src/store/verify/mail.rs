@@ -1,5 +1,6 @@
 //! The journal of incoming mail, Message-IDs, mailbox cursors, and blobs.
 
+use crate::domain::agent::Agent;
 use crate::domain::alarm::Alarm;
 use crate::domain::intake::IntakeResult;
 use crate::domain::intake::IntakeRow;
@@ -116,6 +117,9 @@ impl Check<'_> {
             match value.len() {
                 0 => {}
                 16 => check.leads_back::<Part>(tables::BLOB_REFS, row, value)?,
+                _ if check.tx.get(tables::AGENTS, value)?.is_some() => {
+                    check.leads_back::<Agent>(tables::BLOB_REFS, row, value)?;
+                }
                 _ if check.tx.get(tables::UPLOADS, value)?.is_some() => {
                     check.leads_back::<Upload>(tables::BLOB_REFS, row, value)?;
                 }

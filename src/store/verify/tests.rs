@@ -330,6 +330,10 @@ fn wrong_counts_and_what_waits_in_vain_are_named() {
             let row = blob_refs::row(sample::sent_copy().message, sample::sent_copy().delivery.0);
             faults_after(move |tx| tx.delete(tables::BLOB_REFS, &row))
         }),
+        ("an agent's picture that nothing keeps", tables::BLOB_REFS, {
+            let row = blob_refs::row(sample::blob(sample::FACE), sample::AGENT.0);
+            faults_after(move |tx| tx.delete(tables::BLOB_REFS, &row))
+        }),
         ("a kept message of no delivery", tables::CAPTURED, {
             faults_after(write(tables::CAPTURED, key::one(7), sample::blob(sample::CAPTURED).0.to_vec()))
         }),
@@ -374,7 +378,7 @@ fn blobs_that_are_named_must_be_there_and_the_others_may_be_swept() {
     let store = sample::store();
     let dir = tempfile::tempdir().unwrap();
     let blobs = Blobs::open(dir.path(), Clock::default()).unwrap();
-    for content in [sample::RAW, sample::FILE, sample::CAPTURED, b"named by nothing"] {
+    for content in [sample::RAW, sample::FILE, sample::FACE, sample::CAPTURED, b"named by nothing"] {
         blobs.put_blocking(content).unwrap();
     }
     assert_eq!(verify(&store, Some(&blobs), &mut |_| ()), Ok(Vec::new()));

@@ -107,3 +107,11 @@ export async function msg_3_nothing_comes_from_anywhere_else(suite) {
   assert.deepEqual([...hosts], [new URL(process.env.BASE).host]);
   for (const url of asked) assert.equal(new URL(url).search, '', `nothing stands in an address: ${url}`);
 }
+
+export async function msg_1_where_a_visitor_came_from_is_kept(suite) {
+  const visit = await suite.visit({ settings: { utm_source: 'newsletter', utm_campaign: 'spring' } });
+  await visit.begin('From a newsletter');
+  const conversation = await suite.agent.find('From a newsletter');
+  const { custom_attributes: facts } = await suite.agent.call('GET', `/contacts/${conversation.source.author.id}`);
+  assert.deepEqual([facts.utm_source, facts.utm_campaign], ['newsletter', 'spring']);
+}

@@ -58,7 +58,10 @@ export async function hrs_1_an_open_tab_learns_new_hours_and_those_of_a_team(sui
   await suite.agent.call('PUT', `/office_hours_schedules/${team.id}`, { time_zone: 'UTC', intervals: [] });
   await suite.agent.call('POST', `/conversations/${conversation.id}/parts`, { message_type: 'assignment', type: 'team', admin_id: suite.agent.me.id, assignee_id: team.id });
   await subtitle('We are away now');
+  await suite.agent.call('PUT', `/teams/${team.id}`, { reply_time_s: 86_400 });
+  await subtitle(/^We are away now.* · Usual reply time: 1 day$/);
   await visit.shot('office-team');
+  await suite.agent.call('PUT', `/teams/${team.id}`, { reply_time_s: null });
   await suite.agent.call('DELETE', `/office_hours_schedules/${team.id}`);
   await subtitle('We are here now');
   await suite.agent.call('DELETE', '/office_hours_schedules/workspace');

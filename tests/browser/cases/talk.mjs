@@ -309,3 +309,32 @@ export async function msg_44_agents_see_how_far_the_customer_has_read(suite) {
   await visit.saw('The last word');
   await until('each part by itself', () => read('The last word'));
 }
+
+export async function msg_22_what_is_begun_and_not_sent_stays_where_it_was(suite) {
+  const visit = await suite.visit();
+  await visit.begin('A first one');
+  const composer = visit.frame.getByRole('textbox', { name: /Write/ });
+  await composer.fill('Half a thou');
+  await visit.frame.getByRole('button', { name: 'Back' }).click();
+  await visit.frame.locator('.start').click();
+  await composer.waitFor();
+  assert.equal(await composer.inputValue(), '', 'another conversation has its own');
+  await composer.fill('For a new one');
+  await visit.frame.getByRole('button', { name: 'Back' }).click();
+  await visit.frame.locator('.rows .row').first().click();
+  await visit.sent('A first one');
+  assert.equal(await composer.inputValue(), 'Half a thou');
+  await composer.press('Enter');
+  await visit.sent('Half a thou');
+  await visit.frame.getByRole('button', { name: 'Back' }).click();
+  await visit.frame.locator('.start').click();
+  await composer.waitFor();
+  assert.equal(await composer.inputValue(), 'For a new one');
+  await visit.script('shutdown');
+  await until('the old frame is gone', async () => (await visit.page.locator('.launcher').count()) === 0);
+  await visit.script('boot', {});
+  await visit.open();
+  await visit.frame.locator('.start').click();
+  await composer.waitFor();
+  assert.equal(await composer.inputValue(), '', 'a signed out browser keeps nothing of it');
+}

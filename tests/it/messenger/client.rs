@@ -107,6 +107,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
         ack
     }
 
+    /// The newest parts of a conversation.
+    pub(crate) async fn history(&mut self, conversation: &Value) -> Vec<Value> {
+        self.say(json!({"type": "history", "conversation_id": conversation})).await;
+        self.frame_of("history").await["parts"].as_array().unwrap().clone()
+    }
+
     /// Everything that was sent before this question.
     pub(crate) async fn so_far(&mut self) -> Vec<Value> {
         let n = 4_711;

@@ -2,6 +2,7 @@
 
 use crate::messenger::bench::Bench;
 use crate::messenger::bench::SECRET;
+use crate::messenger::bench::thread;
 use crate::messenger::client::Client;
 use crate::messenger::client::Seen;
 use data_encoding::BASE64;
@@ -9,6 +10,7 @@ use data_encoding::BASE64URL_NOPAD;
 use deskgate::channel::messenger::hub::Options;
 use deskgate::desk::identity_keys::IdentityKey;
 use deskgate::desk::identity_keys::KeyKind;
+use deskgate::desk::message::NewAttachment;
 use jsonwebtoken::Algorithm;
 use jsonwebtoken::EncodingKey;
 use jsonwebtoken::Header;
@@ -268,12 +270,16 @@ async fn every_frame_that_names_a_foreign_conversation_gets_nothing() {
     let (mut owner, _) = bench.visitor().await;
     let ack = owner.post("c", None, "private words").await;
     let (id, part) = (&ack["conversation_id"], &ack["part_id"]);
+    let owner_id = bench.desk.messenger_reader(thread(id)).unwrap().unwrap();
+    let file =
+        NewAttachment { name: "a.txt".to_owned(), content_type: "text/plain".to_owned(), bytes: b"private".to_vec() };
+    let upload = bench.desk.upload_by_contact(owner_id, file).await.unwrap().id.to_string();
     let (mut stranger, _) = bench.visitor().await;
     let own = &stranger.post("own", None, "my own words").await["conversation_id"];
     stranger.so_far().await;
     let chosen = json!({"part_id": part, "uuid": "yes"});
     let frames = [
-        json!({"type": "send", "client_id": "v", "conversation_id": own, "body": "", "upload_ids": [part]}),
+        json!({"type": "send", "client_id": "v", "conversation_id": own, "body": "", "upload_ids": [upload]}),
         json!({"type": "send", "client_id": "w", "conversation_id": own, "body": "yes", "quick_reply": chosen}),
         json!({"type": "form", "client_id": "h", "form_part_id": part, "conversation_id": own, "attributes": {}}),
         json!({"type": "seen", "conversation_id": own, "part_id": part}),

@@ -106,6 +106,11 @@ impl Door {
         subjects
     }
 
+    /// Whether this message came in, byte by byte.
+    pub(crate) fn has(&self, raw: &[u8]) -> bool {
+        self.kept.lock().unwrap().taken.iter().any(|taken| taken == raw)
+    }
+
     pub(crate) fn cursor(&self) -> MailboxCursor {
         self.kept.lock().unwrap().cursor.clone()
     }

@@ -167,13 +167,22 @@ impl Dovecot {
         self.doveadm(&["fetch", "-u", user, "text", "mailbox", folder, "all"], b"")
     }
 
+    /// Kills the server's process of the user's connection.
+    pub(crate) fn kill(&self, user: &str) {
+        output("kill", &["-KILL", &self.process_of(user)]);
+    }
+
     /// Freezes the server's process of the user's connection, which stays open and says nothing.
     pub(crate) fn freeze(&self, user: &str) -> Frozen {
-        let who = self.doveadm(&["who", "-1"], b"");
-        let line = who.lines().find(|line| line.starts_with(user)).unwrap_or_else(|| panic!("not connected: {who}"));
-        let pid = line.split_whitespace().nth(2).unwrap().trim_matches(['(', ')']).to_owned();
+        let pid = self.process_of(user);
         output("kill", &["-STOP", &pid]);
         Frozen { pid }
+    }
+
+    fn process_of(&self, user: &str) -> String {
+        let who = self.doveadm(&["who", "-1"], b"");
+        let line = who.lines().find(|line| line.starts_with(user)).unwrap_or_else(|| panic!("not connected: {who}"));
+        line.split_whitespace().nth(2).unwrap().trim_matches(['(', ')']).to_owned()
     }
 
     fn doveadm(&self, args: &[&str], input: &[u8]) -> String {

@@ -14,10 +14,12 @@ use std::sync::Mutex;
 use std::thread;
 use std::time::Duration;
 
+/// Bytes of fetched messages that are passed on before the client is held.
+const FETCHED_BYTES: usize = 200_000;
 /// Longest wait for the trap.
 const SPRUNG_WITHIN: Duration = Duration::from_secs(30);
 
-/// Where an APPEND is held.
+/// Where an APPEND, or a FETCH of whole messages, is held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Held {
     /// The verb itself does not reach the server.
@@ -28,6 +30,8 @@ pub(crate) enum Held {
     BeforeOk,
     /// The OK has just been passed on.
     AfterOk,
+    /// Of the messages fetched, the first bytes have been passed on.
+    InFetched,
 }
 
 /// The way.
@@ -48,6 +52,7 @@ struct State {
     /// Where the next APPEND to a folder whose name holds the word is held.
     set: Option<(String, Held)>,
     sprung: bool,
+    let_go: bool,
 }
 
 impl Tap {
@@ -69,14 +74,26 @@ impl Tap {
 
     /// Holds the next APPEND to a folder whose name, as servers spell it, holds this word.
     pub(crate) fn set(&self, folder: &str, held: Held) {
-        *self.trap.state.lock().unwrap() = State { set: Some((folder.to_owned(), held)), sprung: false };
+        *self.trap.state.lock().unwrap() = State { set: Some((folder.to_owned(), held)), ..State::default() };
+    }
+
+    /// Holds the next FETCH of whole messages once a part of them has come, until the client is [let go](Self::let_go).
+    pub(crate) fn set_fetch(&self) {
+        let set = Some((String::new(), Held::InFetched));
+        *self.trap.state.lock().unwrap() = State { set, ..State::default() };
+    }
+
+    /// Ends the connection of the client that is held within a FETCH.
+    pub(crate) fn let_go(&self) {
+        self.trap.state.lock().unwrap().let_go = true;
+        self.trap.changed.notify_all();
     }
 
     /// Waits until a client is held.
     pub(crate) fn wait_sprung(&self) {
         let state = self.trap.state.lock().unwrap();
         let (state, _) = self.trap.changed.wait_timeout_while(state, SPRUNG_WITHIN, |state| !state.sprung).unwrap();
-        assert!(state.sprung, "no APPEND was seen within {SPRUNG_WITHIN:?}");
+        assert!(state.sprung, "no such verb was seen within {SPRUNG_WITHIN:?}");
     }
 }
 
@@ -129,6 +146,7 @@ impl Talk {
 
 fn pass_answers(from: &mut TcpStream, to: &mut TcpStream, trap: &Trap, watched: &Mutex<Option<(String, Held)>>) {
     let mut buffer = [0_u8; 16_384];
+    let mut fetched = 0;
     while let Ok(count @ 1..) = from.read(&mut buffer) {
         let chunk = &buffer[..count];
         let watched = watched.lock().unwrap().clone();
@@ -138,6 +156,15 @@ fn pass_answers(from: &mut TcpStream, to: &mut TcpStream, trap: &Trap, watched: 
             Some((tag, Held::AfterOk)) if is_ok(&tag) => {
                 drop(to.write_all(chunk));
                 return trap.springs();
+            }
+            Some((_, Held::InFetched)) => {
+                fetched += count;
+                if fetched > FETCHED_BYTES {
+                    // The rest stays unread: the server is held within its answer.
+                    trap.springs();
+                    trap.wait_let_go();
+                    break;
+                }
             }
             _ => {}
         }
@@ -154,9 +181,18 @@ impl Trap {
         let text = String::from_utf8_lossy(line);
         let mut state = self.state.lock().unwrap();
         let (folder, held) = state.set.clone()?;
-        let line = text.lines().find(|line| line.contains(" APPEND ") && line.contains(&folder))?;
+        let is_it = |line: &&str| match held {
+            Held::InFetched => line.contains(" FETCH ") && line.contains("BODY.PEEK[]"),
+            _ => line.contains(" APPEND ") && line.contains(&folder),
+        };
+        let line = text.lines().find(is_it)?;
         state.set = None;
         Some((line.split(' ').next().unwrap_or_default().to_owned(), held))
+    }
+
+    fn wait_let_go(&self) {
+        let state = self.state.lock().unwrap();
+        drop(self.changed.wait_timeout_while(state, SPRUNG_WITHIN, |state| !state.let_go).unwrap());
     }
 
     fn springs(&self) {

@@ -3,6 +3,7 @@
 //! **Invariant:** no internal label, assignee, note, snooze or agent's address has a field here.
 
 use crate::channel::messenger::protocol::forms::FormObject;
+use crate::channel::messenger::protocol::outgoing::People;
 use crate::desk::pictures;
 use crate::desk::stream::ConversationCard;
 use crate::desk::views::TicketView;
@@ -42,6 +43,8 @@ pub struct For<'a> {
     pub file_link: Option<&'a FileLink>,
     /// The types that cards of forms ask for, as they are now.
     pub forms: &'a [TicketType],
+    /// Who answers.
+    pub people: &'a People,
 }
 
 impl std::fmt::Debug for For<'_> {
@@ -95,6 +98,8 @@ pub(crate) struct ConversationObject<'a> {
     last_seq: u64,
     /// Hours of its team, where that has its own; else those of the house count.
     office: Option<OfficeObject>,
+    /// How soon its team answers, where that is told of it alone; else what the house says counts (MSG-24).
+    reply_time_s: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     unread: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -107,7 +112,7 @@ pub(crate) struct ConversationObject<'a> {
 }
 
 impl<'a> ConversationObject<'a> {
-    pub(crate) fn of(thread: &'a Thread, contact: ContactId) -> Self {
+    pub(crate) fn of(thread: &'a Thread, contact: ContactId, people: &People) -> Self {
         Self {
             id: thread.id.to_string(),
             title: thread.title.as_deref(),
@@ -120,6 +125,7 @@ impl<'a> ConversationObject<'a> {
             agents_seen_seq: 0,
             last_seq: thread.last_visible_seq,
             office: None,
+            reply_time_s: people.reply_time_s(thread.team_assignee),
             unread: None,
             last_part: None,
             ticket: None,
@@ -127,11 +133,11 @@ impl<'a> ConversationObject<'a> {
         }
     }
 
-    pub(crate) fn of_card(card: &'a ConversationCard, contact: ContactId) -> Self {
+    pub(crate) fn of_card(card: &'a ConversationCard, contact: ContactId, people: &'a People) -> Self {
         let ticket = card.ticket.as_ref().and_then(|view| TicketObject::of(&card.thread, view));
         let shared = card.shared.as_ref();
         let shared_ticket = shared.and_then(|(thread, view)| TicketObject::of(thread, view));
-        let last_part = card.last_part.as_ref().map(PreviewObject::of);
+        let last_part = card.last_part.as_ref().map(|part| PreviewObject::of(part, people));
         let merged = card.merged.iter().map(ToString::to_string).collect();
         let told = Self {
             unread: Some(card.unread),
@@ -139,7 +145,7 @@ impl<'a> ConversationObject<'a> {
             ticket,
             shared_ticket,
             merged,
-            ..Self::of(&card.thread, contact)
+            ..Self::of(&card.thread, contact, people)
         };
         told.with_agents(card.office.as_ref(), card.agents_saw)
     }
@@ -196,7 +202,8 @@ impl<'a> TicketObject<'a> {
         let ticket = thread.ticket.as_ref()?;
         let shown = |attribute: &'a Attribute| {
             let value = ticket.attributes.get(&attribute.id).filter(|_| attribute.visible_to_contacts)?;
-            Some(AttributeObject { name: &attribute.name, value: value_object(attribute, value, &view.uploads) })
+            let name = attribute.label.as_ref().unwrap_or(&attribute.name);
+            Some(AttributeObject { name, value: value_object(attribute, value, &view.uploads) })
         };
         Some(Self {
             id: thread.id.to_string(),
@@ -298,6 +305,9 @@ struct AuthorObject<'a> {
     id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<&'a str>,
+    /// Address of an agent's picture.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    avatar: Option<&'a str>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the serialiser passes a reference")]
@@ -320,7 +330,7 @@ impl<'a> PartObject<'a> {
             id: part.id.to_string(),
             seq: part.seq,
             part_type: part_type(part),
-            author: author(&part.author),
+            author: author(&part.author, reader.people),
             body: fits.then(|| match reader.file_link {
                 Some(link) => pictures::with_files(part, link),
                 None => Cow::Borrowed(part.body_html.as_str()),
@@ -368,13 +378,13 @@ pub(crate) struct PreviewObject<'a> {
 }
 
 impl<'a> PreviewObject<'a> {
-    fn of(part: &'a Part) -> Self {
+    fn of(part: &'a Part, people: &'a People) -> Self {
         let end = part.body_text.char_indices().nth(PREVIEW_CHARS_MAX).map_or(part.body_text.len(), |(at, _)| at);
         Self {
             id: part.id.to_string(),
             seq: part.seq,
             part_type: part_type(part),
-            author: author(&part.author),
+            author: author(&part.author, people),
             text: part.body_text.get(..end).unwrap_or_default(),
             created_at: part.created_at.seconds(),
             state: state(part),
@@ -418,14 +428,19 @@ fn form<'a>(part: &'a Part, types: &'a [TicketType]) -> Option<FormObject<'a>> {
     Some(FormObject::of_card(card, types.iter().find(|known| known.id == card.ticket_type)))
 }
 
-fn author(author: &Author) -> AuthorObject<'_> {
+fn author<'a>(author: &'a Author, people: &'a People) -> AuthorObject<'a> {
     match author {
-        Author::Agent { id, name } => AuthorObject { r#type: "admin", id: Some(id.to_string()), name: Some(name) },
+        Author::Agent { id, name } => AuthorObject {
+            r#type: "admin",
+            id: Some(id.to_string()),
+            name: Some(name),
+            avatar: people.avatars.get(id).map(String::as_str),
+        },
         Author::Contact { id, name, user, .. } => {
             let r#type = if *user { "user" } else { "lead" };
-            AuthorObject { r#type, id: Some(id.to_string()), name: Some(name) }
+            AuthorObject { r#type, id: Some(id.to_string()), name: Some(name), avatar: None }
         }
-        Author::Bot => AuthorObject { r#type: "bot", id: None, name: None },
+        Author::Bot => AuthorObject { r#type: "bot", id: None, name: None, avatar: None },
     }
 }
 

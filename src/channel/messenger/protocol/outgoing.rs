@@ -22,7 +22,9 @@ use crate::desk::stream::StreamEntry;
 use crate::domain::contact::Contact;
 use crate::domain::contact::ContactRole;
 use crate::domain::event::EventKind;
+use crate::domain::id::AgentId;
 use crate::domain::id::EventSeq;
+use crate::domain::id::TeamId;
 use crate::domain::id::ThreadId;
 use crate::domain::office_hours::OfficeState;
 use crate::domain::part::ATTACHMENTS_MAX;
@@ -32,6 +34,7 @@ use crate::domain::refusal::Refusal;
 use crate::domain::ticket_type::TicketType;
 use serde::Serialize;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 /// Bytes of bodies in one `history` answer; above it the older parts are left for the next question.
@@ -78,6 +81,7 @@ struct SettingsObject<'a> {
     reply_time_s: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     office: Option<OfficeObject>,
+    team: Vec<AgentObject<'a>>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     spaces: &'a [&'static str],
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -94,13 +98,14 @@ pub fn welcome<'s>(
     look: &Look,
     house: &House,
 ) -> Utf8Bytes {
+    let people = &*house.people;
     let contact = session.contact.id;
     let (seq, snapshot) = match beginning {
         Beginning::Resumed(since) => (since, None),
         Beginning::Fresh(snapshot) => (snapshot.seq, Some(snapshot)),
     };
     let cards = |snapshot: &'s Snapshot| {
-        snapshot.conversations.iter().map(|card| ConversationObject::of_card(card, contact)).collect()
+        snapshot.conversations.iter().map(|card| ConversationObject::of_card(card, contact, people)).collect()
     };
     encode(&WelcomeFrame {
         r#type: "welcome",
@@ -121,6 +126,7 @@ pub fn welcome<'s>(
             greeting: look.greeting.as_deref(),
             reply_time_s: house.reply_time_s,
             office: house.office.as_ref().map(OfficeObject::of),
+            team: people.team.iter().map(AgentObject::of).collect(),
             spaces: match session.contact.role {
                 ContactRole::User => &look.user_spaces,
                 ContactRole::Visitor | ContactRole::Lead => &look.visitor_spaces,
@@ -137,35 +143,60 @@ pub struct House {
     pub office: Option<OfficeState>,
     /// Where it is known or set (MSG-24).
     pub reply_time_s: Option<u64>,
+    /// Who answers.
+    pub people: Arc<People>,
+}
+
+/// What customers are told of those who answer.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct People {
+    /// Some of those who are at work, for the home.
+    pub team: Vec<AgentFace>,
+    /// Addresses of the pictures of those who have one.
+    pub avatars: BTreeMap<AgentId, String>,
+    /// How soon teams answer, in seconds, where it is another time than the house's (MSG-24).
+    pub team_reply_s: BTreeMap<TeamId, u64>,
+}
+
+impl People {
+    /// How soon the team answers, where that is told of it alone.
+    pub(crate) fn reply_time_s(&self, team: Option<TeamId>) -> Option<u64> {
+        self.team_reply_s.get(&team?).copied()
+    }
 }
 
 #[derive(Serialize)]
-struct HouseFrame {
+struct HouseFrame<'a> {
     r#type: &'static str,
     office: Option<OfficeObject>,
     reply_time_s: Option<u64>,
+    team: Vec<AgentObject<'a>>,
     conversations: Vec<HoursObject>,
 }
 
 #[derive(Serialize)]
 struct HoursObject {
     id: String,
-    office: OfficeObject,
+    office: Option<OfficeObject>,
+    reply_time_s: Option<u64>,
 }
 
-/// `house`: hours or the expected reply time are others than the welcome said. Of the contact's conversations those are
-/// named whose team has hours of its own; for the rest the house's count. Not in the log.
+/// `house`: hours, the expected reply time or who is there are others than the welcome said. Of the contact's conversations
+/// those are named whose team has hours or a reply time of its own; for the rest the house's count. Not in the log.
 #[must_use]
-pub fn house(house: &House, of_teams: &[(ThreadId, OfficeState)]) -> Utf8Bytes {
-    let hours = |(thread, office): &(ThreadId, OfficeState)| HoursObject {
-        id: thread.to_string(),
-        office: OfficeObject::of(office),
+pub fn house(house: &House, of_teams: &[(ThreadId, TeamId, Option<OfficeState>)]) -> Utf8Bytes {
+    let own = |(thread, team, office): &(ThreadId, TeamId, Option<OfficeState>)| {
+        let reply_time_s = house.people.reply_time_s(Some(*team));
+        let office = office.as_ref().map(OfficeObject::of);
+        let told = office.is_some() || reply_time_s.is_some();
+        told.then(|| HoursObject { id: thread.to_string(), office, reply_time_s })
     };
     encode(&HouseFrame {
         r#type: "house",
         office: house.office.as_ref().map(OfficeObject::of),
         reply_time_s: house.reply_time_s,
-        conversations: of_teams.iter().map(hours).collect(),
+        team: house.people.team.iter().map(AgentObject::of).collect(),
+        conversations: of_teams.iter().filter_map(own).collect(),
     })
 }
 
@@ -201,7 +232,8 @@ pub fn event(entry: &StreamEntry, reader: For<'_>, contact: Option<&Contact>) ->
         part: entry.part.as_ref().map(|part| PartObject::of(part, reader)),
         ticket,
         conversation: thread.filter(|_| !about_part).map(|thread| {
-            ConversationObject::of(thread, reader.contact).with_agents(entry.office.as_ref(), entry.agents_saw)
+            let told = ConversationObject::of(thread, reader.contact, reader.people);
+            told.with_agents(entry.office.as_ref(), entry.agents_saw)
         }),
         contact: contact.map(ContactObject::of),
     })
@@ -374,6 +406,12 @@ struct AgentObject<'a> {
     avatar: Option<&'a str>,
 }
 
+impl<'a> AgentObject<'a> {
+    fn of(face: &'a AgentFace) -> Self {
+        Self { id: &face.id, name: &face.name, avatar: face.avatar.as_deref() }
+    }
+}
+
 /// `typing`: an agent types in the conversation.
 #[must_use]
 pub fn typing(thread: ThreadId, agent: &AgentFace) -> Utf8Bytes {
@@ -391,8 +429,7 @@ pub fn presence(thread: ThreadId, agent: &AgentFace, state: AgentState) -> Utf8B
 }
 
 fn agent_frame(r#type: &'static str, thread: ThreadId, face: &AgentFace, state: Option<&'static str>) -> Utf8Bytes {
-    let agent = AgentObject { id: &face.id, name: &face.name, avatar: face.avatar.as_deref() };
-    encode(&AgentFrame { r#type, conversation_id: thread.to_string(), agent, state })
+    encode(&AgentFrame { r#type, conversation_id: thread.to_string(), agent: AgentObject::of(face), state })
 }
 
 /// Something that could not be done.

@@ -11,10 +11,12 @@ use crate::desk::outbox::OutgoingMail;
 use crate::desk::outbox::Prepared;
 use crate::domain::address::Address;
 use crate::domain::channel_kind::ChannelKind;
+use crate::domain::delivery::Attempt;
 use crate::domain::delivery::Delivery;
 use crate::domain::delivery::DeliveryKind;
 use crate::domain::delivery::DeliveryState;
 use crate::domain::delivery::SkipReason;
+use crate::domain::delivery::Stage;
 use crate::domain::delivery::Verdict;
 use crate::domain::id::BroadcastId;
 use crate::domain::id::ContactId;
@@ -113,7 +115,11 @@ impl FakeOutbox {
     }
 
     pub(super) fn to_slow_domain(&self, ids: RangeInclusive<u64>) {
-        self.world().slow = ids;
+        let mut world = self.world();
+        for (_, delivery) in world.deliveries.range_mut(ids.clone()) {
+            delivery.address = Some(Address::parse("customer@slow.example").unwrap());
+        }
+        world.slow = ids;
     }
 
     pub(super) fn compose(&self, id: u64, composes: Composes) {
@@ -223,6 +229,11 @@ impl Outbox for FakeOutbox {
         self.lease(limit, lease, true)
     }
 
+    async fn deferred(&self) -> Result<Vec<Delivery>> {
+        let world = self.world();
+        Ok(world.deliveries.values().filter(|it| it.state == DeliveryState::Deferred).cloned().collect())
+    }
+
     async fn relay_is_down(&self, _since: Millis) -> Result<()> {
         Ok(())
     }
@@ -270,6 +281,9 @@ impl Outbox for FakeOutbox {
         let delivery = world.deliveries.get_mut(&id.0).unwrap();
         (delivery.past_dot, delivery.leased_until) = (false, None);
         delivery.attempt_count += 1;
+        if let Verdict::Deferred { reason, .. } = &verdict {
+            delivery.attempts.push(Attempt { at: now, stage: Stage::BeforeDot, answer: reason.clone() });
+        }
         delivery.state = match verdict {
             Verdict::Delivered { .. } => DeliveryState::Sent,
             Verdict::Failed { reason } => DeliveryState::Failed(reason),

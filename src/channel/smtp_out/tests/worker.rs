@@ -9,7 +9,9 @@ use super::smtp_peer::SmtpPeer;
 use super::smtp_peer::Stage;
 use crate::channel::smtp_out::RelayHealth;
 use crate::channel::smtp_out::RelayOptions;
+use crate::channel::smtp_out::outbox::Outbox;
 use crate::channel::smtp_out::worker::Worker;
+use crate::domain::delivery::Delivery;
 use crate::domain::delivery::DeliveryState;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -357,6 +359,7 @@ async fn eml_63_a_domain_that_greylists_slows_its_own_mail_alone() {
     outbox.to_slow_domain(1..=30);
     let mut options = relay(&peer);
     options.connections = 1;
+    let again = options.clone();
     let running = start(&outbox, Some(options));
     outbox.wait_until(|counts| count(counts, "sent") == 10 && count(counts, "deferred") == 30).await;
     assert_eq!(*running.health.borrow(), RelayHealth::Up, "the relay itself is well");
@@ -365,4 +368,15 @@ async fn eml_63_a_domain_that_greylists_slows_its_own_mail_alone() {
     let tried = outbox.world().deliveries.values().filter(|it| it.attempt_count > 0).count();
     assert_eq!(tried, 10 + 3, "no attempt is counted that was none");
     running.drained().await;
+    // Everything is due anew and the next process has forgotten nothing.
+    let now = Outbox::now(&outbox);
+    outbox.world().deliveries.values_mut().for_each(|it| it.due_at = now);
+    outbox.owe(41, false);
+    let running = start(&outbox, Some(again));
+    let is_due = |it: &&Delivery| it.state == DeliveryState::Deferred && it.due_at <= now;
+    let all_wait = || outbox.world().deliveries.values().all(|it| !is_due(&it));
+    outbox.wait_until(|counts| count(counts, "sent") == 11 && all_wait()).await;
+    running.drained().await;
+    let asked = peer.commands().iter().filter(|line| line.contains("@slow.example")).count();
+    assert_eq!(asked, 3, "after a restart nothing is tried anew before the pause is over");
 }

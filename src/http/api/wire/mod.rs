@@ -53,6 +53,8 @@ pub(crate) struct Wire {
     pub(crate) workspace_id: String,
     pub(crate) workspace_name: String,
     pub(crate) time_zone: String,
+    /// Where this server is.
+    pub(crate) base: String,
     /// Ids of brands by their support addresses; empty where there is the workspace's own alone.
     brands: BTreeMap<Address, String>,
     /// The brand of what came to none of them.
@@ -81,6 +83,7 @@ impl Wire {
             workspace_id: shared.workspace_id.clone(),
             workspace_name: settings.workspace_name.clone(),
             time_zone: settings.time_zone.clone(),
+            base: settings.public_url.trim_end_matches('/').to_owned(),
             shared: Arc::clone(shared),
             agents: agents.into_iter().map(|agent| (agent.id, agent)).collect(),
             now,

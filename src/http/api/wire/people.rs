@@ -17,8 +17,8 @@ use std::borrow::Cow;
 /// The id of the one bot (OBJ-8).
 const BOT_ID: &str = "0";
 
-/// An agent (OBJ-12), with the teams they are in.
-pub(crate) fn admin(agent: &Agent, teams: &[Team]) -> Value {
+/// An agent (OBJ-12), with the teams they are in; `base` is where this server is.
+pub(crate) fn admin(agent: &Agent, teams: &[Team], base: &str) -> Value {
     let there = || teams.iter().filter(|team| !team.archived);
     let within = |line: fn(&Team) -> &Vec<AgentId>| -> Vec<u64> {
         there().filter(|team| line(team).contains(&agent.id)).map(|team| team.id.0).collect()
@@ -36,11 +36,16 @@ pub(crate) fn admin(agent: &Agent, teams: &[Team]) -> Value {
         "away_status_reason_id": agent.away.and_then(|away| away.reason).map(|reason| reason.0),
         "has_inbox_seat": !agent.disabled,
         "team_ids": all,
-        "avatar": null,
+        "avatar": image_url(agent, base),
         "team_priority_level": {"primary_team_ids": primary, "secondary_team_ids": secondary},
         "role": {"type": "role", "id": agent.role.as_str(), "name": agent.role.as_str()},
         "deskgate": {"assignment_limit": agent.assignment_limit},
     })
+}
+
+/// Where an agent's picture is.
+fn image_url(agent: &Agent, base: &str) -> Option<String> {
+    agent.avatar.map(|avatar| format!("{base}{}", avatar.path(agent.id)))
 }
 
 /// A team (OBJ-13).
@@ -56,12 +61,13 @@ pub(crate) fn team(team: &Team) -> Value {
         },
         "assignment_limit": team.assignment_limit,
         "distribution_method": team.method.as_str(),
+        "deskgate": {"reply_time_s": team.reply_time_s},
     })
 }
 
 /// A note on a contact or a company (OBJ-18).
-pub(crate) fn note(note: &Note, agents: &[Agent], teams: &[Team]) -> Value {
-    let author = agents.iter().find(|agent| agent.id == note.author).map(|agent| admin(agent, teams));
+pub(crate) fn note(note: &Note, agents: &[Agent], teams: &[Team], base: &str) -> Value {
+    let author = agents.iter().find(|agent| agent.id == note.author).map(|agent| admin(agent, teams, base));
     let (contact, company) = match note.on {
         NoteOn::Contact(id) => (Some(json!({"type": "contact", "id": id.to_string()})), None),
         NoteOn::Company(id) => (None, Some(json!({"type": "company", "id": id.to_string()}))),
@@ -106,8 +112,9 @@ impl Wire {
                 "timezone": self.time_zone,
             "identity_verification": identity_verification,
         });
-        let own = json!({"avatar": {"type": "avatar", "image_url": null}, "email_verified": true, "app": app});
-        with(admin(agent, teams), own)
+        let avatar = json!({"type": "avatar", "image_url": image_url(agent, &self.base)});
+        let own = json!({"avatar": avatar, "email_verified": true, "app": app});
+        with(admin(agent, teams, &self.base), own)
     }
 
     /// Who wrote something (OBJ-8).

@@ -72,6 +72,7 @@ fn wire(shape: Shape) -> Wire {
         created_at: AT,
         away: None,
         assignment_limit: None,
+        avatar: None,
     };
     let shared = Shared {
         rates: Rates::default(),
@@ -89,6 +90,7 @@ fn wire(shape: Shape) -> Wire {
         workspace_id: shared.workspace_id.clone(),
         workspace_name: "Example".to_owned(),
         time_zone: "Europe/Berlin".to_owned(),
+        base: "https://desk.example.com".to_owned(),
         shared: Arc::new(shared),
         agents: BTreeMap::from([(agent.id, agent)]),
         now: AT,
@@ -211,7 +213,14 @@ fn owed() -> Delivery {
 fn state(id: u64, category: StateCategory) -> TicketState {
     let (internal, external) = category.default_labels();
     let (internal_label, external_label) = (internal.to_owned(), external.to_owned());
-    TicketState { id: StateId(id), category, internal_label, external_label, archived: false }
+    TicketState {
+        id: StateId(id),
+        category,
+        internal_label,
+        external_label,
+        archived: false,
+        translations: BTreeMap::new(),
+    }
 }
 
 fn billing() -> TicketType {

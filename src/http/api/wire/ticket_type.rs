@@ -5,15 +5,18 @@ use crate::domain::attribute::DataType;
 use crate::domain::state::StateCategory;
 use crate::domain::state::TicketState;
 use crate::domain::ticket_type::TicketType;
+use crate::domain::translation::TypeTexts;
 use crate::domain::type_settings::MailEvent;
 use crate::domain::type_settings::ReplyTarget;
 use crate::domain::type_settings::TypeSettings;
+use crate::http::api::search::written;
 use crate::http::api::wire::Wire;
 use crate::http::api::wire::list;
 use crate::http::api::wire::with;
 use serde_json::Map;
 use serde_json::Value;
 use serde_json::json;
+use std::collections::BTreeMap;
 
 impl Wire {
     /// A type as it stands inside a ticket: without its states.
@@ -83,6 +86,27 @@ fn settings(settings: &TypeSettings) -> Value {
         "submitted_message": settings.submitted_message,
         "broadcast_email": settings.broadcast_email.as_str(),
         "broadcast_rate_per_minute": settings.broadcast_rate_per_minute,
+        "audience_rule": settings.audience_rule.as_ref().map(written),
+        "translations": settings.translations.iter().map(|(tag, texts)| (tag.clone(), type_texts(texts))).collect::<Map<_, _>>(),
+    })
+}
+
+/// A type's texts in one language, by ids.
+fn type_texts(texts: &TypeTexts) -> Value {
+    let mut attributes: BTreeMap<String, (Option<&str>, Map<String, Value>)> = BTreeMap::new();
+    for (id, label) in &texts.attributes {
+        attributes.entry(id.to_string()).or_default().0 = Some(label);
+    }
+    for ((id, option), label) in &texts.options {
+        attributes.entry(id.to_string()).or_default().1.insert(option.clone(), json!(label));
+    }
+    let shown = |(id, (label, options))| (id, json!({"label": label, "options": Value::Object(options)}));
+    let attributes = attributes.into_iter().map(shown).collect::<Map<_, _>>();
+    let text = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+    json!({
+        "name": text(&texts.name),
+        "submitted_message": text(&texts.submitted_message),
+        "attributes": attributes,
     })
 }
 
@@ -133,5 +157,10 @@ pub(crate) fn ticket_state(state: &TicketState) -> Value {
 /// A state with the types it serves.
 pub(crate) fn ticket_state_in_full(state: &TicketState, types: &[TicketType]) -> Value {
     let serves = types.iter().filter(|ticket_type| ticket_type.states.contains(&state.id)).map(short).collect();
-    with(ticket_state(state), json!({"archived": state.archived, "ticket_types": list(serves)}))
+    let more = json!({
+        "archived": state.archived,
+        "ticket_types": list(serves),
+        "deskgate": {"translations": state.translations},
+    });
+    with(ticket_state(state), more)
 }

@@ -125,7 +125,7 @@ impl Wire {
             Item::Company(view, Some(contact)) => {
                 json!({"type": "company_contact", "company": self.company(view), "contact": self.contact(contact)})
             }
-            Item::Agent(agent, teams) => admin(agent, teams),
+            Item::Agent(agent, teams) => admin(agent, teams, &self.base),
             Item::DataEvent(event, contact) => data_event(event, contact),
             Item::Delivery(one) => delivery(one),
             Item::Broadcast(view) => broadcast(view),

@@ -32,6 +32,8 @@ class App {
     this.state = 'connecting';
     this.asked = { history: [], upload: [] };
     this.tracked = [];
+    /** What was begun and not sent, by conversation. */
+    this.drafts = new Map();
     this.outbox = new Outbox({
       storage: this.storage,
       send: (frame) => this.connection.send(frame),
@@ -68,7 +70,7 @@ class App {
     const visitor = this.storage.get('visitor')?.token;
     const text = (value) => (value === null || value === undefined ? undefined : String(value));
     const attributes = Object.fromEntries(
-      Object.entries(given).filter(([key, value]) => !NOT_FACTS.has(key) && !key.startsWith('utm_') && ['string', 'number', 'boolean'].includes(typeof value)),
+      Object.entries(given).filter(([key, value]) => !NOT_FACTS.has(key) && ['string', 'number', 'boolean'].includes(typeof value)),
     );
     return {
       jwt,
@@ -133,6 +135,7 @@ class App {
     this.storage.clear();
     this.model.reset();
     this.outbox.items = [];
+    this.drafts.clear();
     this.tracked = [];
   }
 
@@ -255,9 +258,9 @@ class App {
     return t(office.open !== turned ? 'open_now' : ahead[0] ? 'closed_until' : 'closed_now', { when: ahead[0] && shortTime(ahead[0]) });
   }
 
-  /** How soon an answer comes as a rule, in words (MSG-24). */
-  replyTime() {
-    const seconds = this.model.settings.reply_time_s;
+  /** How soon an answer comes as a rule, in words; a team's own time goes before the house's (MSG-24). */
+  replyTime(known) {
+    const seconds = known?.reply_time_s ?? this.model.settings.reply_time_s;
     return seconds ? t('reply_time', { time: duration(seconds) }) : '';
   }
 

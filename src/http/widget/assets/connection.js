@@ -10,6 +10,8 @@ const SILENCE_MAX_MS = 60_000;
 const WAIT_MIN_MS = 1_000;
 const WAIT_MAX_MS = 60_000;
 const GOING_AWAY_MS = 5_000;
+/** Where requests are the way through, a websocket is tried again after this time, and then after twice as long each time. */
+const PROBE_AFTER_MS = 60_000;
 
 /** Milliseconds until the next try: doubled each time, and never at the same moment as everybody else. */
 export const backoff = (tries, random = Math.random) => {
@@ -25,8 +27,9 @@ export class Connection {
     this.socket = null;
     this.state = 'idle';
     this.tries = 0;
+    this.probes = 0;
     this.heardAt = 0;
-    this.timers = { retry: 0, beat: 0, hello: 0 };
+    this.timers = { retry: 0, beat: 0, hello: 0, probe: 0 };
     this.again = () => {
       if (this.state === 'waiting' && document.visibilityState === 'visible') this.connect();
     };
@@ -71,11 +74,28 @@ export class Connection {
       this.tries = 0;
       this.greeted = true;
       this.timers.beat = setInterval(() => this.beat(), PING_EVERY_MS);
+      if (this.byRequests) this.probe();
+      else this.probes = 0;
       this.onFrame(frame);
       this.enter('open');
       return;
     }
     if (frame.type !== 'pong') this.onFrame(frame);
+  }
+
+  /** A daemon that was away for a while is no reason to ask it by requests for ever. */
+  probe() {
+    if (typeof WebSocket === 'undefined') return;
+    this.timers.probe = setTimeout(() => {
+      const probe = new WebSocket(this.url, 'deskgate.v1');
+      probe.onerror = () => this.byRequests && this.state === 'open' && this.probe();
+      probe.onopen = () => {
+        probe.close(1000);
+        if (!this.byRequests || this.state !== 'open') return;
+        this.unopened = 0;
+        this.renew();
+      };
+    }, PROBE_AFTER_MS * 2 ** Math.min(this.probes++, 6) * (0.5 + Math.random() / 2));
   }
 
   beat() {
@@ -138,6 +158,7 @@ export class Connection {
   clear() {
     clearTimeout(this.timers.retry);
     clearTimeout(this.timers.hello);
+    clearTimeout(this.timers.probe);
     clearInterval(this.timers.beat);
   }
 

@@ -34,11 +34,15 @@ export class Model {
     }
   }
 
-  /** Hours or the expected reply time are others than the welcome said. */
-  house({ office, reply_time_s, conversations }) {
-    Object.assign(this.settings, { office, reply_time_s });
-    const own = new Map(conversations.map((given) => [given.id, given.office]));
-    for (const [id, known] of this.conversations) known.office = own.get(id) ?? null;
+  /** Hours, the expected reply time or who is there are others than the welcome said. */
+  house({ office, reply_time_s, team, conversations }) {
+    Object.assign(this.settings, { office, reply_time_s, team });
+    const own = new Map(conversations.map((given) => [given.id, given]));
+    const faces = new Map(team.map((one) => [one.id, one.avatar]));
+    for (const [id, known] of this.conversations) {
+      Object.assign(known, { office: null, reply_time_s: null }, own.get(id));
+      for (const part of [...known.parts, known.last_part]) if (part && faces.has(part.author.id)) part.author.avatar = faces.get(part.author.id);
+    }
   }
 
   conversation(given) {

@@ -44,8 +44,9 @@ export class Outbox {
   pump(again = false) {
     clearTimeout(this.timer);
     if (again) for (const item of this.items) item.sentAt = 0;
-    const next = this.items.find((item) => item.state === 'sending');
-    if (!next) return;
+    // What waits for its turn holds up what was written behind it, or that would come first (MSG-61).
+    const next = this.items.find((item) => item.state === 'sending' || item.error?.code === 'rate_limit_exceeded');
+    if (next?.state !== 'sending') return;
     if (next.sentAt === 0 && this.send(next.frame)) next.sentAt = Date.now();
     this.timer = setTimeout(() => this.pump(true), ANSWER_WITHIN_MS);
   }

@@ -2,7 +2,7 @@
 
 import { h, icon, keyed } from '../dom.js';
 import { t } from '../locale.js';
-import { conversationRow, rowVersion, ticketRow, ticketVersion } from './lists.js';
+import { conversationRow, rowVersion, team, ticketRow, ticketVersion } from './lists.js';
 
 const RECENT_MAX = 3;
 
@@ -12,13 +12,14 @@ export class HomeView {
     this.recent = h('ul', { class: 'rows' });
     this.tickets = h('ul', { class: 'rows' });
     this.forms = h('ul', { class: 'rows' });
+    this.team = h('div');
     this.greeting = h('p', { class: 'hello' });
     this.office = h('p', { class: 'office' });
     const start = h('button', { class: 'start', onclick: () => shell.compose() }, h('span', {}, h('strong', {}, t('start')), (this.reply = h('small'))), icon('send'));
     this.recentCard = h('section', { class: 'card' }, h('h2', {}, t('recent')), this.recent);
     this.ticketsCard = h('section', { class: 'card' }, h('h2', {}, t('recent_tickets')), this.tickets);
     this.formsCard = h('section', { class: 'card' }, h('h2', {}, t('requests')), this.forms);
-    this.element = h('div', { class: 'home' }, h('div', { class: 'welcome' }, this.greeting, h('p', { class: 'how' }, t('how')), this.office), h('div', { class: 'cards' }, start, this.ticketsCard, this.recentCard, this.formsCard));
+    this.element = h('div', { class: 'home' }, h('div', { class: 'welcome' }, this.team, this.greeting, h('p', { class: 'how' }, t('how')), this.office), h('div', { class: 'cards' }, start, this.ticketsCard, this.recentCard, this.formsCard));
     this.start = start;
   }
 
@@ -36,6 +37,8 @@ export class HomeView {
     this.greeting.textContent = model.settings.greeting || (first && model.settings.verified ? t('hello_name', { name: first }) : t('hello'));
     this.reply.textContent = this.app.replyTime();
     this.office.textContent = this.app.office();
+    const people = model.settings.team ?? [];
+    keyed(this.team, people.length ? [people] : [], () => 'team', JSON.stringify, team);
     const tickets = model.tickets().slice(0, RECENT_MAX);
     keyed(this.tickets, tickets, ({ ticket }) => ticket.id, ticketVersion, (one) => ticketRow(this.shell, one));
     this.ticketsCard.hidden = tickets.length === 0;

@@ -1,17 +1,25 @@
 // Lists of conversations and of tickets, with the rows they share.
 
 import { h, icon, keyed } from '../dom.js';
+import { fileAddress } from '../files.js';
 import { shortTime, t } from '../locale.js';
 
-/** Two letters and a colour for somebody without a picture. */
+/** A picture; two letters and a colour for somebody without one, or whose picture does not come. */
 export const avatar = (author, name) => {
   const words = name.trim().split(/\s+/);
   const letters = [words[0], words.length > 1 ? words.at(-1) : ''].map((word) => Array.from(word)[0] ?? '').join('').toUpperCase();
   const hue = Array.from(String(author?.id ?? name)).reduce((sum, sign) => (sum * 31 + sign.codePointAt(0)) % 360, 7);
   const made = h('span', { class: 'avatar', 'aria-hidden': 'true' }, letters || '?');
   made.style.setProperty('--hue', String(hue));
+  if (author?.avatar) {
+    const face = h('img', { src: fileAddress(author.avatar), alt: '', onerror: () => face.remove() });
+    made.append(face);
+  }
   return made;
 };
+
+/** Faces of those who answer, side by side. */
+export const team = (people) => h('ul', { class: 'team', 'aria-label': t('team') }, people.map((one) => h('li', { title: one.name }, avatar(one, one.name), h('span', { class: 'sr' }, one.name))));
 
 export const pill = (ticket) => h('span', { class: `pill is-${ticket.state}` }, ticket.label);
 
@@ -21,7 +29,7 @@ export const titleOf = (app, known) => {
   return known.title || (agent ? app.nameOf(agent) : app.model.settings.workspace ?? t('conversation'));
 };
 
-export const rowVersion = (app, known) => JSON.stringify([titleOf(app, known), known.last_part?.id, known.last_part?.redacted, known.last_part?.text?.length, known.unread > 0, known.ticket, known.shared_ticket?.label]);
+export const rowVersion = (app, known) => JSON.stringify([titleOf(app, known), known.last_part?.id, known.last_part?.author.avatar, known.last_part?.redacted, known.last_part?.text?.length, known.unread > 0, known.ticket, known.shared_ticket?.label]);
 
 const unreadDot = (known) => (known.unread ? h('span', { class: 'dot' }, h('span', { class: 'sr' }, t('unread'))) : null);
 

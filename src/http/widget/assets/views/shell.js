@@ -4,7 +4,7 @@ import { h, icon } from '../dom.js';
 import { t } from '../locale.js';
 import { FormView } from './form.js';
 import { HomeView } from './home.js';
-import { MessagesView, TicketsView } from './lists.js';
+import { MessagesView, TicketsView, team } from './lists.js';
 import { ThreadView } from './thread.js';
 import { TicketView } from './ticket.js';
 
@@ -114,9 +114,10 @@ export class Shell {
     const signature = JSON.stringify(parts, (_, value) => (value instanceof Node || typeof value === 'function' ? undefined : value));
     if (this.barOf === this.view && this.barAs === signature) return;
     Object.assign(this, { barOf: this.view, barAs: signature });
-    const { title, subtitle, back, tools = [], level = 'h1' } = parts;
+    const { title, subtitle, back, faces = [], tools = [], level = 'h1' } = parts;
     this.bar.replaceChildren(
       back ? h('button', { class: 'tool', 'aria-label': t('back'), onclick: () => this.back() }, icon('back')) : h('span', { class: 'gap' }),
+      faces.length ? team(faces) : '',
       h('div', { class: 'titles' }, h(level, { tabindex: '-1' }, title), subtitle ? h('p', {}, subtitle) : null),
       ...tools.map((tool) => h('button', { class: 'tool', 'aria-label': tool.label, title: tool.label, onclick: tool.act }, icon(tool.icon))),
       h('button', { class: 'tool', 'aria-label': t('close'), onclick: () => this.app.close() }, icon('close')),

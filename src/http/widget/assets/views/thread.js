@@ -29,7 +29,7 @@ export class ThreadView {
     this.below = h('button', { class: 'below', hidden: true, onclick: () => this.toEnd(true) }, t('new_below'));
     this.composer = new Composer({
       app,
-      text: route.text,
+      text: route.text || app.drafts.get(route.id ?? ''),
       post: (text, files) => this.post(text, files),
       typing: () => this.route.id && app.connection.send({ type: 'typing', conversation_id: this.route.id }),
     });
@@ -49,9 +49,10 @@ export class ThreadView {
     const { known } = this;
     const agent = this.agent();
     const presence = this.route.id ? this.app.model.presence.get(this.route.id) : null;
-    const subtitle = [presence ? t(presence.state) : this.app.office(known), this.app.replyTime()].filter(Boolean).join(' · ');
+    const subtitle = [presence ? t(presence.state) : this.app.office(known), this.app.replyTime(known)].filter(Boolean).join(' · ');
     const tools = known ? [{ icon: 'save', label: t('transcript'), act: () => this.transcript('txt') }, { icon: 'file', label: t('transcript_html'), act: () => this.transcript('html') }] : [];
-    return { title: known?.ticket ? titleOf(this.app, known) : agent ? this.app.nameOf(agent) : known ? titleOf(this.app, known) : t('new_conversation'), subtitle, back: true, tools };
+    const faces = agent ? [agent] : (this.app.model.settings.team ?? []).slice(0, 3);
+    return { faces, title: known?.ticket ? titleOf(this.app, known) : agent ? this.app.nameOf(agent) : known ? titleOf(this.app, known) : t('new_conversation'), subtitle, back: true, tools };
   }
 
   agent() {
@@ -72,6 +73,7 @@ export class ThreadView {
   }
 
   leave() {
+    this.app.drafts.set(this.route.id ?? '', this.draftText());
     this.watcher.disconnect();
   }
 
@@ -138,7 +140,7 @@ export class ThreadView {
       const follows = Boolean(before && before.author.id === part.author.id && before.author.type === part.author.type && !before.form && !before.state && part.created_at - before.created_at < TOGETHER_S && dayName(before.created_at) === day);
       const asks = part === asking;
       const seen = part.seq <= seenTo && this.app.model.isOwn(part);
-      rows.push({ key: part.id, version: JSON.stringify([part.seq, follows, asks, seen, part.redacted, part.text?.length, part.form, part.state, part.attachments?.length, part.shared_ticket]), part, follows, asks, seen });
+      rows.push({ key: part.id, version: JSON.stringify([part.seq, part.author.avatar, follows, asks, seen, part.redacted, part.text?.length, part.form, part.state, part.attachments?.length, part.shared_ticket]), part, follows, asks, seen });
       before = part;
     }
     return rows;
