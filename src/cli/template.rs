@@ -4,9 +4,13 @@ use crate::cli::Context;
 use crate::daemon::exit::Exit;
 use crate::daemon::exit::Failure;
 use crate::daemon::open;
+use crate::template::Page;
 use crate::template::Preview;
+use crate::template::Sender;
 use serde_json::json;
 use std::fs;
+use std::io;
+use std::iter;
 use std::path::Path;
 use std::path::PathBuf;
 
@@ -36,6 +40,11 @@ pub(crate) enum Template {
         /// Write the HTML part there
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
+    },
+    /// Every mail in every language and brand, as pages to open in a browser
+    Gallery {
+        /// Where the pages are written; a folder that is not there is made
+        dir: PathBuf,
     },
 }
 
@@ -68,7 +77,30 @@ pub(crate) fn run(command: Template, context: &Context) -> Result<(), Failure> {
             let preview = preview.map_err(|error| Failure::new(Exit::Config, format!("template {error}")))?;
             show(context, &preview, out.as_deref())
         }
+        Template::Gallery { dir } => {
+            let house = Sender { brand: None, name: &config.workspace.name };
+            let brands = config.brands.iter().map(|brand| Sender { brand: Some(&brand.id), name: &brand.name });
+            let senders: Vec<Sender<'_>> = iter::once(house).chain(brands).collect();
+            let pages = templates.gallery(&senders);
+            let pages = pages.map_err(|error| Failure::new(Exit::Config, format!("template {error}")))?;
+            let first = write_pages(&dir, &pages)?;
+            if context.screen.is_json() {
+                return context.screen.json(&json!({ "first": first, "files": pages.len() }));
+            }
+            context.screen.line(&format!("{} files are written; open {}", pages.len(), first.display()))
+        }
     }
+}
+
+/// Writes the pages and names the first one.
+fn write_pages(dir: &Path, pages: &[Page]) -> Result<PathBuf, Failure> {
+    let failed = |path: &Path, error: io::Error| Failure::doing(&format!("write {}", path.display()), error);
+    fs::create_dir_all(dir).map_err(|error| failed(dir, error))?;
+    for page in pages {
+        let path = dir.join(&page.file);
+        fs::write(&path, &page.text).map_err(|error| failed(&path, error))?;
+    }
+    Ok(dir.join("index.html"))
 }
 
 fn read_data(path: &Path) -> Result<serde_json::Value, Failure> {

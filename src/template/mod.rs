@@ -19,6 +19,7 @@ mod error;
 mod escape;
 mod field;
 mod functions;
+mod gallery;
 mod locales;
 mod markdown;
 mod markdown_text;
@@ -37,6 +38,8 @@ mod hostile_tests;
 pub use brands::brands_in;
 pub use catalog::Kind;
 pub use error::TemplateError;
+pub use gallery::Page;
+pub use gallery::Sender;
 pub use overrides::overrides;
 pub use set::TemplateSet;
 

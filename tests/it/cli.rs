@@ -282,6 +282,21 @@ fn templates_are_listed_shown_and_previewed() {
 }
 
 #[test]
+fn i18_2_a_gallery_of_all_mails_is_written_for_a_browser() {
+    let brand = "[[brand]]\nid = \"acme\"\nname = \"Acme\"\n";
+    let gateway = Plan::default().toml(brand).prepare();
+    let dir = gateway.dir().join("pages/of/mails");
+    let said = gateway.cli_json(&["template", "gallery", dir.to_str().unwrap()]);
+    assert_eq!(said["first"], dir.join("index.html").to_str().unwrap());
+    assert_eq!(said["files"], fs::read_dir(&dir).unwrap().count());
+    let page = fs::read_to_string(dir.join("brand.acme.de.html")).unwrap();
+    assert!(page.contains("Mails of Acme") && page.contains("brand.acme.de.ticket_submitted.html"), "{page}");
+    assert!(fs::read_to_string(dir.join("brand.acme.de.ticket_submitted.html")).unwrap().contains("lang=\"de\""));
+    let refused = gateway.run(&["template", "gallery", gateway.config().to_str().unwrap()]);
+    assert_eq!(refused.status.code(), Some(1), "a file is no folder");
+}
+
+#[test]
 fn ops_8_a_full_disk_refuses_mail_and_comes_back() {
     let gateway =
         Plan::default().set("limits.disk_reserve_bytes", "1099511627776").expect_log("out of storage space").start();
