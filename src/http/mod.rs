@@ -77,6 +77,7 @@ use crate::http::ops::health::Health;
 use data_encoding::BASE32_NOPAD;
 use ring::rand::SecureRandom;
 use ring::rand::SystemRandom;
+use std::ops::Deref;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -86,9 +87,14 @@ const BODIES_KIB_MAX: usize = 256 * 1024;
 /// Largest mail handed in over HTTP unless said otherwise (EML-9).
 const MIME_BYTES_MAX: usize = 50 * 1024 * 1024;
 
-/// What every request needs: the desk, the rate windows, the room for bodies. Cheap to clone.
+/// What every request needs: the desk, the rate windows, the room for bodies. Each layer around a handler holds a clone and is
+/// cloned itself for each request, so a clone is one count.
 #[derive(Clone, Debug)]
-pub struct Api {
+pub struct Api(Arc<Served>);
+
+/// What an [`Api`] leads to.
+#[derive(Clone, Debug)]
+pub struct Served {
     desk: Desk,
     shared: Arc<Shared>,
     webhook_targets: Targets,
@@ -115,6 +121,14 @@ struct Shared {
     workspace_id: String,
 }
 
+impl Deref for Api {
+    type Target = Served;
+
+    fn deref(&self) -> &Served {
+        &self.0
+    }
+}
+
 impl Api {
     /// The API on a desk.
     ///
@@ -130,7 +144,7 @@ impl Api {
             random: SystemRandom::new(),
             workspace_id: id,
         };
-        Ok(Self {
+        Ok(Self(Arc::new(Served {
             desk,
             shared: Arc::new(shared),
             webhook_targets: Targets::default(),
@@ -141,57 +155,58 @@ impl Api {
             live: LiveStreams::default(),
             large_mail: None,
             probe_relays: ProbeRelays::default(),
-        })
+        })))
+    }
+
+    /// With something of it set, before it is shared.
+    fn with(mut self, set: impl FnOnce(&mut Served)) -> Self {
+        set(Arc::make_mut(&mut self.0));
+        self
     }
 
     /// Takes mails of up to `bytes_max` bytes in over HTTP and counts them in `health`, of which it shows mailboxes and relays.
     #[must_use]
-    pub fn with_intake(mut self, bytes_max: u64, health: Health) -> Self {
-        self.mime_bytes_max = usize::try_from(bytes_max).unwrap_or(usize::MAX);
-        self.health = Some(health);
-        self
+    pub fn with_intake(self, bytes_max: u64, health: Health) -> Self {
+        self.with(|served| {
+            served.mime_bytes_max = usize::try_from(bytes_max).unwrap_or(usize::MAX);
+            served.health = Some(health);
+        })
     }
 
     /// Fetches mails that were too large to be taken in from there; without it they stay in their mailboxes.
     #[must_use]
-    pub fn with_large_mail(mut self, mailboxes: OnDemand) -> Self {
-        self.large_mail = Some(mailboxes);
-        self
+    pub fn with_large_mail(self, mailboxes: OnDemand) -> Self {
+        self.with(|served| served.large_mail = Some(mailboxes))
     }
 
     /// Sends probe mails by these relays; without them none is sent.
     #[must_use]
-    pub fn with_probe_relays(mut self, relays: ProbeRelays) -> Self {
-        self.probe_relays = relays;
-        self
+    pub fn with_probe_relays(self, relays: ProbeRelays) -> Self {
+        self.with(|served| served.probe_relays = relays)
     }
 
     /// Answers searches by words from this index; without one there are none.
     #[must_use]
-    pub fn with_words(mut self, index: Arc<dyn WordIndex>) -> Self {
-        self.words = Some(index);
-        self
+    pub fn with_words(self, index: Arc<dyn WordIndex>) -> Self {
+        self.with(|served| served.words = Some(index))
     }
 
     /// Shows contacts in these sockets what agents do at the moment.
     #[must_use]
-    pub fn with_messenger(mut self, hub: Hub) -> Self {
-        self.messenger = Some(hub);
-        self
+    pub fn with_messenger(self, hub: Hub) -> Self {
+        self.with(|served| served.messenger = Some(hub))
     }
 
     /// Ends agents' streams when this is cancelled, so that a drain need not wait for them.
     #[must_use]
-    pub fn with_drain(mut self, drain: CancellationToken) -> Self {
-        self.live = LiveStreams::until(drain);
-        self
+    pub fn with_drain(self, drain: CancellationToken) -> Self {
+        self.with(|served| served.live = LiveStreams::until(drain))
     }
 
     /// Looks at new addresses of webhooks with these targets; without them nothing but public machines is let in.
     #[must_use]
-    pub fn with_webhook_targets(mut self, targets: Targets) -> Self {
-        self.webhook_targets = targets;
-        self
+    pub fn with_webhook_targets(self, targets: Targets) -> Self {
+        self.with(|served| served.webhook_targets = targets)
     }
 
     /// The address under which a file of a part can be fetched for an hour (OBJ-44).
