@@ -35,11 +35,11 @@
 //!
 //! - **Email in**: bytes → blob, durable → read, classed, cleaned → one transaction: known already? quarantine? which
 //!   thread? part, indexes, events, deliveries, the mailbox's cursor. The 250 comes after that commit
-//!   ([`desk::arrival`], `desk::intake`).
+//!   ([`desk::mail::arrival`], [`desk::mail::intake`]).
 //! - **Messenger in**: a frame with a `client_id` → the same operation as for any comment → `ack` after the commit.
 //! - **Agent's reply**: part and event → sockets have it now; a mail is owed, due when it was not seen for a while, grouped with
 //!   what follows. At its time it is looked at again, composed, marked before the final dot, sent, settled
-//!   ([`desk::outbox`]).
+//!   ([`desk::mail::outbox`]).
 //! - **State change**: the rules of the type → event → who hears of it; linked threads get their part in the same transaction, or
 //!   in batches with a cursor when there are many.
 //! - **Broadcast**: a record with a cursor; a worker takes batches of links: part, event, ledger rows and deliveries with the

@@ -12,7 +12,7 @@ use crate::config::Config;
 use crate::daemon;
 use crate::daemon::exit::Exit;
 use crate::daemon::exit::Failure;
-use crate::desk::outbox::OutgoingMail;
+use crate::desk::mail::outbox::OutgoingMail;
 use crate::domain::address::Address;
 use crate::domain::delivery::Verdict;
 use crate::domain::id::DeliveryId;

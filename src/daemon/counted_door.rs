@@ -1,13 +1,13 @@
 //! The desk's door for mail, with what goes through it counted.
 
 use crate::desk::Desk;
-use crate::desk::arrival::Accepted;
-use crate::desk::arrival::Arrival;
-use crate::desk::arrival::ArrivalSource;
-use crate::desk::arrival::MailDoor;
-use crate::desk::arrival::MailboxCursor;
-use crate::desk::arrival::NotAccepted;
-use crate::desk::arrival::result_word;
+use crate::desk::mail::arrival::Accepted;
+use crate::desk::mail::arrival::Arrival;
+use crate::desk::mail::arrival::ArrivalSource;
+use crate::desk::mail::arrival::MailDoor;
+use crate::desk::mail::arrival::MailboxCursor;
+use crate::desk::mail::arrival::NotAccepted;
+use crate::desk::mail::arrival::result_word;
 use crate::domain::address::Address;
 use crate::http::ops::health::Health;
 

@@ -6,11 +6,11 @@
 use crate::desk::Desk;
 use crate::desk::Error;
 use crate::desk::Result;
-use crate::desk::draft::At;
-use crate::desk::draft::Draft;
-use crate::desk::draft::missing;
+use crate::desk::agents::teams::said;
 use crate::desk::random_bytes;
-use crate::desk::teams::said;
+use crate::desk::thread::draft::At;
+use crate::desk::thread::draft::Draft;
+use crate::desk::thread::draft::missing;
 use crate::domain::address::Address;
 use crate::domain::agent::Agent;
 use crate::domain::agent::AgentRole;

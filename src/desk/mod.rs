@@ -4,136 +4,36 @@
 //! Everything is decided inside the transaction that writes it, and nothing leaves the process from here: what is owed
 //! stands in the outbox.
 //!
-//! | file | operations |
+//! | room | operations |
 //! |---|---|
 //! | [`access`] | agents, tokens, who may call what |
-//! | [`agent_notices`] | agents told by mail of what they have not seen |
-//! | [`addressing`] | To, Cc, Bcc and subject of one message |
-//! | [`avatars`] | agents' pictures |
-//! | [`alarms`] | what only people can mend, told to admins |
-//! | [`contacts`], [`contact_acts`], [`contact_merging`], [`visitors`], [`notes`] | contacts: find, create, change; archive, block, delete; merge; visitors; notes |
-//! | [`comments`], [`conversations`] | comment, note; assign, close, open, snooze, seen |
-//! | [`teams`], `handing_out` | teams, who is away, who gets what |
-//! | [`companies`], [`company_claims`] | companies, and who belongs to them |
-//! | [`ticket_types`], [`type_settings`], [`attributes`], [`ticket_states`] | what tickets can be |
-//! | [`tickets`], [`type_change`] | convert, create, change, change state, change type |
-//! | [`translations`] | what customers read in their own language |
-//! | [`uploads`] | files sent ahead of what they belong to |
-//! | [`forwarding`] | whether mail to a support address comes in |
-//! | [`export`], [`erasure`] | a contact's data handed out, and taken away for good |
-//! | [`forms`], [`form_submission`] | a form sent, and what it becomes |
-//! | [`left_out`] | mail too large to be taken in, fetched when somebody asks |
-//! | [`links`] | link and unlink |
-//! | `live` | the log as one agent may follow it |
-//! | `brands` | whose name a thread is answered in |
+//! | [`agents`] | agents at work: teams, hours, what they are told |
+//! | [`people`] | contacts, companies, who a messenger is |
+//! | [`thread`] | what is said in a conversation, who takes part, what readers see |
+//! | [`ticket`] | types, states, forms, tickets and their links |
+//! | [`mail`] | mail in and out |
 //! | [`broadcasts`] | a Tracker's broadcast: written, run batch by batch, accounted for, unsubscribed from |
-//! | [`arrival`], [`intake`] | mail in |
-//! | [`identity`], [`identity_keys`], [`stream`] | who a messenger is, by which keys it proves it, what it has missed |
-//! | [`mail_previews`] | what mails look like |
-//! | [`macros`] | saved replies |
-//! | [`office_hours`] | when the house and its teams work |
-//! | [`outbound`] | messages that agents begin |
-//! | [`outbox`] | what is owed: lease, prepare, settle |
-//! | [`data_attributes`], [`data_events`] | declared facts; what contacts did in the customer's product |
-//! | [`journal`] | trace, status, quarantine |
-//! | [`pictures`] | pictures of mails, in place or blocked |
-//! | [`requests`] | requests that come twice |
-//! | [`sending`] | whether anything is sent |
-//! | [`search`] | tickets, conversations and contacts by their fields |
-//! | [`signing`] | DKIM signatures on what goes out |
-//! | [`suppressions`] | addresses that get no mail, limits of automatic mail |
+//! | [`search`] | tickets, conversations and contacts by their fields and by words |
 //! | [`reports`], [`reporting_data`] | one metric over an interval; the rows behind it |
-//! | [`thread_history`] | all parts of a thread, its statistics |
-//! | [`views`] | what readers get to see |
 //! | [`webhooks`] | who is told of what happens, what is owed to them and what became of it |
-//! | [`words`], `word_filter` | what full-text search knows, and what it may answer |
-//! | [`workspace`] | its id and the key of its file links |
+//! | [`journal`] | trace, status, quarantine |
+//! | [`requests`] | requests that come twice |
+//! | [`workspace`], `file_links` | its id and the key of its file links; the links |
 
 pub mod access;
-pub mod addressing;
-pub mod agent_notices;
-pub mod alarms;
-pub mod arrival;
-pub mod attributes;
-mod authors;
-pub mod avatars;
-mod brands;
+pub mod agents;
 pub mod broadcasts;
-pub mod comments;
-pub mod companies;
-pub mod company_claims;
-mod compose;
-pub mod contact_acts;
-mod contact_comment;
-pub mod contact_merging;
-pub mod contacts;
-pub mod conversations;
-mod cross_post;
-pub mod data_attributes;
-pub mod data_events;
-pub(crate) mod deferred_mail;
-pub mod deletion;
-mod delivery_failures;
-mod draft;
-pub mod erasure;
-pub mod export;
 pub(crate) mod file_links;
-mod form_links;
-pub mod form_submission;
-pub mod forms;
-pub mod forwarding;
-mod handing_out;
-pub mod history;
-pub mod identity;
-pub mod identity_keys;
-pub mod intake;
 pub mod journal;
-mod kinds;
-pub mod left_out;
-pub mod linked;
-pub mod links;
-pub(crate) mod live;
-pub mod macros;
-pub mod mail_previews;
-pub mod merging;
-pub mod message;
-pub mod notes;
-mod notify;
-pub mod office_hours;
-pub mod outbound;
-pub mod outbox;
-pub mod participants;
-pub mod pictures;
-pub mod propagation;
-mod quick_reply;
-pub mod redaction;
+pub mod mail;
+pub mod people;
 pub mod reporting_data;
 pub mod reports;
 pub mod requests;
 pub mod search;
-pub mod sending;
-pub mod sent_copies;
-mod sharing;
-pub mod signing;
-pub mod stream;
-pub mod suppressions;
-pub mod tags;
-pub mod team_loads;
-pub mod teams;
-pub mod thread_history;
-mod ticket_state;
-pub mod ticket_states;
-pub mod ticket_types;
-pub mod tickets;
-pub mod translations;
-pub mod type_change;
-pub mod type_settings;
-pub mod uploads;
-pub mod views;
-pub mod visitors;
+pub mod thread;
+pub mod ticket;
 pub mod webhooks;
-mod word_filter;
-pub mod words;
 pub mod workspace;
 
 #[cfg(test)]
@@ -219,7 +119,7 @@ pub struct IdentitySettings {
     /// Secret of `user_hash` and of HS256 tokens; without one, no claim is provable.
     pub secret: Option<Vec<u8>>,
     /// Keys of tokens. With any of them, tokens count by these alone and the secret only for `user_hash` (MSG-11).
-    pub keys: Vec<identity_keys::IdentityKey>,
+    pub keys: Vec<people::identity_keys::IdentityKey>,
 }
 
 /// Whose word counts about who wrote a mail.
@@ -278,7 +178,7 @@ pub struct Settings {
     /// Support addresses of which a mailbox keeps the answers in its Sent folder.
     pub sent_from: Vec<Address>,
     /// Keys that sign outgoing mail (EML-66).
-    pub signers: signing::Signers,
+    pub signers: mail::signing::Signers,
     /// How broadcasts are bounded.
     pub broadcasts: broadcasts::BroadcastSettings,
 }
@@ -323,7 +223,7 @@ struct Inner {
     blobs: Blobs,
     clock: Clock,
     keys: Keys,
-    form_links: form_links::FormLinks,
+    form_links: ticket::form_links::FormLinks,
     file_links: file_links::FileLinks,
     /// Hashes erased addresses (DAT-3).
     erasure_key: [u8; 32],
@@ -357,11 +257,11 @@ impl Desk {
     ) -> Result<Self> {
         store::migrate::run(&store)?;
         let fresh = random_bytes::<32>()?;
-        let at = draft::At::of(&clock);
+        let at = thread::draft::At::of(&clock);
         let (key, highest_id) = store.update(move |tx| first_start(tx, &fresh, &at)).await?;
         let fresh = random_bytes::<32>()?;
         let form_key = store.update(move |tx| kept_key(tx, FORM_KEY, &fresh)).await?;
-        let form_links = form_links::FormLinks::new(&form_key);
+        let form_links = ticket::form_links::FormLinks::new(&form_key);
         let fresh = random_bytes::<32>()?;
         let file_key = store.update(move |tx| kept_key(tx, workspace::FILE_KEY, &fresh)).await?;
         let fresh = random_bytes::<32>()?;
@@ -475,7 +375,7 @@ fn kept_key(tx: &mut dyn WriteTx, name: &str, fresh: &[u8; 32]) -> store::Result
 }
 
 /// Makes what every store needs, unless it is there: the mail key and the four default states (STA-5).
-fn first_start(tx: &mut dyn WriteTx, fresh: &[u8; 32], at: &draft::At) -> store::Result<([u8; 32], u64)> {
+fn first_start(tx: &mut dyn WriteTx, fresh: &[u8; 32], at: &thread::draft::At) -> store::Result<([u8; 32], u64)> {
     let kept: Option<[u8; 32]> = store::meta::secret(tx, MAIL_KEY)?.and_then(|key| key.try_into().ok());
     if let Some(key) = kept {
         return Ok((key, store::meta::highest_id(tx)?));

@@ -7,7 +7,7 @@ use crate::channel::webhook_out::Targets;
 use crate::desk::Desk;
 use crate::desk::Result as DeskResult;
 use crate::desk::file_links::FileLinks;
-use crate::desk::words::WordIndex;
+use crate::desk::search::words::WordIndex;
 use crate::domain::agent::Caller;
 use crate::domain::agent::Scope;
 use crate::domain::id::AgentId;

@@ -4,7 +4,7 @@
 //!
 //! **Invariant:** a pass is read before the body is; it stands in a header field and never in an address.
 
-use crate::desk::message::NewAttachment;
+use crate::desk::thread::message::NewAttachment;
 use crate::domain::id::ContactId;
 use crate::http::Api;
 use crate::http::error::ApiError;

@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** a field of the wrong type is refused by its name, never guessed at. Unknown keys are ignored.
 
-use crate::desk::tickets::Values;
+use crate::desk::ticket::tickets::Values;
 use crate::domain::attribute::Value as Kept;
 use crate::domain::id::Millis;
 use crate::http::error::ApiError;

@@ -3,7 +3,7 @@
 //! **Invariant:** everything that comes from people is escaped on its way into the page ([`escaped`]), and the page's
 //! policy allows its one style sheet and nothing else.
 
-use crate::desk::forms::FormView;
+use crate::desk::ticket::forms::FormView;
 use crate::domain::attribute::Attribute;
 use crate::domain::attribute::DataType;
 use crate::domain::attribute::Value;

@@ -3,8 +3,8 @@
 //! **Invariant:** whoever has the link may read and submit that one form; reading changes nothing, so that a mail scanner
 //! that follows links does no harm. The page runs no script and is framed by nobody.
 
-use crate::desk::forms::FormView;
-use crate::desk::tickets::Values;
+use crate::desk::ticket::forms::FormView;
+use crate::desk::ticket::tickets::Values;
 use crate::domain::attribute::Attribute;
 use crate::domain::attribute::DataType;
 use crate::domain::attribute::Value;

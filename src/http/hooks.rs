@@ -7,12 +7,12 @@
 //! **Invariant:** 2xx is answered only after the commit that holds the message (EML-1); our own faults are 503 or 507,
 //! policy is 4xx. A token needs the scope `intake`.
 
-use crate::desk::arrival::Accepted;
-use crate::desk::arrival::Arrival;
-use crate::desk::arrival::ArrivalSource;
-use crate::desk::arrival::MailDoor;
-use crate::desk::arrival::NotAccepted;
-use crate::desk::arrival::result_word;
+use crate::desk::mail::arrival::Accepted;
+use crate::desk::mail::arrival::Arrival;
+use crate::desk::mail::arrival::ArrivalSource;
+use crate::desk::mail::arrival::MailDoor;
+use crate::desk::mail::arrival::NotAccepted;
+use crate::desk::mail::arrival::result_word;
 use crate::domain::address::Address;
 use crate::domain::agent::Caller;
 use crate::domain::agent::Scope;

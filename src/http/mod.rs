@@ -67,7 +67,7 @@ use crate::channel::smtp_out::ProbeRelays;
 use crate::channel::webhook_out::Targets;
 use crate::desk::Desk;
 use crate::desk::file_links::FileLinks;
-use crate::desk::words::WordIndex;
+use crate::desk::search::words::WordIndex;
 use crate::desk::workspace::Workspace;
 use crate::domain::id::AttachmentId;
 use crate::domain::id::ContactId;

@@ -3,7 +3,7 @@
 //! **Invariant:** the body was read within its limit before ([`crate::http::input`]); from it no more than
 //! [`PARTS_MAX`] parts are taken.
 
-use crate::desk::message::NewAttachment;
+use crate::desk::thread::message::NewAttachment;
 use crate::http::error::ApiError;
 use crate::http::error::Result;
 use crate::http::input::RawInput;

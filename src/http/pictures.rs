@@ -3,7 +3,7 @@
 //! **Invariant:** a remote picture is fetched only for a signed link, from a public machine by HTTPS, without cookies or
 //! referrer; what is not one of four kinds of picture by its own first bytes is not passed on.
 
-use crate::desk::pictures;
+use crate::desk::mail::pictures;
 use crate::domain::id::AttachmentId;
 use crate::domain::id::PartId;
 use crate::domain::webhook_url::WebhookUrl;

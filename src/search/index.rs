@@ -7,10 +7,10 @@
 //! [`WRITER_BYTES`]; what is searched is mapped from the files.
 
 use crate::clock;
-use crate::desk::words::Of;
-use crate::desk::words::TextChange;
-use crate::desk::words::Wanted;
-use crate::desk::words::WordIndex;
+use crate::desk::search::words::Of;
+use crate::desk::search::words::TextChange;
+use crate::desk::search::words::Wanted;
+use crate::desk::search::words::WordIndex;
 use crate::domain::id::ContactId;
 use crate::domain::id::EventSeq;
 use crate::domain::id::PartId;

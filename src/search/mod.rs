@@ -5,7 +5,7 @@
 //! | `index` | the index on disk: its fields, its writer, looking for words |
 //! | `worker` | reads the log on, or the whole store when there is no index yet |
 //!
-//! What can be found and who may read it is the desk's matter ([`crate::desk::words`]).
+//! What can be found and who may read it is the desk's matter ([`crate::desk::search::words`]).
 //!
 //! | killed | what is on disk | what follows |
 //! |---|---|---|

@@ -23,7 +23,7 @@ use crate::workload::Stop;
 use crate::workload::Workload;
 use deskgate::desk;
 use deskgate::desk::Desk;
-use deskgate::desk::arrival::NotAccepted;
+use deskgate::desk::mail::arrival::NotAccepted;
 use deskgate::domain::id::Millis;
 use deskgate::store::Store;
 use std::collections::BTreeMap;

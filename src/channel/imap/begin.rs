@@ -10,8 +10,8 @@ use crate::channel::imap::ranges::Range;
 use crate::channel::imap::ranges::mark;
 use crate::channel::imap::round::Stop;
 use crate::channel::imap::round::at_the_door;
-use crate::desk::arrival::MailDoor;
-use crate::desk::arrival::MailboxCursor;
+use crate::desk::mail::arrival::MailDoor;
+use crate::desk::mail::arrival::MailboxCursor;
 use crate::domain::id::Millis;
 
 /// The cursor to go on from.

@@ -1,6 +1,6 @@
 //! Reading mailboxes over IMAP: one supervised task and one connection per mailbox (EML-2, EML-4).
 //!
-//! **Invariant:** a message is marked done only after [`MailDoor::accept`](crate::desk::arrival::MailDoor::accept)
+//! **Invariant:** a message is marked done only after [`MailDoor::accept`](crate::desk::mail::arrival::MailDoor::accept)
 //! answered `Ok`; what the folder's owner sees of it (flag, move, removal) changes only after that (EML-5).
 //! **Invariant:** flags that others set mean nothing; what is done is known by UID alone.
 //! **Invariant:** of several daemons that are told to read one folder, one reads it, wherever the server can keep a claim;

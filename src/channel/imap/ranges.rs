@@ -3,7 +3,7 @@
 //! Ranges are `first..=last`, ascending, neither touching nor overlapping, as in
 //! [`MailboxCursor`]. UIDs begin at 1 (RFC 9051 §2.3.1.1).
 
-use crate::desk::arrival::MailboxCursor;
+use crate::desk::mail::arrival::MailboxCursor;
 use std::collections::BTreeSet;
 
 pub(super) type Range = (u32, u32);

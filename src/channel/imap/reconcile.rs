@@ -7,7 +7,7 @@ use crate::channel::imap::ranges::uids_text;
 use crate::channel::imap::round::Reader;
 use crate::channel::imap::round::Stop;
 use crate::channel::imap::round::at_the_door;
-use crate::desk::arrival::MailDoor;
+use crate::desk::mail::arrival::MailDoor;
 use std::time::Duration;
 use tokio::time::Instant;
 

@@ -22,7 +22,7 @@ use crate::channel::imap::state::Publisher;
 use crate::channel::imap::wait::pause;
 use crate::channel::imap::wait::wait_for_news;
 use crate::clock::Clock;
-use crate::desk::arrival::MailDoor;
+use crate::desk::mail::arrival::MailDoor;
 use ring::rand::SecureRandom;
 use ring::rand::SystemRandom;
 use std::sync::Arc;

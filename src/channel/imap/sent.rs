@@ -13,7 +13,7 @@ use crate::channel::imap::options::MailboxOptions;
 use crate::channel::imap::proof::Proof;
 use crate::desk;
 use crate::desk::Desk;
-use crate::desk::sent_copies::OwedCopy;
+use crate::desk::mail::sent_copies::OwedCopy;
 use crate::domain::address::Address;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;

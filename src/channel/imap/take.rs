@@ -10,10 +10,10 @@ use crate::channel::imap::round::Stop;
 use crate::channel::imap::round::TAKEN_AT_ONCE_MAX;
 use crate::channel::imap::round::at_the_door;
 use crate::channel::imap::too_large::stand_in;
-use crate::desk::arrival::Arrival;
-use crate::desk::arrival::ArrivalSource;
-use crate::desk::arrival::MailDoor;
-use crate::desk::arrival::NotAccepted;
+use crate::desk::mail::arrival::Arrival;
+use crate::desk::mail::arrival::ArrivalSource;
+use crate::desk::mail::arrival::MailDoor;
+use crate::desk::mail::arrival::NotAccepted;
 use crate::domain::mailbox_cursor::ImapFeature;
 use std::collections::BTreeMap;
 

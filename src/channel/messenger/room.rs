@@ -14,7 +14,7 @@ use crate::channel::messenger::seat::Seat;
 use crate::desk;
 use crate::desk::Desk;
 use crate::desk::broadcasts::receipts::Told;
-use crate::desk::stream::StreamEntry;
+use crate::desk::thread::stream::StreamEntry;
 use crate::domain::contact::Contact;
 use crate::domain::event::EventKind;
 use crate::domain::id::ContactId;

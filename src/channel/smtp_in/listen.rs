@@ -13,7 +13,7 @@ use crate::channel::smtp_in::reply::Reply;
 use crate::channel::smtp_in::session::Session;
 use crate::channel::smtp_in::session::Signals;
 use crate::channel::smtp_in::wire::Stream;
-use crate::desk::arrival::MailDoor;
+use crate::desk::mail::arrival::MailDoor;
 use ipnet::IpNet;
 use std::io;
 use std::net::IpAddr;

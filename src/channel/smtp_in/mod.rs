@@ -3,7 +3,7 @@
 //! RFC 5321 (SMTP), RFC 2033 (LMTP), RFC 1870 (SIZE), RFC 2034 (ENHANCEDSTATUSCODES), RFC 2920 (PIPELINING),
 //! RFC 3207 (STARTTLS), RFC 6152 (8BITMIME), RFC 6531 (SMTPUTF8).
 //!
-//! **Invariant:** 250 after the text is said only when [`MailDoor::accept`](crate::desk::arrival::MailDoor::accept)
+//! **Invariant:** 250 after the text is said only when [`MailDoor::accept`](crate::desk::mail::arrival::MailDoor::accept)
 //! answered `Ok` (EML-1, EML-7); our own fault is a 4yz, policy a 5yz, and every peer gets an answer before it is cut
 //! off. The message passed on is byte for byte what was sent (P5): nothing is prepended. Nothing is relayed.
 

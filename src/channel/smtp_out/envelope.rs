@@ -8,7 +8,7 @@
 use crate::channel::smtp_out::offers::Offers;
 use crate::channel::smtp_out::offers::Size;
 use crate::channel::smtp_out::text;
-use crate::desk::outbox::OutgoingMail;
+use crate::desk::mail::outbox::OutgoingMail;
 use crate::domain::address::Address;
 use lettre::transport::smtp::commands::Mail;
 use lettre::transport::smtp::commands::Rcpt;

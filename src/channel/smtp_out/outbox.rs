@@ -3,8 +3,8 @@
 use crate::desk::Desk;
 use crate::desk::Error;
 use crate::desk::Result;
-use crate::desk::outbox::OutgoingMail;
-use crate::desk::outbox::Prepared;
+use crate::desk::mail::outbox::OutgoingMail;
+use crate::desk::mail::outbox::Prepared;
 use crate::domain::delivery::Delivery;
 use crate::domain::delivery::Verdict;
 use crate::domain::id::DeliveryId;

@@ -2,7 +2,7 @@
 
 use crate::channel::smtp_out::options::RelayOptions;
 use crate::channel::smtp_out::single::send_single;
-use crate::desk::outbox::OutgoingMail;
+use crate::desk::mail::outbox::OutgoingMail;
 use crate::domain::address::Address;
 use crate::domain::delivery::Verdict;
 use std::sync::Arc;

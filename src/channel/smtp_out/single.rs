@@ -3,7 +3,7 @@
 use crate::channel::smtp_out::connect::connect;
 use crate::channel::smtp_out::options::RelayOptions;
 use crate::channel::smtp_out::transact::transact;
-use crate::desk::outbox::OutgoingMail;
+use crate::desk::mail::outbox::OutgoingMail;
 use crate::domain::delivery::Verdict;
 
 /// Connects, signs in, hands `mail` over and says goodbye. The steps with what the relay said, and the verdict.

@@ -20,7 +20,7 @@ use crate::channel::smtp_out::options::RelayOptions;
 use crate::channel::smtp_out::reply::Reply;
 use crate::channel::smtp_out::text;
 use crate::channel::smtp_out::wire::within;
-use crate::desk::outbox::OutgoingMail;
+use crate::desk::mail::outbox::OutgoingMail;
 use crate::domain::delivery::Verdict;
 use lettre::transport::smtp::commands::Data;
 use std::future::Future;

@@ -1,6 +1,6 @@
 //! Answers to commands: rows as they are shown, not as they are stored.
 
-use crate::desk::forwarding::Forwarding;
+use crate::desk::mail::forwarding::Forwarding;
 use crate::domain::agent::Agent;
 use crate::domain::agent::Token;
 use crate::domain::delivery::Delivery;

@@ -6,7 +6,7 @@ use crate::desk::access::require;
 use crate::desk::broadcasts::known;
 use crate::desk::broadcasts::not_now;
 use crate::desk::broadcasts::settling::end_doubt;
-use crate::desk::draft::missing;
+use crate::desk::thread::draft::missing;
 use crate::domain::agent::Caller;
 use crate::domain::agent::Scope;
 use crate::domain::broadcast::LedgerKey;

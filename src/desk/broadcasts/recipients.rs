@@ -4,9 +4,9 @@
 //! served: until then nothing is owed to them, from then on their row stands.
 
 use crate::desk::Inner;
-use crate::desk::draft::At;
-use crate::desk::draft::Draft;
-use crate::desk::notify::unreachable_reason;
+use crate::desk::mail::notify::unreachable_reason;
+use crate::desk::thread::draft::At;
+use crate::desk::thread::draft::Draft;
 use crate::domain::broadcast::Broadcast;
 use crate::domain::broadcast::EmailPolicy;
 use crate::domain::broadcast::LedgerKey;

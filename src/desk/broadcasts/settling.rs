@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** a thread that no broadcast was posted into pays one read for this.
 
-use crate::desk::draft::At;
+use crate::desk::thread::draft::At;
 use crate::domain::broadcast::LedgerKey;
 use crate::domain::delivery::Attempt;
 use crate::domain::delivery::Delivery;

@@ -6,8 +6,8 @@
 use crate::desk::Desk;
 use crate::desk::Inner;
 use crate::desk::Result;
-use crate::desk::contacts::survivor;
-use crate::desk::draft::missing;
+use crate::desk::people::contacts::survivor;
+use crate::desk::thread::draft::missing;
 use crate::domain::event::ContactAct;
 use crate::domain::event::Event;
 use crate::domain::event::EventKind;

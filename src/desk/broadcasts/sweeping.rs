@@ -2,9 +2,9 @@
 //!
 //! **Invariant:** a mail past the dot is left alone: what the relay may have is not called unsent.
 
-use crate::desk::draft::At;
-use crate::desk::draft::Draft;
-use crate::desk::draft::conclude;
+use crate::desk::thread::draft::At;
+use crate::desk::thread::draft::Draft;
+use crate::desk::thread::draft::conclude;
 use crate::domain::broadcast::Broadcast;
 use crate::domain::broadcast::LedgerKey;
 use crate::domain::broadcast::Sweep;

@@ -7,9 +7,9 @@ use crate::desk::broadcasts::compiled;
 use crate::desk::broadcasts::known;
 use crate::desk::broadcasts::not_now;
 use crate::desk::broadcasts::options;
-use crate::desk::draft::At;
-use crate::desk::links::open_ticket;
-use crate::desk::message::NewAttachment;
+use crate::desk::thread::draft::At;
+use crate::desk::thread::message::NewAttachment;
+use crate::desk::ticket::links::open_ticket;
 use crate::domain::agent::Caller;
 use crate::domain::agent::Scope;
 use crate::domain::attachment::Attachment;
@@ -317,7 +317,7 @@ fn eta_s(broadcast: &Broadcast, threads: (u64, u64), mails: (u64, u64), ran_ms: 
 
 impl Desk {
     async fn keep_files(&self, files: Vec<NewAttachment>) -> Result<Vec<Attachment>> {
-        crate::desk::message::check_files(&files, 0)?;
+        crate::desk::thread::message::check_files(&files, 0)?;
         let mut kept = Vec::with_capacity(files.len());
         for file in files {
             kept.push(self.keep_file(file).await?);

@@ -4,9 +4,9 @@
 //! never too little: what it has not read yet is named from the log.
 
 use crate::desk::search::CANDIDATES_MAX;
-use crate::desk::words::Of;
-use crate::desk::words::Wanted;
-use crate::desk::words::WordIndex;
+use crate::desk::search::words::Of;
+use crate::desk::search::words::Wanted;
+use crate::desk::search::words::WordIndex;
 use crate::store;
 use crate::store::engine::ReadTx;
 use std::collections::BTreeSet;

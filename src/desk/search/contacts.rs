@@ -3,8 +3,8 @@
 use crate::desk::Desk;
 use crate::desk::Result;
 use crate::desk::access::require;
-use crate::desk::companies::prune;
-use crate::desk::contacts::is_listed;
+use crate::desk::people::companies::prune;
+use crate::desk::people::contacts::is_listed;
 use crate::desk::search::Found;
 use crate::desk::search::Noun;
 use crate::desk::search::Position;

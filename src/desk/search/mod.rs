@@ -15,6 +15,8 @@ mod source_fields;
 mod statistic_fields;
 mod thread_fields;
 pub mod threads;
+pub(in crate::desk) mod word_filter;
+pub mod words;
 
 use crate::domain::search::Condition;
 use crate::domain::search::Datum;

@@ -3,9 +3,9 @@
 
 use crate::desk::Brand;
 use crate::desk::SupportAddress;
-use crate::desk::arrival::Accepted;
-use crate::desk::arrival::MailDoor;
-use crate::desk::teams::TeamChange;
+use crate::desk::agents::teams::TeamChange;
+use crate::desk::mail::arrival::Accepted;
+use crate::desk::mail::arrival::MailDoor;
 use crate::desk::tests::SUPPORT;
 use crate::desk::tests::Story;
 use crate::desk::tests::address;
@@ -13,7 +13,7 @@ use crate::desk::tests::arrival;
 use crate::desk::tests::field;
 use crate::desk::tests::text;
 use crate::desk::tests::thread_of;
-use crate::desk::tickets::Conversion;
+use crate::desk::ticket::tickets::Conversion;
 use crate::domain::id::ThreadId;
 use crate::domain::intake::MultiAddress;
 use crate::domain::part::PlacedBy;

@@ -5,9 +5,9 @@ use super::address;
 use super::field;
 use super::text;
 use super::thread_of;
-use crate::desk::addressing::Addressing;
-use crate::desk::contacts::ContactRef;
-use crate::desk::message::NewMessage;
+use crate::desk::mail::addressing::Addressing;
+use crate::desk::people::contacts::ContactRef;
+use crate::desk::thread::message::NewMessage;
 use crate::domain::id::ThreadId;
 use crate::domain::refusal::Refusal;
 

@@ -1,9 +1,9 @@
 //! Agents told by mail of what they have not seen (NTF-15).
 
 use super::*;
-use crate::desk::agent_notices::NoticeChange;
-use crate::desk::conversations::Assignment;
-use crate::desk::conversations::ThreadAct;
+use crate::desk::agents::agent_notices::NoticeChange;
+use crate::desk::thread::conversations::Assignment;
+use crate::desk::thread::conversations::ThreadAct;
 use crate::domain::agent_notice::NewsKind;
 use crate::domain::agent_notice::QuietHours;
 use crate::domain::agent_notice::UNSEEN_DELAY;

@@ -1,7 +1,7 @@
 //! Probes of support addresses (EML-10).
 
-use crate::desk::arrival::Accepted;
-use crate::desk::arrival::MailDoor;
+use crate::desk::mail::arrival::Accepted;
+use crate::desk::mail::arrival::MailDoor;
 use crate::desk::tests::SUPPORT;
 use crate::desk::tests::Story;
 use crate::desk::tests::address;

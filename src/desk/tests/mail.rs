@@ -6,10 +6,10 @@ use super::arrival;
 use super::field;
 use super::text;
 use super::thread_of;
-use crate::desk::arrival::Accepted;
-use crate::desk::arrival::Arrival;
-use crate::desk::arrival::MailDoor;
-use crate::desk::conversations::ThreadAct;
+use crate::desk::mail::arrival::Accepted;
+use crate::desk::mail::arrival::Arrival;
+use crate::desk::mail::arrival::MailDoor;
+use crate::desk::thread::conversations::ThreadAct;
 use crate::domain::delivery_class::DeliveryClass;
 use crate::domain::part::PartKind;
 use crate::domain::part::PlacedBy;
@@ -259,7 +259,7 @@ async fn obj_65_a_mail_is_given_to_the_team_of_the_address_it_came_to() {
     };
     let story = Story::begin_with(of_team).await;
     let before = thread_of(&story.mail(HELLO, "Nobody is there yet").await);
-    let change = crate::desk::teams::TeamChange {
+    let change = crate::desk::agents::teams::TeamChange {
         name: Some("Billing".to_owned()),
         agents: Some(vec![story.agent.agent]),
         method: Some(crate::domain::team::TeamMethod::RoundRobin),
@@ -274,7 +274,7 @@ async fn obj_65_a_mail_is_given_to_the_team_of_the_address_it_came_to() {
     assert_eq!(owners(before), (None, None), "a team that is not there takes nothing, and the mail is not lost");
     assert_eq!(owners(thread), (Some(team), Some(story.agent.agent)), "and the team hands it out");
     let answer = "From: ben@example.com\nMessage-ID: <3@example.com>\nIn-Reply-To: <2@example.com>";
-    let nobody = crate::desk::conversations::Assignment { agent: Some(None), team: Some(None) };
+    let nobody = crate::desk::thread::conversations::Assignment { agent: Some(None), team: Some(None) };
     story.desk.assign(&story.agent, thread, nobody, None).await.unwrap();
     assert_eq!(thread_of(&story.mail(answer, "Well?").await), thread);
     assert_eq!(owners(thread), (None, None), "only what begins is given away");

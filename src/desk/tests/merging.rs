@@ -6,10 +6,10 @@ use super::links::refusal;
 use super::links::tracker;
 use super::text;
 use super::thread_of;
-use crate::desk::contacts::ContactRef;
-use crate::desk::conversations::ThreadAct;
-use crate::desk::tickets::Conversion;
-use crate::desk::type_change::TypeChange;
+use crate::desk::people::contacts::ContactRef;
+use crate::desk::thread::conversations::ThreadAct;
+use crate::desk::ticket::tickets::Conversion;
+use crate::desk::ticket::type_change::TypeChange;
 use crate::domain::channel_kind::ChannelKind;
 use crate::domain::id::ContactId;
 use crate::domain::id::ThreadId;
@@ -244,8 +244,9 @@ async fn mrg_2_a_customer_sees_merged_threads_once_and_each_part_once() {
     let cards: Vec<_> = shown.iter().map(|card| (card.thread.id, card.merged.clone())).collect();
     assert_eq!(cards, [(threads[0], vec![threads[1], threads[2]])], "through the chain");
     let (stream, _) = story.desk.stream_after(ana.id, before, 100).unwrap().unwrap();
-    let folded =
-        |entry: &crate::desk::stream::StreamEntry| entry.thread.as_ref().is_some_and(|of| of.merged_into.is_some());
+    let folded = |entry: &crate::desk::thread::stream::StreamEntry| {
+        entry.thread.as_ref().is_some_and(|of| of.merged_into.is_some())
+    };
     assert!(stream.iter().any(folded), "an open messenger hears of it");
     assert!(stream.iter().all(|entry| entry.part.is_none()), "and is shown no part again");
     let mut words = Vec::new();

@@ -29,15 +29,15 @@ use crate::desk::IdentitySettings;
 use crate::desk::Settings;
 use crate::desk::SupportAddress;
 use crate::desk::access::NewAgent;
-use crate::desk::arrival::Accepted;
-use crate::desk::arrival::Arrival;
-use crate::desk::arrival::ArrivalSource;
-use crate::desk::arrival::MailDoor;
-use crate::desk::identity::Claim;
-use crate::desk::message::Body;
-use crate::desk::message::NewMessage;
-use crate::desk::ticket_types::NewTicketType;
-use crate::desk::tickets::NewTicket;
+use crate::desk::mail::arrival::Accepted;
+use crate::desk::mail::arrival::Arrival;
+use crate::desk::mail::arrival::ArrivalSource;
+use crate::desk::mail::arrival::MailDoor;
+use crate::desk::people::identity::Claim;
+use crate::desk::thread::message::Body;
+use crate::desk::thread::message::NewMessage;
+use crate::desk::ticket::ticket_types::NewTicketType;
+use crate::desk::ticket::tickets::NewTicket;
 use crate::domain::address::Address;
 use crate::domain::agent::AgentRole;
 use crate::domain::agent::Caller;
@@ -199,13 +199,13 @@ impl Story {
         let mut sent = Vec::new();
         for delivery in self.desk.lease_due(50, Duration::from_secs(60)).await.unwrap() {
             match self.desk.prepare(&delivery).unwrap() {
-                crate::desk::outbox::Prepared::Send(mail) => {
+                crate::desk::mail::outbox::Prepared::Send(mail) => {
                     sent.push(String::from_utf8(mail.bytes).unwrap());
                     self.desk.mark_past_dot(vec![delivery.id]).await.unwrap();
                     let verdict = Verdict::Delivered { answer: "250 ok".to_owned() };
                     self.desk.settle(delivery.id, verdict).await.unwrap();
                 }
-                crate::desk::outbox::Prepared::Settle(verdict) => {
+                crate::desk::mail::outbox::Prepared::Settle(verdict) => {
                     self.desk.settle(delivery.id, verdict).await.unwrap();
                 }
             }

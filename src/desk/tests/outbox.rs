@@ -4,7 +4,7 @@ use super::Story;
 use super::field;
 use super::text;
 use super::thread_of;
-use crate::desk::outbox::Prepared;
+use crate::desk::mail::outbox::Prepared;
 use crate::domain::address::Address;
 use crate::domain::channel_kind::ChannelKind;
 use crate::domain::delivery::DeliveryState;
@@ -39,8 +39,10 @@ async fn eml_70_in_an_email_thread_a_reply_is_mailed_at_once_and_threads() {
 
 async fn messenger_thread(story: &Story) -> (crate::domain::contact::Contact, ThreadId) {
     let ana = story.visitor().await;
-    let facts =
-        crate::desk::contacts::ContactFacts { email: Some(Address::parse("ana@example.com")), ..Default::default() };
+    let facts = crate::desk::people::contacts::ContactFacts {
+        email: Some(Address::parse("ana@example.com")),
+        ..Default::default()
+    };
     let ana = story.desk.update_contact(&story.agent, ana.id, facts).await.unwrap();
     let posted = story.desk.contact_comment(ana.id, None, text("Hi"), ChannelKind::Messenger).await.unwrap();
     (ana, posted.thread)
@@ -232,7 +234,7 @@ async fn tst_91_of_three_recipients_only_the_refused_one_is_tried_again() {
     let story = Story::begin().await;
     let thread = asked(&story).await;
     for other in ["ben@example.com", "cleo@example.com"] {
-        let other = crate::desk::contacts::ContactRef::Email(super::address(other));
+        let other = crate::desk::people::contacts::ContactRef::Email(super::address(other));
         story.desk.add_participant(&story.agent, thread, other, false).await.unwrap();
     }
     story.desk.agent_comment(&story.agent, thread, text("To all three")).await.unwrap();
@@ -294,13 +296,13 @@ async fn obj_9_files_that_are_too_much_for_one_mail_are_linked_in_it() {
     let story = Story::begin().await;
     let hello = "From: Ana <ana@example.com>\nMessage-ID: <1@example.com>";
     let thread = thread_of(&story.mail(hello, "Where is my order?").await);
-    let file = |name: &str, byte: u8| crate::desk::message::NewAttachment {
+    let file = |name: &str, byte: u8| crate::desk::thread::message::NewAttachment {
         name: name.to_owned(),
         content_type: "application/octet-stream".to_owned(),
         bytes: vec![byte; 6 * 1024 * 1024],
     };
     let attachments = vec![file("first.bin", 1), file("second & last.bin", 2)];
-    let message = crate::desk::message::NewMessage { attachments, ..text("Both files") };
+    let message = crate::desk::thread::message::NewMessage { attachments, ..text("Both files") };
     story.desk.agent_comment(&story.agent, thread, message).await.unwrap();
     story.wait(Duration::from_secs(200));
     let mails = story.send_due().await;

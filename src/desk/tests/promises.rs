@@ -1,10 +1,10 @@
 //! What the desk promises of every mail, whatever it is: TST-74, TST-75, TST-83, TST-90, TST-93.
 
 use crate::desk::Desk;
-use crate::desk::arrival::Accepted;
-use crate::desk::arrival::Arrival;
-use crate::desk::arrival::ArrivalSource;
-use crate::desk::arrival::MailDoor;
+use crate::desk::mail::arrival::Accepted;
+use crate::desk::mail::arrival::Arrival;
+use crate::desk::mail::arrival::ArrivalSource;
+use crate::desk::mail::arrival::MailDoor;
 use crate::desk::tests::SUPPORT;
 use crate::desk::tests::Story;
 use crate::desk::tests::address;

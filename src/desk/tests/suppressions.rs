@@ -1,8 +1,8 @@
 //! Who gets no mail, and how much goes out by itself.
 
 use super::*;
-use crate::desk::tickets::Conversion;
-use crate::desk::tickets::TicketChange;
+use crate::desk::ticket::tickets::Conversion;
+use crate::desk::ticket::tickets::TicketChange;
 use crate::domain::delivery::Delivery;
 use crate::domain::delivery::DeliveryState;
 use crate::domain::delivery::SkipReason;
@@ -177,7 +177,7 @@ async fn tst_87_mail_that_is_not_human_is_stored_and_classed_and_nothing_answers
     story.ticket_type("Inbox", Category::Customer).await;
     let thread = asked(&story).await;
     story.send_due().await;
-    let closed = crate::desk::conversations::ThreadAct::Close;
+    let closed = crate::desk::thread::conversations::ThreadAct::Close;
     story.desk.act_on_thread(&story.agent, thread, closed, None).await.unwrap();
     let report = |kind: &str, action: &str| {
         let about = if kind == "feedback-report" {

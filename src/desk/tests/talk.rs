@@ -3,12 +3,12 @@
 use super::Story;
 use super::address;
 use super::text;
-use crate::desk::conversations::ThreadAct;
-use crate::desk::identity::Claim;
-use crate::desk::identity::Facts;
-use crate::desk::identity::NoSession;
-use crate::desk::identity::Presented;
-use crate::desk::message::NewMessage;
+use crate::desk::people::identity::Claim;
+use crate::desk::people::identity::Facts;
+use crate::desk::people::identity::NoSession;
+use crate::desk::people::identity::Presented;
+use crate::desk::thread::conversations::ThreadAct;
+use crate::desk::thread::message::NewMessage;
 use crate::domain::channel_kind::ChannelKind;
 use crate::domain::id::EventSeq;
 use crate::domain::thread::ThreadState;
@@ -279,7 +279,7 @@ async fn tst_17_a_snooze_is_kept_by_its_assignee_and_ended_by_others() {
     assert_eq!(state(), ThreadState::Snoozed(None));
     story.desk.agent_note(&story.agent, thread, text("not the assignee")).await.unwrap();
     assert_eq!(state(), ThreadState::Open);
-    let to = crate::desk::conversations::Assignment { agent: Some(Some(story.agent.agent)), team: None };
+    let to = crate::desk::thread::conversations::Assignment { agent: Some(Some(story.agent.agent)), team: None };
     story.desk.assign(&story.agent, thread, to, None).await.unwrap();
     snooze().await.unwrap();
     story.desk.agent_comment(&story.agent, thread, text("mine")).await.unwrap();

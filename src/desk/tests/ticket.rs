@@ -4,10 +4,10 @@ use super::Story;
 use super::text;
 use super::thread_of;
 use crate::desk::Error;
-use crate::desk::conversations::ThreadAct;
-use crate::desk::message::NewMessage;
-use crate::desk::tickets::Conversion;
-use crate::desk::tickets::TicketChange;
+use crate::desk::thread::conversations::ThreadAct;
+use crate::desk::thread::message::NewMessage;
+use crate::desk::ticket::tickets::Conversion;
+use crate::desk::ticket::tickets::TicketChange;
 use crate::domain::attribute::TITLE;
 use crate::domain::attribute::Value;
 use crate::domain::channel_kind::ChannelKind;
@@ -275,7 +275,7 @@ async fn tck_10_new_mail_to_an_address_that_makes_tickets_is_a_ticket() {
     let automatic = "From: cron@example.com\nMessage-ID: <3@example.com>\nAuto-Submitted: auto-generated";
     let report = thread_of(&story.mail(automatic, "Backup done").await);
     assert_eq!(story.desk.thread_view(&story.agent, report, false).unwrap().thread.ticket, None, "people's mail only");
-    let archived = crate::desk::ticket_types::TicketTypeChange { archived: Some(true), ..Default::default() };
+    let archived = crate::desk::ticket::ticket_types::TicketTypeChange { archived: Some(true), ..Default::default() };
     story.desk.update_ticket_type(&story.agent, inbox, archived).await.unwrap();
     let other = thread_of(&story.mail("From: ben@example.com\nMessage-ID: <4@example.com>", "Hello").await);
     assert_eq!(story.desk.thread_view(&story.agent, other, false).unwrap().thread.ticket, None);
@@ -284,14 +284,14 @@ async fn tck_10_new_mail_to_an_address_that_makes_tickets_is_a_ticket() {
 
 #[tokio::test]
 async fn ntf_3_10_the_type_decides_when_its_contacts_are_mailed() {
-    use crate::desk::type_settings::SettingsChange;
+    use crate::desk::ticket::type_settings::SettingsChange;
     use crate::domain::broadcast::EmailPolicy;
     use crate::domain::type_settings::MailEvent;
     let story = Story::begin().await;
     let thread = converted(&story).await;
     story.send_due().await;
     let type_id = story.desk.thread_view(&story.agent, thread, false).unwrap().thread.ticket.unwrap().type_id;
-    let new = crate::desk::ticket_states::NewTicketState {
+    let new = crate::desk::ticket::ticket_states::NewTicketState {
         category: StateCategory::Submitted,
         internal_label: "Triage".to_owned(),
         external_label: None,
@@ -301,7 +301,7 @@ async fn ntf_3_10_the_type_decides_when_its_contacts_are_mailed() {
     let triage = story.desk.create_ticket_state(&story.agent, new).await.unwrap().id;
     let move_to = |state| story.desk.update_ticket(&story.agent, thread, set(state));
     let policy = |settings| {
-        let change = crate::desk::ticket_types::TicketTypeChange { settings, ..Default::default() };
+        let change = crate::desk::ticket::ticket_types::TicketTypeChange { settings, ..Default::default() };
         story.desk.update_ticket_type(&story.agent, type_id, change)
     };
     let settled = || async {

@@ -8,7 +8,7 @@
 
 use crate::desk::Desk;
 use crate::desk::Result;
-use crate::desk::draft::At;
+use crate::desk::thread::draft::At;
 use crate::desk::webhooks::topics::topics;
 use crate::domain::event::LogEntry;
 use crate::domain::id::EventSeq;

@@ -10,10 +10,10 @@ use crate::desk::Result;
 use crate::desk::access::require;
 use crate::desk::broadcasts::BroadcastView;
 use crate::desk::broadcasts::writing::counted;
-use crate::desk::companies;
-use crate::desk::companies::CompanyView;
-use crate::desk::views::ThreadView;
-use crate::desk::views::view;
+use crate::desk::people::companies;
+use crate::desk::people::companies::CompanyView;
+use crate::desk::thread::views::ThreadView;
+use crate::desk::thread::views::view;
 use crate::desk::webhooks::known;
 use crate::domain::agent::Agent;
 use crate::domain::agent::Caller;
@@ -409,7 +409,7 @@ fn chosen(tx: &dyn ReadTx, id: WebhookId, which: &Replay) -> store::Result<Vec<N
             let mut found = Vec::new();
             for one in ids.iter().take(REPLAYED_MAX) {
                 let owed = store::webhooks::notification(tx, *one)?.filter(|owed| owed.webhook == id);
-                found.push(owed.ok_or_else(|| crate::desk::draft::missing("notification"))?);
+                found.push(owed.ok_or_else(|| crate::desk::thread::draft::missing("notification"))?);
             }
             found.retain(|owed| owed.state != NotificationState::Queued);
             Ok(found)

@@ -7,7 +7,7 @@
 //! **Invariant:** an event is asked for its part as it was written, so that a reader that lags finds the same topics; of
 //! deliveries and contacts it sees what they are now.
 
-use crate::desk::intake::BOUNCED;
+use crate::desk::mail::intake::BOUNCED;
 use crate::desk::webhooks::people;
 use crate::domain::contact::Contact;
 use crate::domain::contact::ContactRole;

@@ -1,7 +1,7 @@
 //! To, Cc, Bcc and subject in the body of a reply or message (EML-60, API-28).
 
-use crate::desk::addressing::Addressing;
-use crate::desk::contacts::ContactRef;
+use crate::desk::mail::addressing::Addressing;
+use crate::desk::people::contacts::ContactRef;
 use crate::domain::address::Address;
 use crate::http::error::ApiError;
 use crate::http::error::Result;

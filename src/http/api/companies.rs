@@ -1,7 +1,7 @@
 //! `/companies`, and who belongs to them (API-27).
 
-use crate::desk::companies::CompanyFacts;
-use crate::desk::companies::CompanyRef;
+use crate::desk::people::companies::CompanyFacts;
+use crate::desk::people::companies::CompanyRef;
 use crate::domain::id::CompanyId;
 use crate::domain::id::ContactId;
 use crate::http::Api;

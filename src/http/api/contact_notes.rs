@@ -1,6 +1,6 @@
 //! Notes on contacts and companies, and what contacts subscribe to (API-26, API-27).
 
-use crate::desk::contacts::ContactFacts;
+use crate::desk::people::contacts::ContactFacts;
 use crate::domain::contact::Contact;
 use crate::domain::id::CompanyId;
 use crate::domain::id::ContactId;

@@ -1,7 +1,7 @@
 //! `/contacts`: people who write to the desk (API-26).
 
-use crate::desk::contacts::ContactFacts;
-use crate::desk::contacts::ContactRef;
+use crate::desk::people::contacts::ContactFacts;
+use crate::desk::people::contacts::ContactRef;
 use crate::domain::address::Address;
 use crate::domain::contact::Contact;
 use crate::domain::contact::ContactRole;

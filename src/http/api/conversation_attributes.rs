@@ -2,9 +2,9 @@
 //!
 //! They are those of `/data_attributes?model=conversation`, under the words of ATT-1. Files and relations are not among them.
 
-use crate::desk::data_attributes::DataAttributeFacts;
-use crate::desk::data_attributes::NewDataAttribute;
-use crate::desk::data_attributes::OptionChange;
+use crate::desk::people::data_attributes::DataAttributeFacts;
+use crate::desk::people::data_attributes::NewDataAttribute;
+use crate::desk::people::data_attributes::OptionChange;
 use crate::domain::attribute::ListOption;
 use crate::domain::data_attribute::DataAttribute;
 use crate::domain::data_attribute::DataKind;

@@ -1,12 +1,12 @@
 //! `/conversations`: threads and what is said in them (API-17, API-24, API-25).
 
-use crate::desk::comments::Posted;
-use crate::desk::contacts::ContactRef;
-use crate::desk::conversations::Assignment;
-use crate::desk::conversations::ThreadAct;
-use crate::desk::conversations::ThreadChange;
-use crate::desk::message::NewMessage;
-use crate::desk::tickets::Conversion;
+use crate::desk::people::contacts::ContactRef;
+use crate::desk::thread::comments::Posted;
+use crate::desk::thread::conversations::Assignment;
+use crate::desk::thread::conversations::ThreadAct;
+use crate::desk::thread::conversations::ThreadChange;
+use crate::desk::thread::message::NewMessage;
+use crate::desk::ticket::tickets::Conversion;
 use crate::domain::address::Address;
 use crate::domain::agent::Caller;
 use crate::domain::id::AgentId;

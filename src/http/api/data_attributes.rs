@@ -1,7 +1,7 @@
 //! `/data_attributes`: facts that contacts, companies and conversations can have (API-27).
 
-use crate::desk::data_attributes::DataAttributeFacts;
-use crate::desk::data_attributes::NewDataAttribute;
+use crate::desk::people::data_attributes::DataAttributeFacts;
+use crate::desk::people::data_attributes::NewDataAttribute;
 use crate::domain::data_attribute::DataAttribute;
 use crate::domain::data_attribute::DataKind;
 use crate::domain::data_attribute::DataModel;

@@ -1,8 +1,8 @@
 //! `/events`: what contacts did in the customer's own product (API-27).
 
-use crate::desk::contacts::ContactRef;
-use crate::desk::data_events::CountedEvent;
-use crate::desk::data_events::NewDataEvent;
+use crate::desk::people::contacts::ContactRef;
+use crate::desk::people::data_events::CountedEvent;
+use crate::desk::people::data_events::NewDataEvent;
 use crate::domain::address::Address;
 use crate::domain::data_event::METADATA_KEYS_MAX;
 use crate::domain::id::ContactId;

@@ -1,8 +1,8 @@
 //! Forms in conversations: which can be sent, send, submit, withdraw (API-47, FRM rules).
 
-use crate::desk::form_submission::FormSource;
-use crate::desk::form_submission::Submission;
-use crate::desk::forms::NewForm;
+use crate::desk::ticket::form_submission::FormSource;
+use crate::desk::ticket::form_submission::Submission;
+use crate::desk::ticket::forms::NewForm;
 use crate::domain::channel_kind::ChannelKind;
 use crate::domain::id::ContactId;
 use crate::domain::id::PartId;

@@ -1,6 +1,6 @@
 //! `/tickets/{id}/linked_objects`, `/conversations/{id}/linked_objects`: links page by page (API-45).
 
-use crate::desk::linked::Linked;
+use crate::desk::ticket::linked::Linked;
 use crate::domain::id::ThreadId;
 use crate::domain::ticket_type::Category;
 use crate::http::Api;

@@ -17,8 +17,8 @@
 
 use crate::channel::messenger::Hub;
 use crate::channel::messenger::moments::Moment;
-use crate::desk::live::Stretch;
-use crate::desk::live::may_follow;
+use crate::desk::agents::live::Stretch;
+use crate::desk::agents::live::may_follow;
 use crate::domain::agent::Caller;
 use crate::domain::agent::Scope;
 use crate::domain::id::EventSeq;

@@ -1,7 +1,7 @@
 //! `/macros`: saved replies (API-27, API-51).
 
-use crate::desk::macros::MacroFacts;
-use crate::desk::message::Body;
+use crate::desk::agents::macros::MacroFacts;
+use crate::desk::thread::message::Body;
 use crate::domain::id::MacroId;
 use crate::domain::id::Millis;
 use crate::domain::id::TeamId;

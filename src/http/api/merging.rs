@@ -1,6 +1,6 @@
 //! Merging, participants, redaction and deletion of threads (API-25, API-47, API-16, API-24).
 
-use crate::desk::redaction::Redacted;
+use crate::desk::thread::redaction::Redacted;
 use crate::domain::id::ContactId;
 use crate::domain::id::PartId;
 use crate::domain::id::ThreadId;

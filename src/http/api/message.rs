@@ -1,11 +1,11 @@
 //! What comes in a body as a message: text, files, switches (API-17).
 
-use crate::desk::addressing::Addressing;
-use crate::desk::contacts::ContactRef;
-use crate::desk::message::Body;
-use crate::desk::message::FILE_BYTES_MAX;
-use crate::desk::message::NewAttachment;
-use crate::desk::message::NewMessage;
+use crate::desk::mail::addressing::Addressing;
+use crate::desk::people::contacts::ContactRef;
+use crate::desk::thread::message::Body;
+use crate::desk::thread::message::FILE_BYTES_MAX;
+use crate::desk::thread::message::NewAttachment;
+use crate::desk::thread::message::NewMessage;
 use crate::domain::address::Address;
 use crate::domain::part::ATTACHMENTS_MAX;
 use crate::domain::part::QuickAnswer;

@@ -1,6 +1,6 @@
 //! `/admins/{id}/notifications` and `…/seen`: what agents are mailed, and what they have before them (DSK-11, NTF-15).
 
-use crate::desk::agent_notices::NoticeChange;
+use crate::desk::agents::agent_notices::NoticeChange;
 use crate::domain::agent_notice::NewsKind;
 use crate::domain::agent_notice::NoticeSettings;
 use crate::domain::agent_notice::QuietHours;

@@ -1,6 +1,6 @@
 //! `/office_hours_schedules` (HRS-1): the workspace's under the id `workspace`, a team's under the team's.
 
-use crate::desk::office_hours::state_of;
+use crate::desk::agents::office_hours::state_of;
 use crate::domain::id::Millis;
 use crate::domain::office_hours::DAY_MIN;
 use crate::domain::office_hours::Exception;

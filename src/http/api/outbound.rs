@@ -1,7 +1,7 @@
 //! `/messages`: what agents begin (API-28).
 
-use crate::desk::addressing::Addressing;
-use crate::desk::outbound::Outbound;
+use crate::desk::mail::addressing::Addressing;
+use crate::desk::thread::outbound::Outbound;
 use crate::domain::channel_kind::ChannelKind;
 use crate::http::Api;
 use crate::http::api::Answer;

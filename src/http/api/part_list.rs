@@ -1,8 +1,8 @@
 //! `GET /tickets/{id}/parts` and `/conversations/{id}/parts`: all parts by `seq`, in either order (API-42); and
 //! `GET /tickets/{id}/statistics` (API-44).
 
-use crate::desk::thread_history::FoldedPartsAsked;
-use crate::desk::thread_history::PartsAsked;
+use crate::desk::thread::thread_history::FoldedPartsAsked;
+use crate::desk::thread::thread_history::PartsAsked;
 use crate::domain::id::PartId;
 use crate::domain::id::ThreadId;
 use crate::http::Api;

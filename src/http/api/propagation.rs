@@ -1,7 +1,7 @@
 //! Setting a Tracker's state on its Customer tickets, and a ticket's history (API-44, TRK-4, TRK-5).
 
-use crate::desk::history::Step;
-use crate::desk::propagation::NewPropagation;
+use crate::desk::thread::history::Step;
+use crate::desk::ticket::propagation::NewPropagation;
 use crate::domain::id::JobId;
 use crate::domain::id::ThreadId;
 use crate::domain::part::Cause;

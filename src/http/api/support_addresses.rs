@@ -1,7 +1,7 @@
 //! `/support_addresses`: where customers write to, and whether their mail comes in (EML-10). For operators: scope
 //! `settings`.
 
-use crate::desk::forwarding::Forwarding;
+use crate::desk::mail::forwarding::Forwarding;
 use crate::domain::address::Address;
 use crate::http::Api;
 use crate::http::api::Answer;

@@ -1,7 +1,7 @@
 //! `/tags`, and tags on conversations, tickets, parts and contacts (API-18, API-27, OBJ-18).
 
-use crate::desk::companies::CompanyRef;
-use crate::desk::tags::Tagged;
+use crate::desk::people::companies::CompanyRef;
+use crate::desk::thread::tags::Tagged;
 use crate::domain::agent::Caller;
 use crate::domain::id::AgentId;
 use crate::domain::id::ContactId;

@@ -1,7 +1,7 @@
 //! `/teams`, `/away_status_reasons` (OBJ-13, AWY-1).
 
-use crate::desk::teams::ReasonChange;
-use crate::desk::teams::TeamChange;
+use crate::desk::agents::teams::ReasonChange;
+use crate::desk::agents::teams::TeamChange;
 use crate::domain::id::AgentId;
 use crate::domain::id::TeamId;
 use crate::domain::team::Team;
@@ -113,7 +113,7 @@ async fn metrics(call: Call) -> Answer {
     };
     let idle = Duration::from_secs(idle);
     let loads = call.read(move |desk, caller| desk.team_loads(caller, &team, idle)).await?;
-    let metric = |load: &crate::desk::team_loads::Load| -> Value {
+    let metric = |load: &crate::desk::agents::team_loads::Load| -> Value {
         json!({
             "type": "team_metric", "admin_id": load.agent.to_string(), "open": load.open, "idle": load.idle,
             "snoozed": load.snoozed,

@@ -1,6 +1,6 @@
 //! `/templates`: what mails look like (NTF-10, I18-2).
 
-use crate::desk::mail_previews::TemplateFile;
+use crate::desk::mail::mail_previews::TemplateFile;
 use crate::http::Api;
 use crate::http::api::Answer;
 use crate::http::api::wire;

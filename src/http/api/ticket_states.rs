@@ -1,7 +1,7 @@
 //! `/ticket_states` and a type's states in order (API-23, API-43).
 
-use crate::desk::ticket_states::NewTicketState;
-use crate::desk::ticket_states::TicketStateChange;
+use crate::desk::ticket::ticket_states::NewTicketState;
+use crate::desk::ticket::ticket_states::TicketStateChange;
 use crate::domain::id::StateId;
 use crate::domain::id::TicketTypeId;
 use crate::domain::state::StateCategory;

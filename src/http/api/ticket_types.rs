@@ -1,11 +1,11 @@
 //! `/ticket_types` and their attributes (API-22).
 
-use crate::desk::attributes::AttributeChange;
-use crate::desk::attributes::NewAttribute;
-use crate::desk::attributes::OptionGiven;
-use crate::desk::ticket_types::NewTicketType;
-use crate::desk::ticket_types::TicketTypeChange;
-use crate::desk::ticket_types::TypeDetails;
+use crate::desk::ticket::attributes::AttributeChange;
+use crate::desk::ticket::attributes::NewAttribute;
+use crate::desk::ticket::attributes::OptionGiven;
+use crate::desk::ticket::ticket_types::NewTicketType;
+use crate::desk::ticket::ticket_types::TicketTypeChange;
+use crate::desk::ticket::ticket_types::TypeDetails;
 use crate::domain::attribute::DataType;
 use crate::domain::id::AttributeId;
 use crate::domain::id::TicketTypeId;

@@ -1,11 +1,11 @@
 //! `/tickets`: create, read, change, reply (API-15 to API-17, API-41).
 
-use crate::desk::contacts::ContactRef;
-use crate::desk::conversations::Assignment;
-use crate::desk::tickets::NewTicket;
-use crate::desk::tickets::TicketChange;
-use crate::desk::type_change::TypeChange;
-use crate::desk::views::ThreadView;
+use crate::desk::people::contacts::ContactRef;
+use crate::desk::thread::conversations::Assignment;
+use crate::desk::thread::views::ThreadView;
+use crate::desk::ticket::tickets::NewTicket;
+use crate::desk::ticket::tickets::TicketChange;
+use crate::desk::ticket::type_change::TypeChange;
 use crate::domain::id::AgentId;
 use crate::domain::id::TeamId;
 use crate::domain::id::ThreadId;

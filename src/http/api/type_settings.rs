@@ -1,8 +1,8 @@
 //! The settings of a ticket type in a body (TYP-20).
 
-use crate::desk::translations::AttributeGiven;
-use crate::desk::translations::TextsGiven;
-use crate::desk::type_settings::SettingsChange;
+use crate::desk::ticket::translations::AttributeGiven;
+use crate::desk::ticket::translations::TextsGiven;
+use crate::desk::ticket::type_settings::SettingsChange;
 use crate::domain::broadcast::EmailPolicy;
 use crate::domain::id::AgentId;
 use crate::domain::id::TeamId;

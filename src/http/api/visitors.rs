@@ -1,8 +1,8 @@
 //! `/visitors` (OBJ-15, API-26). A visitor's generated `user_id` is its id.
 
-use crate::desk::contacts::ContactFacts;
-use crate::desk::contacts::ContactRef;
-use crate::desk::visitors::Conversion;
+use crate::desk::people::contacts::ContactFacts;
+use crate::desk::people::contacts::ContactRef;
+use crate::desk::people::visitors::Conversion;
 use crate::domain::address::Address;
 use crate::domain::contact::Contact;
 use crate::domain::contact::ContactRole;

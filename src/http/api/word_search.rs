@@ -6,13 +6,13 @@
 //! `@` and a domain; `has:` attachment or link; `before:` and `after:` a day or Unix seconds of the last change. A name of
 //! several words stands in quotes: `tag:"big customer"`.
 
-use crate::desk::words::Filter;
-use crate::desk::words::Named;
-use crate::desk::words::Only;
-use crate::desk::words::Owns;
-use crate::desk::words::RESULTS_MAX;
-use crate::desk::words::Wanted;
-use crate::desk::words::WordHit;
+use crate::desk::search::words::Filter;
+use crate::desk::search::words::Named;
+use crate::desk::search::words::Only;
+use crate::desk::search::words::Owns;
+use crate::desk::search::words::RESULTS_MAX;
+use crate::desk::search::words::Wanted;
+use crate::desk::search::words::WordHit;
 use crate::domain::id::Millis;
 use crate::domain::state::StateCategory;
 use crate::domain::ticket_type::Category;

@@ -195,7 +195,7 @@ fn signed(value: u64) -> i64 {
 mod tests {
     use super::*;
     use crate::channel::imap::MailboxState;
-    use crate::desk::forwarding::Forwarding;
+    use crate::desk::mail::forwarding::Forwarding;
     use crate::domain::address::Address;
     use std::collections::BTreeMap;
 

@@ -25,11 +25,11 @@ pub(super) async fn sent(house: &House) -> Vec<String> {
     let mut mails = Vec::new();
     for delivery in house.desk.lease_due(50, Duration::from_secs(60)).await.unwrap() {
         let verdict = match house.desk.prepare(&delivery).unwrap() {
-            crate::desk::outbox::Prepared::Send(mail) => {
+            crate::desk::mail::outbox::Prepared::Send(mail) => {
                 mails.push(String::from_utf8(mail.bytes).unwrap());
                 crate::domain::delivery::Verdict::Delivered { answer: "250 ok".to_owned() }
             }
-            crate::desk::outbox::Prepared::Settle(verdict) => verdict,
+            crate::desk::mail::outbox::Prepared::Settle(verdict) => verdict,
         };
         house.desk.settle(delivery.id, verdict).await.unwrap();
     }

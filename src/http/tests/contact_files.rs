@@ -1,7 +1,7 @@
 //! Files that contacts send ahead, by the pass their socket gave (MSG-60).
 
 use super::*;
-use crate::desk::identity::Claim;
+use crate::desk::people::identity::Claim;
 use crate::domain::id::ContactId;
 use axum::http::HeaderValue;
 

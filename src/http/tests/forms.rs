@@ -1,7 +1,7 @@
 //! Forms through the API, and the hosted page.
 
 use super::*;
-use crate::desk::outbox::Prepared;
+use crate::desk::mail::outbox::Prepared;
 
 pub(super) async fn repair(house: &House, category: &str) -> String {
     let made = id(&house

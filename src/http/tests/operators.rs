@@ -1,10 +1,10 @@
 //! Deliveries, quarantine, the event log, raw mail.
 
 use super::*;
-use crate::desk::arrival::Accepted;
-use crate::desk::arrival::Arrival;
-use crate::desk::arrival::ArrivalSource;
-use crate::desk::arrival::MailDoor;
+use crate::desk::mail::arrival::Accepted;
+use crate::desk::mail::arrival::Arrival;
+use crate::desk::mail::arrival::ArrivalSource;
+use crate::desk::mail::arrival::MailDoor;
 
 const MAIL: &[u8] = b"From: Ana <ana@example.com>\r\nTo: support@example.com\r\nSubject: Wrong VAT\r\n\
     Message-ID: <m1@example.com>\r\nDate: Thu, 01 Jan 2026 00:00:00 +0000\r\n\r\nHello\r\n";

@@ -1,7 +1,7 @@
 //! What is done with contacts: merged, archived, blocked, deleted; their notes, subscriptions, visitors.
 
 use super::*;
-use crate::desk::identity::Claim;
+use crate::desk::people::identity::Claim;
 
 impl House {
     async fn lead(&self, facts: Value) -> String {

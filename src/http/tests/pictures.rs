@@ -1,10 +1,10 @@
 //! Bodies with their pictures, remote pictures, and mail that was left in its mailbox (EML-9, EML-52).
 
 use super::*;
-use crate::desk::arrival::Accepted;
-use crate::desk::arrival::Arrival;
-use crate::desk::arrival::ArrivalSource;
-use crate::desk::arrival::MailDoor;
+use crate::desk::mail::arrival::Accepted;
+use crate::desk::mail::arrival::Arrival;
+use crate::desk::mail::arrival::ArrivalSource;
+use crate::desk::mail::arrival::MailDoor;
 use crate::domain::id::PartId;
 use crate::domain::id::ThreadId;
 use crate::http::tests::outbound::host;

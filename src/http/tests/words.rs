@@ -1,10 +1,10 @@
 //! Search by words, with the index's worker driven by hand (DSK-8).
 
 use super::*;
-use crate::desk::words::Of;
-use crate::desk::words::TextChange;
-use crate::desk::words::Wanted;
-use crate::desk::words::WordIndex;
+use crate::desk::search::words::Of;
+use crate::desk::search::words::TextChange;
+use crate::desk::search::words::Wanted;
+use crate::desk::search::words::WordIndex;
 use crate::domain::id::ContactId;
 use crate::domain::id::EventSeq;
 use crate::domain::id::PartId;

@@ -12,10 +12,10 @@ use crate::desk_workload::image::UID_VALIDITY;
 use crate::desk_workload::image::address;
 use crate::desk_workload::stop_mail;
 use crate::workload::Stop;
-use deskgate::desk::arrival::Accepted;
-use deskgate::desk::arrival::Arrival;
-use deskgate::desk::arrival::ArrivalSource;
-use deskgate::desk::arrival::MailDoor;
+use deskgate::desk::mail::arrival::Accepted;
+use deskgate::desk::mail::arrival::Arrival;
+use deskgate::desk::mail::arrival::ArrivalSource;
+use deskgate::desk::mail::arrival::MailDoor;
 use deskgate::domain::id::ThreadId;
 
 /// Customers who write from nowhere.

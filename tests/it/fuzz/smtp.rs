@@ -3,11 +3,11 @@
 use deskgate::channel::smtp_in;
 use deskgate::channel::smtp_in::ListenerOptions;
 use deskgate::channel::smtp_in::Protocol;
-use deskgate::desk::arrival::Accepted;
-use deskgate::desk::arrival::Arrival;
-use deskgate::desk::arrival::MailDoor;
-use deskgate::desk::arrival::MailboxCursor;
-use deskgate::desk::arrival::NotAccepted;
+use deskgate::desk::mail::arrival::Accepted;
+use deskgate::desk::mail::arrival::Arrival;
+use deskgate::desk::mail::arrival::MailDoor;
+use deskgate::desk::mail::arrival::MailboxCursor;
+use deskgate::desk::mail::arrival::NotAccepted;
 use deskgate::domain::address::Address;
 use deskgate::domain::id::PartId;
 use deskgate::domain::id::ThreadId;

@@ -3,9 +3,9 @@
 use crate::messenger::bench::Bench;
 use crate::messenger::bench::thread;
 use deskgate::channel::messenger::hub::Options;
-use deskgate::desk::attributes::NewAttribute;
-use deskgate::desk::forms::NewForm;
-use deskgate::desk::ticket_types::NewTicketType;
+use deskgate::desk::ticket::attributes::NewAttribute;
+use deskgate::desk::ticket::forms::NewForm;
+use deskgate::desk::ticket::ticket_types::NewTicketType;
 use deskgate::domain::attribute::DataType;
 use deskgate::domain::id::TicketTypeId;
 use deskgate::domain::ticket_type::Category;

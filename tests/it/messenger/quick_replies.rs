@@ -2,8 +2,8 @@
 
 use crate::messenger::bench::Bench;
 use crate::messenger::bench::thread;
-use deskgate::desk::message::Body;
-use deskgate::desk::message::NewMessage;
+use deskgate::desk::thread::message::Body;
+use deskgate::desk::thread::message::NewMessage;
 use deskgate::domain::part::PartKind;
 use deskgate::domain::part::QuickAnswer;
 use serde_json::Value;

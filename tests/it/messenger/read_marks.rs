@@ -2,8 +2,8 @@
 
 use crate::messenger::bench::Bench;
 use crate::messenger::bench::thread;
-use deskgate::desk::message::Body;
-use deskgate::desk::message::NewMessage;
+use deskgate::desk::thread::message::Body;
+use deskgate::desk::thread::message::NewMessage;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn msg_44_the_contact_sees_how_far_an_agent_has_read() {

@@ -1,11 +1,11 @@
 //! A desk in memory: keeps what mailboxes bring.
 
-use deskgate::desk::arrival::Accepted;
-use deskgate::desk::arrival::Arrival;
-use deskgate::desk::arrival::ArrivalSource;
-use deskgate::desk::arrival::MailDoor;
-use deskgate::desk::arrival::MailboxCursor;
-use deskgate::desk::arrival::NotAccepted;
+use deskgate::desk::mail::arrival::Accepted;
+use deskgate::desk::mail::arrival::Arrival;
+use deskgate::desk::mail::arrival::ArrivalSource;
+use deskgate::desk::mail::arrival::MailDoor;
+use deskgate::desk::mail::arrival::MailboxCursor;
+use deskgate::desk::mail::arrival::NotAccepted;
 use deskgate::domain::address::Address;
 use deskgate::domain::id::PartId;
 use deskgate::domain::id::ThreadId;

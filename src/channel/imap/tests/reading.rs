@@ -8,8 +8,8 @@ use crate::channel::imap::MailboxOptions;
 use crate::channel::imap::MailboxPhase;
 use crate::channel::imap::fake::Fake;
 use crate::channel::imap::round::TAKEN_AT_ONCE_MAX;
-use crate::desk::arrival::MailboxCursor;
-use crate::desk::arrival::NotAccepted;
+use crate::desk::mail::arrival::MailboxCursor;
+use crate::desk::mail::arrival::NotAccepted;
 use crate::domain::id::Millis;
 use std::sync::Arc;
 

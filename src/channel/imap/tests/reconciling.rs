@@ -6,7 +6,7 @@ use super::options;
 use crate::channel::imap::MailboxOptions;
 use crate::channel::imap::MailboxPhase;
 use crate::channel::imap::fake::Fake;
-use crate::desk::arrival::MailboxCursor;
+use crate::desk::mail::arrival::MailboxCursor;
 use crate::domain::id::Millis;
 use std::sync::Arc;
 

@@ -6,9 +6,9 @@
 use crate::channel::messenger::protocol::incoming::Id;
 use crate::channel::messenger::protocol::incoming::client_id;
 use crate::channel::messenger::protocol::incoming::file;
-use crate::desk::form_submission::FormSource;
-use crate::desk::message::NewAttachment;
-use crate::desk::tickets::Values;
+use crate::desk::thread::message::NewAttachment;
+use crate::desk::ticket::form_submission::FormSource;
+use crate::desk::ticket::tickets::Values;
 use crate::domain::attribute::Attribute;
 use crate::domain::attribute::Value;
 use crate::domain::form;

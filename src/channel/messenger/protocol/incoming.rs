@@ -2,13 +2,13 @@
 
 use crate::channel::messenger::protocol::forms::Filled;
 use crate::channel::messenger::protocol::forms::filled;
-use crate::desk::company_claims::CompanyClaim;
-use crate::desk::identity::Claim;
-use crate::desk::identity::FACTS_MAX;
-use crate::desk::identity::Facts;
-use crate::desk::identity::Presented;
-use crate::desk::identity::fact;
-use crate::desk::message::NewAttachment;
+use crate::desk::people::company_claims::CompanyClaim;
+use crate::desk::people::identity::Claim;
+use crate::desk::people::identity::FACTS_MAX;
+use crate::desk::people::identity::Facts;
+use crate::desk::people::identity::Presented;
+use crate::desk::people::identity::fact;
+use crate::desk::thread::message::NewAttachment;
 use crate::domain::data_event::METADATA_KEYS_MAX;
 use crate::domain::id::AttachmentId;
 use crate::domain::id::EventSeq;

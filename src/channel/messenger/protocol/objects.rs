@@ -4,9 +4,9 @@
 
 use crate::channel::messenger::protocol::forms::FormObject;
 use crate::channel::messenger::protocol::outgoing::People;
-use crate::desk::pictures;
-use crate::desk::stream::ConversationCard;
-use crate::desk::views::TicketView;
+use crate::desk::mail::pictures;
+use crate::desk::thread::stream::ConversationCard;
+use crate::desk::thread::views::TicketView;
 use crate::domain::attribute::Attribute;
 use crate::domain::attribute::Value;
 use crate::domain::contact::Contact;

@@ -2,9 +2,9 @@
 
 use super::Listener;
 use super::UP_TO_TEXT;
-use crate::desk::arrival::Accepted;
-use crate::desk::arrival::ArrivalSource;
-use crate::desk::arrival::NotAccepted;
+use crate::desk::mail::arrival::Accepted;
+use crate::desk::mail::arrival::ArrivalSource;
+use crate::desk::mail::arrival::NotAccepted;
 use crate::domain::id::IntakeId;
 use crate::domain::id::ThreadId;
 use lettre::AsyncSmtpTransport;

@@ -1,7 +1,7 @@
 //! Who may hand mail in, and who stands behind a proxy.
 
 use super::Listener;
-use crate::desk::arrival::ArrivalSource;
+use crate::desk::mail::arrival::ArrivalSource;
 use ipnet::IpNet;
 
 fn networks(texts: &[&str]) -> Vec<IpNet> {

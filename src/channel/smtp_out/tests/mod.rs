@@ -12,7 +12,7 @@ mod worker;
 use crate::channel::smtp_out::options::RelayOptions;
 use crate::channel::smtp_out::options::RelayTls;
 use crate::channel::smtp_out::tests::smtp_peer::SmtpPeer;
-use crate::desk::outbox::OutgoingMail;
+use crate::desk::mail::outbox::OutgoingMail;
 use crate::domain::address::Address;
 use crate::domain::id::DeliveryId;
 use rustls::pki_types::CertificateDer;

@@ -108,7 +108,8 @@ async fn brc_41_a_bounce_fails_the_row() {
 async fn brc_45_filters_and_pages_show_each_row_once_and_the_totals_are_the_counts() {
     let story = Story::begin().await;
     let (issue, threads) = reports(&story, 23).await;
-    let facts = crate::desk::contacts::ContactFacts { unsubscribed_from_emails: Some(true), ..Default::default() };
+    let facts =
+        crate::desk::people::contacts::ContactFacts { unsubscribed_from_emails: Some(true), ..Default::default() };
     story.desk.update_contact(&story.agent, story.contact_of(threads[3]), facts).await.unwrap();
     let broadcast = story.send_off(issue, news_with(always())).await;
     story.run_broadcasts().await;

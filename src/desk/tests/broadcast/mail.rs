@@ -3,7 +3,7 @@
 use super::*;
 use crate::desk::broadcasts::preview::Pick;
 use crate::desk::broadcasts::serving::POSTED;
-use crate::desk::message::NewAttachment;
+use crate::desk::thread::message::NewAttachment;
 use crate::domain::delivery::SkipReason;
 
 #[tokio::test]
@@ -64,8 +64,10 @@ async fn tst_57_two_contacts_with_one_address_get_one_mail() {
     let story = Story::begin().await;
     let (issue, threads) = reports(&story, 2).await;
     let twin = story.contact_of(threads[1]);
-    let facts =
-        crate::desk::contacts::ContactFacts { email: Some(Some(address("c0@example.com"))), ..Default::default() };
+    let facts = crate::desk::people::contacts::ContactFacts {
+        email: Some(Some(address("c0@example.com"))),
+        ..Default::default()
+    };
     story.desk.update_contact(&story.agent, twin, facts).await.unwrap();
     let broadcast = story.send_off(issue, news_with(always())).await;
     story.run_broadcasts().await;
@@ -84,8 +86,10 @@ async fn in_the_messenger(story: &Story, issue: ThreadId) -> (ContactId, ThreadI
         .contact_comment(visitor.id, None, text("It is down"), crate::domain::channel_kind::ChannelKind::Messenger)
         .await
         .unwrap();
-    let facts =
-        crate::desk::contacts::ContactFacts { email: Some(Some(address("noor@example.com"))), ..Default::default() };
+    let facts = crate::desk::people::contacts::ContactFacts {
+        email: Some(Some(address("noor@example.com"))),
+        ..Default::default()
+    };
     story.desk.update_contact(&story.agent, visitor.id, facts).await.unwrap();
     story.desk.link(&story.agent, issue, posted.thread).await.unwrap();
     (visitor.id, posted.thread)

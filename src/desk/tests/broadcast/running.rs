@@ -53,7 +53,7 @@ async fn prd_10_everybody_linked_has_the_part_and_one_mail_exactly_once() {
 async fn brc_20_the_part_opens_nothing_and_nobody_stops_waiting() {
     let story = Story::begin().await;
     let (issue, threads) = reports(&story, 2).await;
-    let act = crate::desk::conversations::ThreadAct::Close;
+    let act = crate::desk::thread::conversations::ThreadAct::Close;
     story.desk.act_on_thread(&story.agent, threads[0], act, None).await.unwrap();
     let waiting = || story.desk.thread_view(&story.agent, threads[1], false).unwrap().thread.waiting_since;
     let before = waiting();
@@ -254,7 +254,7 @@ async fn tst_64_options_act_in_the_parts_transaction_without_a_status_mail() {
 async fn brc_8_only_and_exclusions_leave_threads_and_contacts_out_with_their_reason() {
     let story = Story::begin().await;
     let (issue, threads) = reports(&story, 4).await;
-    let act = crate::desk::conversations::ThreadAct::Close;
+    let act = crate::desk::thread::conversations::ThreadAct::Close;
     story.desk.act_on_thread(&story.agent, threads[0], act, None).await.unwrap();
     let options = Options {
         only: Only::OpenThreads,

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::desk::broadcasts::stopping::StopAct;
-use crate::desk::contacts::ContactFacts;
+use crate::desk::people::contacts::ContactFacts;
 use crate::domain::delivery::SkipReason;
 
 /// The token in a mail's List-Unsubscribe field, and the address it can be mailed to.
@@ -81,7 +81,7 @@ async fn brc_50_a_mail_to_the_stop_address_stops_too_and_makes_no_conversation()
     let (token, mailto) = ways(&story.send_all().await[0]);
     let arrived =
         story.mail_to(&mailto, "From: c0@example.com\nMessage-ID: <u@example.com>\nSubject: unsubscribe", "").await;
-    assert!(matches!(arrived, crate::desk::arrival::Accepted::Own));
+    assert!(matches!(arrived, crate::desk::mail::arrival::Accepted::Own));
     assert!(story.desk.stops(&token).unwrap().issue);
     assert_eq!(story.parts(threads[0]).len(), 1 + 1 + story.told(first.id, threads[0]).len(), "no part of it");
     story.mail_to(&mailto, "From: c0@example.com\nMessage-ID: <u@example.com>\nSubject: unsubscribe", "").await;

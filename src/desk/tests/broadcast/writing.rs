@@ -3,7 +3,7 @@
 use super::*;
 use crate::desk::broadcasts::BroadcastChange;
 use crate::desk::broadcasts::preview::Pick;
-use crate::desk::message::NewAttachment;
+use crate::desk::thread::message::NewAttachment;
 
 #[tokio::test]
 async fn brc_30_a_draft_is_changed_deleted_or_sent() {

@@ -1,6 +1,6 @@
 //! Companies (OBJ-16).
 
-use crate::desk::companies::CompanyView;
+use crate::desk::people::companies::CompanyView;
 use crate::domain::id::NoteId;
 use crate::domain::tag::Tag;
 use crate::http::api::wire::Wire;

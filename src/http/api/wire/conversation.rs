@@ -1,7 +1,7 @@
 //! Conversations (OBJ-30 to OBJ-37).
 
-use crate::desk::views::LinkedObject;
-use crate::desk::views::ThreadView;
+use crate::desk::thread::views::LinkedObject;
+use crate::desk::thread::views::ThreadView;
 use crate::domain::channel_kind::ChannelKind;
 use crate::domain::id::Millis;
 use crate::domain::id::TagId;

@@ -1,6 +1,6 @@
 //! Parts of conversations and tickets (SHP-2, OBJ-40 to OBJ-43), with what a mail tells beside its text (INTERFACES §6).
 
-use crate::desk::pictures;
+use crate::desk::mail::pictures;
 use crate::domain::attribute::Value as Kept;
 use crate::domain::audience;
 use crate::domain::authentication::Authentication;

@@ -1,6 +1,6 @@
 //! Statistics of threads (REP-10).
 
-use crate::desk::views::ThreadView;
+use crate::desk::thread::views::ThreadView;
 use crate::domain::id::Millis;
 use crate::domain::statistics::StateInterval;
 use crate::domain::statistics::Statistics;

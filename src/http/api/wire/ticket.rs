@@ -1,7 +1,7 @@
 //! Tickets (SHP-1).
 
-use crate::desk::views::ThreadView;
-use crate::desk::views::TicketView;
+use crate::desk::thread::views::ThreadView;
+use crate::desk::thread::views::TicketView;
 use crate::domain::attribute::Attribute;
 use crate::domain::attribute::DataType;
 use crate::domain::attribute::Value as Kept;

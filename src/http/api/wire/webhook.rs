@@ -1,6 +1,6 @@
 //! Webhook subscriptions, what is owed to them, and the bodies they get (WHK-1, WHK-4).
 
-use crate::desk::views::ThreadView;
+use crate::desk::thread::views::ThreadView;
 use crate::desk::webhooks::owed::Item;
 use crate::desk::webhooks::owed::Notice;
 use crate::domain::event::Event;

@@ -1,0 +1,658 @@
+//! From a delivery to a mail: looked at again, rendered, composed (DESIGN §5 "Agent's reply").
+
+use crate::desk::Desk;
+use crate::desk::Inner;
+use crate::desk::Result;
+use crate::desk::SupportAddress;
+use crate::desk::mail::addressing;
+use crate::desk::mail::notify::policy;
+use crate::desk::mail::notify::unreachable_reason;
+use crate::desk::mail::outbox::OutgoingMail;
+use crate::desk::mail::outbox::Prepared;
+use crate::desk::thread::draft::missing;
+use crate::desk::thread::views::TicketView;
+use crate::desk::thread::views::ticket_view;
+use crate::desk::ticket::sharing::shared_in;
+use crate::domain::address::Address;
+use crate::domain::attachment::Attachment;
+use crate::domain::attachment::AttachmentSource;
+use crate::domain::attribute::DESCRIPTION;
+use crate::domain::attribute::Value;
+use crate::domain::broadcast::Broadcast;
+use crate::domain::broadcast::BroadcastState;
+use crate::domain::broadcast::EmailPolicy;
+use crate::domain::channel_kind::ChannelKind;
+use crate::domain::contact::Contact;
+use crate::domain::delivery::Delivery;
+use crate::domain::delivery::DeliveryKind;
+use crate::domain::delivery::SkipReason;
+use crate::domain::delivery::Verdict;
+use crate::domain::form::FormState;
+use crate::domain::id::PartId;
+use crate::domain::mailing::Mailing;
+use crate::domain::mailing::RecipientField;
+use crate::domain::part::Author;
+use crate::domain::part::Part;
+use crate::domain::part::PartKind;
+use crate::domain::part::SharedCard;
+use crate::domain::thread::Thread;
+use crate::domain::translation::Languages;
+use crate::mail;
+use crate::mail::compose::Automatic;
+use crate::mail::compose::ListUnsubscribe;
+use crate::mail::compose::Outgoing;
+use crate::mail::compose::OutgoingFile;
+use crate::mail::message::NamedAddress;
+use crate::mail::message::attachment_bytes;
+use crate::mail::message::msg_id::MsgId;
+use crate::mail::message_id::Principal;
+use crate::mail::message_id::ReplyClaims;
+use crate::mail::message_id::StopClaims;
+use crate::store;
+use crate::store::engine::ReadTx;
+use crate::template::view;
+use crate::template::view::Notice;
+
+/// Parts looked at for the thread's Message-IDs.
+const PARTS_FOR_REFERENCES: usize = 60;
+/// Files that go with a mail itself, together; the others are linked (BRC-1).
+const FILES_BYTES_MAX: u64 = 10 * 1_024 * 1_024;
+
+/// Everything a mail is made of, read in one snapshot.
+pub(crate) struct Material {
+    pub(crate) thread: Thread,
+    /// The ticket that is shared in the thread, if that is no ticket itself.
+    pub(crate) shared: Option<Thread>,
+    pub(crate) contact: Contact,
+    pub(crate) ticket: Option<TicketView>,
+    pub(crate) agent_name: Option<String>,
+    /// The parts the mail is about, oldest first.
+    pub(crate) parts: Vec<Part>,
+    /// Ids of the thread, oldest first.
+    pub(crate) references: Vec<MsgId>,
+    pub(crate) in_reply_to: Option<MsgId>,
+    pub(crate) broadcast: Option<Broadcast>,
+    /// To, where the writer chose it; else the recipient alone.
+    pub(crate) to: Vec<NamedAddress>,
+    /// Who else gets the same, for them to see (EML-60).
+    pub(crate) others: Vec<NamedAddress>,
+}
+
+impl Material {
+    /// The thread whose ticket the mail speaks of.
+    fn subject(&self) -> &Thread {
+        self.shared.as_ref().unwrap_or(&self.thread)
+    }
+}
+
+impl Desk {
+    /// Renders and composes a leased delivery, after looking again whether it is still wanted: seen meanwhile (EML-72),
+    /// removed (PAR-4), blocked, the state gone back (NTF-11).
+    ///
+    /// # Errors
+    /// When store or blobs cannot be read. What cannot be rendered or composed is a verdict, not an error.
+    pub fn prepare(&self, delivery: &Delivery) -> Result<Prepared> {
+        Ok(match self.prepared(delivery)? {
+            Prepared::Send(mail) if self.inner.is_suppressed(delivery, &mail.recipient)? => {
+                Prepared::Settle(Verdict::Skipped(SkipReason::Suppressed))
+            }
+            prepared => prepared,
+        })
+    }
+
+    fn prepared(&self, delivery: &Delivery) -> Result<Prepared> {
+        if let DeliveryKind::BroadcastTest { broadcast } = &delivery.kind {
+            return self.inner.prepare_test(delivery, *broadcast);
+        }
+        if let DeliveryKind::AgentNotice { news } = &delivery.kind {
+            return self.inner.prepare_notice(delivery, news);
+        }
+        if let Some(verdict) = self.inner.store.view(|tx| held(tx, delivery))? {
+            return Ok(Prepared::Settle(verdict));
+        }
+        let found = self.inner.store.view(|tx| material(tx, delivery))?;
+        let material = match found {
+            Ok(material) => material,
+            Err(reason) => return Ok(Prepared::Settle(Verdict::Skipped(reason))),
+        };
+        let Some(recipient) = material.contact.email.clone() else {
+            return Ok(Prepared::Settle(Verdict::Skipped(SkipReason::NoAddress)));
+        };
+        let composed = self.inner.compose(delivery, &material, &recipient);
+        Ok(match composed? {
+            Ok(mail) => Prepared::Send(mail),
+            Err(reason) => Prepared::Settle(Verdict::Failed { reason }),
+        })
+    }
+}
+
+impl Inner {
+    fn compose(
+        &self,
+        delivery: &Delivery,
+        material: &Material,
+        recipient: &Address,
+    ) -> Result<std::result::Result<OutgoingMail, String>> {
+        Ok(match self.outgoing(delivery, material, recipient)? {
+            Ok(outgoing) => self.written(delivery, &material.thread, recipient, &outgoing),
+            Err(reason) => Err(reason),
+        })
+    }
+
+    /// The mail before it is written down.
+    pub(crate) fn outgoing(
+        &self,
+        delivery: &Delivery,
+        material: &Material,
+        recipient: &Address,
+    ) -> Result<std::result::Result<Outgoing, String>> {
+        let support = self.support_address(&material.thread);
+        let notice = self.notice(delivery, material);
+        let rendered = match self.templates.current().email_of(self.brand_id(&material.thread), &notice) {
+            Ok(rendered) => rendered,
+            Err(error) => return Ok(Err(format!("cannot be rendered: {error}"))),
+        };
+        if let Some(error) = &rendered.fell_back {
+            tracing::warn!(delivery = %delivery.id, %error, "the overriding template failed; the built-in one was used");
+        }
+        let Some(message_id) = MsgId::parse(&delivery.message_id) else {
+            return Ok(Err("has no Message-ID".to_owned()));
+        };
+        let claims = ReplyClaims { thread: delivery.thread, principal: Principal::Contact(delivery.contact) };
+        let reply_to = self.keys.reply_address(&support.address, claims);
+        let outgoing = Outgoing {
+            from: from(support, material.agent_name.as_deref()),
+            reply_to: reply_to.map(|address| NamedAddress { name: support.name.clone(), address }),
+            to: if material.to.is_empty() { vec![recipient_of(material, recipient)] } else { material.to.clone() },
+            cc: material.others.clone(),
+            subject: own_subject(material).unwrap_or(rendered.subject),
+            message_id,
+            in_reply_to: material.in_reply_to.clone(),
+            references: material.references.clone(),
+            date: delivery.created_at,
+            text: rendered.text,
+            html: Some(rendered.html),
+            automatic: if delivery.kind.is_automatic() { Automatic::Generated } else { Automatic::No },
+            list_unsubscribe: self.list_unsubscribe(material),
+            marker: self.keys.marker(delivery.id),
+            files: self.files(&attached(&material.parts).0)?,
+        };
+        Ok(Ok(outgoing))
+    }
+
+    /// The mail as bytes, with its envelope.
+    pub(crate) fn written(
+        &self,
+        delivery: &Delivery,
+        thread: &Thread,
+        recipient: &Address,
+        outgoing: &Outgoing,
+    ) -> std::result::Result<OutgoingMail, String> {
+        let support = self.support_address(thread);
+        let bytes = mail::compose::compose(outgoing).map_err(|error| format!("cannot be composed: {error}"))?;
+        let signed = self.settings.signers.sign(&outgoing.from.address, bytes);
+        let bytes = signed.map_err(|error| format!("cannot be signed: {error}"))?;
+        let bounces = self.keys.bounce_address(&support.address, delivery.id);
+        Ok(OutgoingMail {
+            delivery: delivery.id,
+            reverse_path: bounces.unwrap_or_else(|| support.address.clone()),
+            recipient: recipient.clone(),
+            message_id: delivery.message_id.clone(),
+            bytes,
+        })
+    }
+
+    /// The ways to stop mail about an issue, on a broadcast's mail (BRC-50, EML-80). RFC 8058 asks for https: without it the
+    /// mail says only how to stop by mail.
+    fn list_unsubscribe(&self, material: &Material) -> Option<ListUnsubscribe> {
+        let broadcast = material.broadcast.as_ref()?;
+        let (contact, tracker) = (material.contact.id, broadcast.tracker);
+        let support = self.support_address(&material.thread);
+        let mailto = self.keys.stop_address(&support.address, StopClaims { contact, tracker });
+        let url = Some(self.stop_url(contact, tracker)).filter(|url| url.starts_with("https://"));
+        let ways = ListUnsubscribe { url, mailto: mailto.map(|address| address.to_string()) };
+        (ways.url.is_some() || ways.mailto.is_some()).then_some(ways)
+    }
+
+    fn notice(&self, delivery: &Delivery, material: &Material) -> Notice {
+        let about = self.about(material);
+        let email_thread = material.thread.initial_channel == ChannelKind::Email;
+        match &delivery.kind {
+            DeliveryKind::Reply { .. } => Notice::AgentReply(view::AgentReply {
+                about,
+                email_thread,
+                parts: material.parts.iter().map(|part| self.shown_with_links(part, material)).collect(),
+                earlier: Vec::new(),
+                signature: view::Body::default(),
+            }),
+            DeliveryKind::TicketSubmitted => Notice::TicketSubmitted(view::TicketSubmitted {
+                description: description(material),
+                message: submitted_message(material, &about.lang, &self.settings.default_locale),
+                about,
+            }),
+            DeliveryKind::TicketStateChanged { .. } => {
+                Notice::TicketStateChanged(view::TicketStateChanged { about, previous_state: None, parts: Vec::new() })
+            }
+            DeliveryKind::FormSent { part } => Notice::FormSent(view::FormSent {
+                about: view::About { url: self.hosted_form(*part, material), ..about },
+                email_thread,
+                form_name: form_name(material),
+            }),
+            // What it tells is read by `agent_notices::mail`, which makes such mails.
+            DeliveryKind::AgentNotice { .. } => {
+                Notice::AgentNotice(view::AgentNotice { about, ..view::AgentNotice::default() })
+            }
+            DeliveryKind::Broadcast { .. } | DeliveryKind::BroadcastTest { .. } => {
+                let part = material.parts.first();
+                let linked = attached(&material.parts).1.into_iter();
+                let files = linked.filter_map(|(part, file)| self.linked_file(part, file)).collect();
+                Notice::TrackerBroadcast(view::TrackerBroadcast {
+                    about,
+                    subject: material.broadcast.as_ref().map(|broadcast| broadcast.subject.clone()),
+                    email_thread,
+                    body_html: part.map(body_html).unwrap_or_default(),
+                    body_text: part.map(|part| view::CleanText::new(&part.body_text)).unwrap_or_default(),
+                    files,
+                })
+            }
+        }
+    }
+
+    /// A part with links to those of its files that do not go with the mail: none is left out without a word.
+    fn shown_with_links(&self, part: &Part, material: &Material) -> view::Part {
+        let linked = attached(&material.parts).1.into_iter().filter(|(of, _)| *of == part.id);
+        let links = linked.filter_map(|(of, file)| self.linked_file(of, file));
+        links.fold(shown(part), |shown, file| view::Part {
+            body_html: shown.body_html.with_link(&file),
+            body_text: shown.body_text.with_link(&file),
+            ..shown
+        })
+    }
+
+    fn linked_file(&self, part: PartId, file: &Attachment) -> Option<view::File> {
+        let url = view::WebUrl::parse(&self.file_links.link_in_mail(part, file.id, self.clock.now()))?;
+        Some(view::File { name: file.name.clone(), url })
+    }
+
+    fn hosted_form(&self, card: PartId, material: &Material) -> Option<view::WebUrl> {
+        self.form_url(card, &material.contact).as_deref().and_then(view::WebUrl::parse)
+    }
+
+    fn brand_id(&self, thread: &Thread) -> Option<&str> {
+        self.brand(thread).map(|brand| brand.id.as_str())
+    }
+
+    /// The contact's language if there are texts in it, else the brand's, else the workspace's: a mail has one (I18-1).
+    fn mail_language(&self, contact: &Contact, thread: &Thread) -> String {
+        let brand = self.brand(thread);
+        let speaks = |lang: &&String| self.templates.current().speaks(self.brand_id(thread), lang);
+        let own = contact.language_override.as_ref().filter(speaks);
+        let of_brand = brand.and_then(|brand| brand.default_locale.as_ref());
+        own.or(of_brand).unwrap_or(&self.settings.default_locale).clone()
+    }
+
+    fn about(&self, material: &Material) -> view::About {
+        let ticket = material.subject().ticket.as_ref().zip(material.ticket.as_ref());
+        let lang = self.mail_language(&material.contact, &material.thread);
+        let languages = Languages::of([lang.as_str()], &self.settings.default_locale);
+        view::About {
+            lang,
+            time_zone: self.settings.time_zone.clone(),
+            workspace: view::Named { name: Some(self.settings.workspace_name.clone()) },
+            brand: view::Named { name: Some(self.brand_name(&material.thread)) },
+            contact: contact_view(&material.contact),
+            agent: agent_view(material.agent_name.as_deref()),
+            thread: view::Thread { id: Some(material.thread.id.to_string()), title: material.thread.title.clone() },
+            ticket: ticket.map_or_else(view::Ticket::default, |(ticket, kinds)| view::Ticket {
+                number: Some(ticket.number),
+                title: material.subject().title.clone(),
+                state: Some(kinds.state.label_in(&languages).to_owned()),
+                category: Some(kinds.state.category),
+                type_name: Some(kinds.ticket_type.clone().in_languages(&languages).name),
+            }),
+            url: None,
+            stop_url: material
+                .broadcast
+                .as_ref()
+                .and_then(|broadcast| view::WebUrl::parse(&self.stop_url(material.contact.id, broadcast.tracker))),
+        }
+    }
+
+    fn files(&self, attached: &[&Attachment]) -> Result<Vec<OutgoingFile>> {
+        let mut files = Vec::new();
+        for attachment in attached {
+            let blob = self.blobs.get_blocking(attachment.source.blob())?;
+            let bytes = match attachment.source {
+                AttachmentSource::Blob(_) => Some(blob),
+                AttachmentSource::MailPart { part, .. } => {
+                    usize::try_from(part).ok().and_then(|part| attachment_bytes(&blob, part))
+                }
+            };
+            files.extend(bytes.map(|bytes| OutgoingFile {
+                name: attachment.name.clone(),
+                content_type: attachment.content_type.clone(),
+                bytes,
+                content_id: attachment.content_id.clone(),
+            }));
+        }
+        Ok(files)
+    }
+}
+
+fn recipient_of(material: &Material, address: &Address) -> NamedAddress {
+    NamedAddress { name: material.contact.name.clone().unwrap_or_default(), address: address.clone() }
+}
+
+/// The subject its writer gave the mail.
+fn own_subject(material: &Material) -> Option<String> {
+    material.parts.iter().find_map(|part| part.mailing.as_ref()?.subject.clone())
+}
+
+/// The files that go with a mail, and those that it links to: what is shown within the text always goes with it, of the
+/// others what fits.
+fn attached(parts: &[Part]) -> (Vec<&Attachment>, Vec<(PartId, &Attachment)>) {
+    let (mut attached, mut linked, mut total) = (Vec::new(), Vec::new(), 0_u64);
+    for (part, file) in parts.iter().flat_map(|part| part.attachments.iter().map(|file| (part.id, file))) {
+        let with_it = total.saturating_add(file.size);
+        if with_it <= FILES_BYTES_MAX {
+            total = with_it;
+            attached.push(file);
+        } else {
+            linked.push((part, file));
+        }
+    }
+    (attached, linked)
+}
+
+/// What is said of a broadcast's mail whose broadcast does not run (BRC-32, BRC-26).
+fn held(tx: &dyn ReadTx, delivery: &Delivery) -> store::Result<Option<Verdict>> {
+    let Some(broadcast) = delivery.kind.lane() else { return Ok(None) };
+    let broadcast = store::broadcasts::get(tx, broadcast)?.ok_or_else(|| missing("broadcast"))?;
+    Ok(match broadcast.state {
+        _ if broadcast.may_mail() => None,
+        _ if broadcast.redacted_at.is_some() => Some(Verdict::Skipped(SkipReason::Redacted)),
+        BroadcastState::Cancelled => Some(Verdict::Skipped(SkipReason::Cancelled)),
+        _ => Some(Verdict::Held),
+    })
+}
+
+/// What the mail is made of, or why it is not wanted any more.
+fn material(tx: &dyn ReadTx, delivery: &Delivery) -> store::Result<std::result::Result<Material, SkipReason>> {
+    // Deleted meanwhile: nobody wants it any more (TCK-15).
+    let Some(thread) = store::threads::get(tx, delivery.thread)? else { return Ok(Err(SkipReason::Cancelled)) };
+    let contact = store::contacts::get(tx, delivery.contact)?.ok_or_else(|| missing("contact"))?;
+    let overridden = |reason: &SkipReason| delivery.despite_suppression && *reason == SkipReason::Suppressed;
+    if let Some(reason) = unreachable_reason(&contact).filter(|reason| !overridden(reason)) {
+        return Ok(Err(reason));
+    }
+    let mailing = mailing_of(tx, delivery)?;
+    let field = mailing.as_ref().and_then(|mailing| mailing.field_of(contact.id));
+    let participant = thread.participant(contact.id).filter(|known| known.removed_at.is_none());
+    let seen_seq = match (participant, field) {
+        (_, Some(RecipientField::Bcc)) | (Some(_), Some(RecipientField::To | RecipientField::Cc)) => 0,
+        (Some(participant), None) => participant.seen_seq,
+        (None, _) => return Ok(Err(SkipReason::Removed)),
+    };
+    let parts = match parts_of(tx, delivery, &thread, seen_seq)? {
+        Ok(parts) => parts,
+        Err(reason) => return Ok(Err(reason)),
+    };
+    let agent_name = match delivery.agent {
+        Some(agent) => store::agents::get(tx, agent)?.map(|agent| agent.name),
+        None => None,
+    };
+    let broadcast = match &delivery.kind {
+        DeliveryKind::Broadcast { broadcast, .. } => store::broadcasts::get(tx, *broadcast)?,
+        DeliveryKind::Reply { .. }
+        | DeliveryKind::TicketSubmitted
+        | DeliveryKind::TicketStateChanged { .. }
+        | DeliveryKind::FormSent { .. }
+        | DeliveryKind::BroadcastTest { .. }
+        | DeliveryKind::AgentNotice { .. } => None,
+    };
+    if let Some(broadcast) = &broadcast {
+        if contact.unsubscribed_from_emails || contact.marked_email_as_spam {
+            return Ok(Err(SkipReason::Unsubscribed));
+        }
+        if store::broadcasts::stopped_at(tx, broadcast.tracker, contact.id)?.is_some() {
+            return Ok(Err(SkipReason::Stopped));
+        }
+    }
+    let (references, in_reply_to) = references(tx, delivery)?;
+    let shared = shared_in(tx, thread.id)?;
+    let ticket = ticket_view(tx, shared.as_ref().unwrap_or(&thread))?;
+    let (to, others) = match mailing.filter(|mailing| !mailing.recipients.is_empty()) {
+        Some(mailing) => addressing::shown(tx, &mailing)?,
+        None => (Vec::new(), others(tx, delivery, &thread)?),
+    };
+    Ok(Ok(Material {
+        ticket,
+        thread,
+        shared,
+        contact,
+        agent_name,
+        parts,
+        references,
+        in_reply_to,
+        broadcast,
+        to,
+        others,
+    }))
+}
+
+/// The envelope its writer chose; such a mail carries one part.
+fn mailing_of(tx: &dyn ReadTx, delivery: &Delivery) -> store::Result<Option<Mailing>> {
+    let DeliveryKind::Reply { parts } = &delivery.kind else { return Ok(None) };
+    let [only] = parts.as_slice() else { return Ok(None) };
+    Ok(store::parts::by_id(tx, *only)?.and_then(|part| part.mailing))
+}
+
+/// The other people an agent's answer by mail goes to. Who joined by reference only sees nobody and is shown to nobody
+/// (EML-33); each has a mail of their own, so these are words in a header and no recipients.
+fn others(tx: &dyn ReadTx, delivery: &Delivery, thread: &Thread) -> store::Result<Vec<NamedAddress>> {
+    let is_answer = matches!(delivery.kind, DeliveryKind::Reply { .. }) && thread.initial_channel == ChannelKind::Email;
+    let is_external = thread.participant(delivery.contact).is_none_or(|known| known.external);
+    let mut others = Vec::new();
+    if !is_answer || is_external {
+        return Ok(others);
+    }
+    for participant in thread.current_participants().filter(|one| one.contact != delivery.contact && !one.external) {
+        let contact =
+            store::contacts::get(tx, participant.contact)?.filter(|contact| unreachable_reason(contact).is_none());
+        others.extend(contact.and_then(|contact| {
+            Some(NamedAddress { name: contact.name.clone().unwrap_or_default(), address: contact.email? })
+        }));
+    }
+    Ok(others)
+}
+
+/// The parts the mail is about that were not seen meanwhile, or why none is left.
+fn parts_of(
+    tx: &dyn ReadTx,
+    delivery: &Delivery,
+    thread: &Thread,
+    seen_seq: u64,
+) -> store::Result<std::result::Result<Vec<Part>, SkipReason>> {
+    let load = |ids: &[PartId]| -> store::Result<Vec<Part>> {
+        let mut parts = Vec::with_capacity(ids.len());
+        for id in ids {
+            parts.extend(store::parts::by_id(tx, *id)?);
+        }
+        Ok(parts)
+    };
+    match &delivery.kind {
+        DeliveryKind::Reply { parts } => Ok(unseen(load(parts)?, seen_seq)),
+        DeliveryKind::Broadcast { broadcast, part } => {
+            let policy = store::broadcasts::get(tx, *broadcast)?.map(|broadcast| broadcast.options.email);
+            // BRC-21: `always` means at once, whoever is looking.
+            let seen_seq = if policy == Some(EmailPolicy::Always) { 0 } else { seen_seq };
+            Ok(unseen(load(&[*part])?, seen_seq))
+        }
+        // Made of other material.
+        DeliveryKind::BroadcastTest { .. } | DeliveryKind::AgentNotice { .. } => Ok(Ok(Vec::new())),
+        DeliveryKind::TicketSubmitted => {
+            let shared = shared_in(tx, thread.id)?;
+            let waits = policy(tx, shared.as_ref().unwrap_or(thread))?.submitted == EmailPolicy::WhenUnseen;
+            let made = if waits { part_that_began(tx, delivery)? } else { None };
+            Ok(made.map_or(Ok(Vec::new()), |made| unseen(vec![made], seen_seq).map(|_| Vec::new())))
+        }
+        DeliveryKind::FormSent { part } => {
+            let cards = load(&[*part])?;
+            if !cards.iter().any(is_open_form) {
+                return Ok(Err(SkipReason::Cancelled));
+            }
+            let waits = form_policy(tx, &cards)? == EmailPolicy::WhenUnseen;
+            Ok(if waits { unseen(cards, seen_seq) } else { Ok(cards) })
+        }
+        DeliveryKind::TicketStateChanged { part } => {
+            let told = load(&[*part])?;
+            let shared = shared_in(tx, thread.id)?;
+            let waits = policy(tx, shared.as_ref().unwrap_or(thread))?.state_changed == EmailPolicy::WhenUnseen;
+            if waits && unseen(told.clone(), seen_seq).is_err() {
+                return Ok(Err(SkipReason::SeenInMessenger));
+            }
+            let told = told.into_iter().next().map(|part| part.kind);
+            if let Some(PartKind::SharedTicket(card)) = told {
+                return card_settled(tx, &card);
+            }
+            let began_with = match told {
+                Some(PartKind::TicketStateUpdated { from, .. }) => Some(from.0),
+                _ => None,
+            };
+            let now = thread.ticket.as_ref().map(|ticket| ticket.state_id);
+            Ok(if began_with == now { Err(SkipReason::StateWentBack) } else { Ok(Vec::new()) })
+        }
+    }
+}
+
+/// Only an open form is worth a mail; a submitted or withdrawn one is not.
+fn is_open_form(part: &Part) -> bool {
+    matches!(&part.kind, PartKind::TicketFormSent(card) if card.state == FormState::Open)
+}
+
+/// What the type of the form says about mails (NTF-10).
+fn form_policy(tx: &dyn ReadTx, cards: &[Part]) -> store::Result<EmailPolicy> {
+    let card = cards.iter().find_map(|part| match &part.kind {
+        PartKind::TicketFormSent(card) => Some(card),
+        _ => None,
+    });
+    let ticket_type = match card {
+        Some(card) => store::ticket_types::get(tx, card.ticket_type)?,
+        None => None,
+    };
+    Ok(ticket_type.map(|ticket_type| ticket_type.settings.notify).unwrap_or_default().form_sent)
+}
+
+fn form_name(material: &Material) -> Option<String> {
+    material.parts.iter().find_map(|part| match &part.kind {
+        PartKind::TicketFormSent(card) => Some(card.type_name.clone()),
+        _ => None,
+    })
+}
+
+/// The part that said the ticket was made, which the submission mail is about.
+fn part_that_began(tx: &dyn ReadTx, delivery: &Delivery) -> store::Result<Option<Part>> {
+    let newest = store::parts::newest(tx, delivery.thread, PARTS_FOR_REFERENCES)?;
+    let began = |part: &Part| {
+        let begins = matches!(part.kind, PartKind::TicketStateUpdated { .. } | PartKind::TicketFormSubmitted { .. });
+        part.created_at == delivery.created_at && begins
+    };
+    Ok(newest.into_iter().find(began))
+}
+
+/// Whether a shared ticket is where it was before, or gone (NTF-11).
+fn card_settled(tx: &dyn ReadTx, card: &SharedCard) -> store::Result<std::result::Result<Vec<Part>, SkipReason>> {
+    let now = store::threads::get(tx, card.ticket)?.and_then(|thread| thread.ticket);
+    Ok(match now.map(|ticket| ticket.state_category) {
+        None => Err(SkipReason::Removed),
+        Some(now) if !card.first && now == card.from => Err(SkipReason::StateWentBack),
+        Some(_) => Ok(Vec::new()),
+    })
+}
+
+fn unseen(parts: Vec<Part>, seen_seq: u64) -> std::result::Result<Vec<Part>, SkipReason> {
+    let (redacted, whole): (Vec<Part>, Vec<Part>) = parts.into_iter().partition(|part| part.redacted);
+    let had_any = !whole.is_empty();
+    let unseen: Vec<Part> = whole.into_iter().filter(|part| part.seq > seen_seq).collect();
+    match (unseen.is_empty(), had_any) {
+        (false, _) => Ok(unseen),
+        (true, false) if !redacted.is_empty() => Err(SkipReason::Redacted),
+        (true, _) => Err(SkipReason::SeenInMessenger),
+    }
+}
+
+/// The Message-IDs of the thread in order of time, and the one that is answered: the newest mail that came in, else our
+/// newest to the same contact (EML-61).
+pub(crate) fn references(tx: &dyn ReadTx, delivery: &Delivery) -> store::Result<(Vec<MsgId>, Option<MsgId>)> {
+    let mut dated: Vec<(u64, MsgId)> = Vec::new();
+    let first = store::parts::get(tx, delivery.thread, 1)?;
+    let newest = store::parts::newest(tx, delivery.thread, PARTS_FOR_REFERENCES)?;
+    for part in first.into_iter().chain(newest) {
+        if let Some(email) = part.email.as_ref().filter(|email| !email.class.is_silent()) {
+            dated.extend(MsgId::parse(&email.message_id).map(|id| (part.created_at.0, id)));
+        }
+    }
+    let in_reply_to = dated.iter().max_by_key(|(at, _)| *at).map(|(_, id)| id.clone());
+    let earlier = store::outbox::of_thread(tx, delivery.thread, PARTS_FOR_REFERENCES)?;
+    let ours = earlier.iter().filter(|other| other.contact == delivery.contact && other.id < delivery.id);
+    let mut ours: Vec<(u64, MsgId)> = ours
+        .filter(|other| other.attempt_count > 0)
+        .filter_map(|other| MsgId::parse(&other.message_id).map(|id| (other.created_at.0, id)))
+        .collect();
+    let in_reply_to = in_reply_to.or_else(|| ours.iter().max_by_key(|(at, _)| *at).map(|(_, id)| id.clone()));
+    dated.append(&mut ours);
+    dated.sort();
+    dated.dedup_by(|a, b| a.1 == b.1);
+    Ok((dated.into_iter().map(|(_, id)| id).collect(), in_reply_to))
+}
+
+/// "Agent name (Support name)", or the support name alone (EML-60).
+fn from(support: &SupportAddress, agent: Option<&str>) -> NamedAddress {
+    let name = agent.map_or_else(|| support.name.clone(), |agent| format!("{agent} ({})", support.name));
+    NamedAddress { name, address: support.address.clone() }
+}
+
+pub(crate) fn contact_view(contact: &Contact) -> view::Person {
+    view::Person { first_name: contact.first_name().map(str::to_owned), name: contact.name.clone() }
+}
+
+pub(crate) fn agent_view(name: Option<&str>) -> view::Person {
+    let first_name = name.and_then(|name| name.split_whitespace().next()).map(str::to_owned);
+    view::Person { first_name, name: name.map(str::to_owned) }
+}
+
+fn body_html(part: &Part) -> view::CleanHtml {
+    view::CleanHtml::already_clean(part.body_html.clone())
+}
+
+fn shown(part: &Part) -> view::Part {
+    let author_name = match &part.author {
+        Author::Agent { name, .. } | Author::Contact { name, .. } => Some(name.clone()),
+        Author::Bot => None,
+    };
+    view::Part {
+        author_name,
+        from_agent: part.author.contact().is_none(),
+        body_html: body_html(part),
+        body_text: view::CleanText::new(&part.body_text),
+        sent_at: Some(part.created_at.0),
+    }
+}
+
+/// In the mail's language, as everything in it.
+fn submitted_message(material: &Material, lang: &str, written: &str) -> Option<String> {
+    let languages = Languages::of([lang], written);
+    let spoken = |kinds: &TicketView| kinds.ticket_type.clone().in_languages(&languages).settings.submitted_message;
+    let message = material.ticket.as_ref().map(spoken);
+    message.filter(|message| !message.trim().is_empty())
+}
+
+fn description(material: &Material) -> view::Body {
+    let ticket = material.subject().ticket.as_ref().zip(material.ticket.as_ref());
+    match ticket.and_then(|(ticket, kinds)| ticket.value(&kinds.ticket_type, DESCRIPTION)) {
+        Some(Value::Text(text)) => {
+            view::Body { body_html: view::CleanHtml::from_text(text), body_text: view::CleanText::new(text) }
+        }
+        _ => view::Body::default(),
+    }
+}
