@@ -35,6 +35,7 @@ use crate::config::limits::LogFormat;
 use crate::daemon::exit::Exit;
 use crate::daemon::exit::Failure;
 use crate::daemon::logging;
+use crate::daemon::passed::PassedSockets;
 use crate::http::ops::health::Health;
 use clap::Parser;
 use clap::Subcommand;
@@ -159,6 +160,8 @@ pub fn main() -> ExitCode {
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(Exit::Usage.code()));
         }
     };
+    let is_daemon = matches!(args.command, None | Some(Command::Serve));
+    let passed = if is_daemon { PassedSockets::of_process() } else { Ok(PassedSockets::default()) };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -166,7 +169,7 @@ pub fn main() -> ExitCode {
             return Exit::Failed.into();
         }
     };
-    let outcome = runtime.block_on(run(args));
+    let outcome = runtime.block_on(run(args, passed));
     runtime.shutdown_timeout(RUNTIME_ENDS_WITHIN);
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -177,7 +180,7 @@ pub fn main() -> ExitCode {
     }
 }
 
-async fn run(args: Args) -> Result<(), Failure> {
+async fn run(args: Args, passed: Result<PassedSockets, Failure>) -> Result<(), Failure> {
     let screen = Screen::new(args.global.json);
     let context = Context { global: args.global, environment: Environment::of_process(), screen };
     let command = args.command.unwrap_or(Command::Serve);
@@ -186,15 +189,15 @@ async fn run(args: Args) -> Result<(), Failure> {
         let quiet = Log { level: "warn".to_owned(), format: LogFormat::Text };
         logging::start(&quiet, &Health::new()).map_err(|why| Failure::new(Exit::Failed, why))?;
     }
-    dispatch(command, &context).await
+    dispatch(command, &context, passed?).await
 }
 
 type Running<'a> = Pin<Box<dyn Future<Output = Result<(), Failure>> + 'a>>;
 
 /// The future of a command, on the heap: some are large.
-fn dispatch(command: Command, context: &Context) -> Running<'_> {
+fn dispatch(command: Command, context: &Context, passed: PassedSockets) -> Running<'_> {
     match command {
-        Command::Serve => Box::pin(serve::run(context)),
+        Command::Serve => Box::pin(serve::run(context, passed)),
         Command::Demo => Box::pin(demo::run(context)),
         Command::Check(check) => Box::pin(check::run(check, context)),
         Command::Address(address) => Box::pin(address::run(address, context)),

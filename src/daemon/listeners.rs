@@ -4,6 +4,7 @@ use crate::config::Config;
 use crate::config::listen::Listen;
 use crate::daemon::exit::Exit;
 use crate::daemon::exit::Failure;
+use crate::daemon::passed::PassedSockets;
 use crate::store::durable::sync_dir;
 use std::fs;
 use std::fs::Permissions;
@@ -100,16 +101,20 @@ pub(crate) struct Listeners {
 }
 
 impl Listeners {
-    /// Binds all of them.
+    /// Binds all that were not passed.
     ///
     /// # Errors
     /// [`Exit::Config`] with the section and the address that cannot be had.
-    pub(crate) fn bind(config: &Config) -> Result<Self, Failure> {
+    pub(crate) fn bind(config: &Config, mut passed: PassedSockets) -> Result<Self, Failure> {
+        let mut bind = |name: &str, listen: &Listen| match passed.take(name) {
+            Some(bound) => Ok(Some(bound)),
+            None => Bound::bind(name, listen),
+        };
         Ok(Self {
-            http: Bound::bind("http", &config.http.listen)?,
-            ops: Bound::bind("ops", &config.ops.listen)?,
-            smtp: Bound::bind("smtp", &config.smtp.listen)?,
-            lmtp: Bound::bind("lmtp", &config.lmtp.listen)?,
+            http: bind("http", &config.http.listen)?,
+            ops: bind("ops", &config.ops.listen)?,
+            smtp: bind("smtp", &config.smtp.listen)?,
+            lmtp: bind("lmtp", &config.lmtp.listen)?,
         })
     }
 

@@ -20,6 +20,7 @@ pub mod exit;
 mod listeners;
 pub(crate) mod logging;
 pub(crate) mod open;
+pub mod passed;
 mod reload;
 mod signals;
 mod site;
@@ -45,6 +46,7 @@ use crate::daemon::exit::Failure;
 use crate::daemon::listeners::Listeners;
 use crate::daemon::logging::LevelHandle;
 use crate::daemon::open::House;
+use crate::daemon::passed::PassedSockets;
 use crate::daemon::reload::Reload;
 use crate::daemon::signals::Asked;
 use crate::daemon::signals::Signals;
@@ -101,11 +103,15 @@ impl<'e> Daemon<'e> {
     ///
     /// # Errors
     /// Why it could not start.
-    pub(crate) async fn begin(config: Config, environment: &'e Environment) -> Result<Self, Failure> {
+    pub(crate) async fn begin(
+        config: Config,
+        environment: &'e Environment,
+        passed: PassedSockets,
+    ) -> Result<Self, Failure> {
         let health = Health::new();
         let level = logging::start(&config.log, &health).map_err(|why| Failure::new(Exit::Config, why))?;
         let signals = Signals::install().map_err(|error| Failure::doing("install signal handlers", error))?;
-        let running = Box::pin(start(&config, health)).await?;
+        let running = Box::pin(start(&config, health, passed)).await?;
         Ok(Self { running, signals, level, config, environment })
     }
 
@@ -136,12 +142,12 @@ impl<'e> Daemon<'e> {
 ///
 /// # Errors
 /// Why it could not start, or had to end.
-pub async fn run(config: Config, environment: &Environment) -> Result<(), Failure> {
-    Daemon::begin(config, environment).await?.until_stopped().await
+pub async fn run(config: Config, environment: &Environment, passed: PassedSockets) -> Result<(), Failure> {
+    Daemon::begin(config, environment, passed).await?.until_stopped().await
 }
 
 /// Opens, binds, starts and reports readiness.
-async fn start(config: &Config, health: Health) -> Result<Running, Failure> {
+async fn start(config: &Config, health: Health, passed: PassedSockets) -> Result<Running, Failure> {
     check(config)?;
     let house = open::open(config).await?;
     house.desk.probe_write().await?;
@@ -149,7 +155,7 @@ async fn start(config: &Config, health: Health) -> Result<Running, Failure> {
     let outside = (large_mail(config, &mailboxes), probe_relays(config, &mailboxes));
     let (drain, fatal) = (CancellationToken::new(), CancellationToken::new());
     let site = site::site(config, &house, &health, &outside, &drain).await?;
-    let listeners = Listeners::bind(config)?;
+    let listeners = Listeners::bind(config, passed)?;
     let run_dir = house.data_dir.run_dir()?;
     let socket_path = data_dir::control_socket(house.data_dir.path());
     let bound = listeners::bind_unix(&socket_path, 0o600);

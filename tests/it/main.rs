@@ -41,6 +41,7 @@ mod mailbox_alarms;
 mod mailbox_daemon;
 mod messenger;
 mod outbound_smtp;
+mod passed_sockets;
 mod relays;
 mod restart;
 mod sdk;

@@ -2,45 +2,75 @@
 
 use std::fs;
 use std::path::Path;
+use std::path::PathBuf;
 use std::process::Command;
 use std::process::Output;
 
 /// In tenths; 15 is 1.5 of 10.
 const EXPOSURE_MAX: &str = "--threshold=15";
 
-fn unit() -> String {
-    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("systemd/deskgate.service")).unwrap()
+fn shipped(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("systemd").join(name)
 }
 
-/// Runs `systemd-analyze` on the unit with the tested binary in its place; nothing where that is not installed.
-fn analyze(arguments: &[&str]) -> Option<Output> {
-    if Command::new("systemd-analyze").arg("--version").output().is_err() {
+fn unit() -> String {
+    fs::read_to_string(shipped("deskgate.service")).unwrap()
+}
+
+/// A program of systemd; nothing where it is not installed.
+fn systemd(program: &str) -> Option<Command> {
+    if Command::new(program).arg("--version").output().is_err() {
         #[expect(clippy::disallowed_methods, reason = "how this run of the tests is set up")]
         let required = std::env::var("DESKGATE_TEST_PEERS").is_ok_and(|peers| peers == "required");
-        assert!(!required, "systemd-analyze is missing and DESKGATE_TEST_PEERS=required");
-        println!("not run: systemd-analyze is not installed");
+        assert!(!required, "{program} is missing and DESKGATE_TEST_PEERS=required");
+        println!("not run: {program} is not installed");
         return None;
     }
+    Some(Command::new(program))
+}
+
+/// Runs `systemd-analyze` on a unit, the tested binary in the place of the service's.
+fn analyze(name: &str, arguments: &[&str]) -> Option<Output> {
+    let mut analyze = systemd("systemd-analyze")?;
     let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("deskgate.service");
-    fs::write(&path, unit().replace("/usr/bin/deskgate ", &format!("{} ", env!("CARGO_BIN_EXE_deskgate")))).unwrap();
-    Some(Command::new("systemd-analyze").args(arguments).arg(&path).output().unwrap())
+    let service = unit().replace("/usr/bin/deskgate ", &format!("{} ", env!("CARGO_BIN_EXE_deskgate")));
+    fs::write(dir.path().join("deskgate.service"), service).unwrap();
+    fs::copy(shipped("deskgate.socket"), dir.path().join("deskgate.socket")).unwrap();
+    Some(analyze.args(arguments).arg(dir.path().join(name)).output().unwrap())
 }
 
 #[test]
 fn ops_1_the_unit_is_sandboxed() {
-    let Some(output) = analyze(&["security", "--offline=true", "--no-pager", EXPOSURE_MAX]) else { return };
+    let Some(output) = analyze("deskgate.service", &["security", "--offline=true", "--no-pager", EXPOSURE_MAX]) else {
+        return;
+    };
     let report = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(output.status.success(), "{report}\n{}", String::from_utf8_lossy(&output.stderr));
     println!("{}", report.lines().last().unwrap_or_default());
 }
 
 #[test]
-fn ops_1_the_unit_is_well_formed() {
-    let Some(output) = analyze(&["verify", "--recursive-errors=no"]) else { return };
-    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
-    let about_ours: Vec<&str> = errors.lines().filter(|line| line.contains("deskgate.service")).collect();
-    assert!(output.status.success() && about_ours.is_empty(), "{errors}");
+fn ops_1_the_units_are_well_formed() {
+    for name in ["deskgate.service", "deskgate.socket"] {
+        let Some(output) = analyze(name, &["verify", "--recursive-errors=no"]) else { return };
+        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+        let about_ours: Vec<&str> = errors.lines().filter(|line| line.contains("deskgate.")).collect();
+        assert!(output.status.success() && about_ours.is_empty(), "{errors}");
+    }
+}
+
+#[test]
+fn ops_1_user_and_directories_are_declared_as_systemd_reads_them() {
+    let Some(mut users) = systemd("systemd-sysusers") else { return };
+    let said = users.arg("--dry-run").arg(shipped("deskgate.sysusers.conf")).output().unwrap();
+    let said = String::from_utf8_lossy(&[said.stdout, said.stderr].concat()).into_owned();
+    assert!(said.contains("deskgate") && !said.contains("Failed"), "{said}");
+    let Some(mut directories) = systemd("systemd-tmpfiles") else { return };
+    let root = tempfile::tempdir().unwrap();
+    // To make them takes root; that every line is understood does not.
+    let declared = shipped("deskgate.tmpfiles.conf");
+    let said = directories.arg("--clean").arg("--root").arg(root.path()).arg(&declared).output().unwrap();
+    assert!(said.status.success() && said.stderr.is_empty(), "{}", String::from_utf8_lossy(&said.stderr));
 }
 
 #[test]

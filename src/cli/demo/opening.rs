@@ -11,6 +11,7 @@ use crate::clock;
 use crate::daemon::Daemon;
 use crate::daemon::control::answer::Answer;
 use crate::daemon::control::request::Request;
+use crate::daemon::passed::PassedSockets;
 use anyhow::Result;
 use anyhow::ensure;
 use serde_json::Value;
@@ -25,7 +26,7 @@ pub(super) struct Agent {
 
 /// Starts the daemon, which says itself that it is ready.
 pub(super) async fn begin(ground: &Ground) -> Result<(Told, (Daemon<'_>, Stage))> {
-    let daemon = Box::pin(Daemon::begin(ground.config.clone(), &ground.environment)).await?;
+    let daemon = Box::pin(Daemon::begin(ground.config.clone(), &ground.environment, PassedSockets::default())).await?;
     let stage = Stage::new(ground, &daemon.addresses())?;
     let health = stage.operations.get("/readyz").await?;
     ensure!(health.pointer("/ready").and_then(Value::as_bool) == Some(true), "/readyz says {health}");

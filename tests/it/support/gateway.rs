@@ -16,6 +16,7 @@ use std::fs;
 use std::io::BufRead;
 use std::io::BufReader;
 use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::path::PathBuf;
 use std::process::Child;
@@ -67,9 +68,16 @@ pub(crate) struct Plan {
     expected: Vec<String>,
     files: Vec<(String, String)>,
     data: Option<PathBuf>,
+    passed: Option<(String, OwnedFd)>,
 }
 
 impl Plan {
+    /// Passes this socket at each start, as systemd passes that of a socket unit of that name.
+    pub(crate) fn pass(mut self, name: &str, socket: impl Into<OwnedFd>) -> Self {
+        self.passed = Some((name.to_owned(), socket.into()));
+        self
+    }
+
     /// Adds tables to the configuration (`[[mailbox]]`, `[[relay]]` …).
     pub(crate) fn toml(mut self, text: &str) -> Self {
         self.more_toml.push_str(text);
@@ -138,6 +146,7 @@ impl Plan {
             settings: self.settings,
             expected: self.expected,
             log: Arc::default(),
+            passed: self.passed,
             running: None,
             token: None,
             is_checked: false,
@@ -159,6 +168,7 @@ pub(crate) struct Gateway {
     settings: BTreeMap<String, String>,
     expected: Vec<String>,
     log: Arc<Log>,
+    passed: Option<(String, OwnedFd)>,
     running: Option<Running>,
     token: Option<String>,
     is_checked: bool,
@@ -213,7 +223,10 @@ impl Gateway {
         let program = setting::setting("DESKGATE_TEST_PROGRAM");
         let mut command = Command::new(program.as_deref().unwrap_or(env!("CARGO_BIN_EXE_deskgate")));
         command.arg("--config").arg(self.config()).args(arguments).envs(&self.settings).stdin(Stdio::null());
-        command
+        match &self.passed {
+            Some((name, socket)) if arguments == ["serve"] => passing(&command, name, socket.try_clone().unwrap()),
+            _ => command,
+        }
     }
 
     /// Runs a command to its end.
@@ -415,4 +428,14 @@ pub(crate) fn eventually<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T
         assert!(instant() < until, "{what}: not within {PATIENCE:?}");
         thread::sleep(Duration::from_millis(20));
     }
+}
+
+/// The command with a socket as its descriptor 3, and the variables that say so, of the process that it becomes.
+fn passing(command: &Command, name: &str, socket: OwnedFd) -> Command {
+    let mut shell = Command::new("sh");
+    shell.arg("-c").arg("exec 3<&0 0</dev/null; LISTEN_PID=$$; export LISTEN_PID; exec \"$0\" \"$@\"");
+    shell.arg(command.get_program()).args(command.get_args());
+    shell.envs(command.get_envs().filter_map(|(key, value)| Some((key, value?))));
+    shell.env("LISTEN_FDS", "1").env("LISTEN_FDNAMES", name).stdin(socket);
+    shell
 }
