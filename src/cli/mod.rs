@@ -124,7 +124,7 @@ enum Command {
     /// Relays
     #[command(subcommand)]
     Relay(relay::Relay),
-    /// Write a commented configuration
+    /// Write a commented configuration, and begin with a first admin
     Init(init::Init),
 }
 
@@ -217,7 +217,7 @@ fn dispatch(command: Command, context: &Context, passed: PassedSockets) -> Runni
         Command::Compact => Box::pin(upkeep::compact(context)),
         Command::Mailbox(mailbox) => Box::pin(mailbox::run(mailbox, context)),
         Command::Relay(relay) => Box::pin(relay::run(relay, context)),
-        Command::Init(init) => Box::pin(std::future::ready(init::run(init, context))),
+        Command::Init(init) => Box::pin(init::run(init, context)),
     }
 }
 

@@ -4,6 +4,7 @@ use crate::support::gateway::Gateway;
 use crate::support::gateway::Plan;
 use crate::support::gateway::SUPPORT;
 use crate::support::gateway::eventually;
+use crate::support::http_client;
 use crate::support::smtp_client::Client;
 use crate::support::smtp_client::mail;
 use serde_json::Value;
@@ -321,6 +322,36 @@ fn init_writes_a_configuration_that_is_sound() {
     let again = run(&["init"]);
     assert_eq!(again.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&again.stderr).contains("is there already"));
+}
+
+#[test]
+fn ops_1_init_prints_an_invitation_that_lets_the_first_admin_in_for_a_week() {
+    let plan = Plan::default().prepare();
+    let config = plan.dir().join("new/deskgate.toml");
+    let run = |arguments: &[&str]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_deskgate"));
+        let command = command.args(["--json", "--config"]).arg(&config).arg("--data").arg(plan.data_dir());
+        command.args(arguments).output().unwrap()
+    };
+    let refused = run(&["init", "--admin", "nobody"]);
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(!refused.status.success() && said.contains("is written, but nobody could not be invited"), "{said}");
+    fs::remove_file(&config).unwrap();
+
+    let began = run(&["init", "--admin", "you@example.com", "--name", "You"]);
+    assert!(began.status.success(), "{}", String::from_utf8_lossy(&began.stderr));
+    let began: Value = serde_json::from_slice(&began.stdout).unwrap();
+    assert_eq!(began["admin"], "you@example.com");
+    let tokens: Value = serde_json::from_slice(&run(&["token", "list"]).stdout).unwrap();
+    let lasts_s = tokens[0]["expires_at"].as_u64().unwrap() - tokens[0]["created_at"].as_u64().unwrap();
+    assert_eq!((&tokens[0]["name"], lasts_s), (&Value::from("invitation"), 7 * 86_400));
+
+    let mut gateway = plan;
+    gateway.up();
+    let bearer = format!("Bearer {}", began["invitation"].as_str().unwrap());
+    let me = http_client::call(gateway.address("http"), "GET", "/api/me", &[("authorization", &bearer)], None);
+    assert_eq!(me.expect(200)["email"], "you@example.com");
+    gateway.finish();
 }
 
 #[test]
