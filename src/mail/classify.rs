@@ -8,6 +8,7 @@ use crate::domain::delivery_class::DeliveryClass;
 use crate::mail::dsn;
 use crate::mail::dsn::Report;
 use crate::mail::dsn::ReportKind;
+use crate::mail::fault::Fault;
 use crate::mail::message::Message;
 use crate::mail::message_id::Keys;
 use crate::mail::message_id::MARKER_FIELD;
@@ -181,7 +182,8 @@ pub fn may_answer_automatically(
     if reverse_path.or(message.return_path.as_deref()) == Some("") {
         return Err("null return-path");
     }
-    let Some(author) = message.author() else { return Err("no single author") };
+    let is_unclear = [Fault::AmbiguousFrom, Fault::GroupFrom].iter().any(|fault| message.faults.contains(fault));
+    let Some(author) = message.author().filter(|_| !is_unclear) else { return Err("no single author") };
     let answered = message.reply_to.first().map_or(&author.address, |person| &person.address);
     let base = |address: &Address| address.without_tag().0;
     if [&author.address, answered].iter().any(|address| is_own(address) || is_own(&base(address))) {

@@ -3,6 +3,7 @@
 mod addresses;
 mod addressing;
 mod agent_notices;
+mod bad_mail;
 mod broadcast;
 mod contact_acts;
 mod content;

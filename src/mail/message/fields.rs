@@ -99,12 +99,17 @@ pub(in crate::mail) fn without_preamble(raw: &[u8]) -> &[u8] {
     let mut rest = raw;
     loop {
         let (line, after) = split_line(rest);
-        let is_separator = line.starts_with(b"From ") || line.starts_with(b">From ");
-        if after.is_empty() || !(is_separator || trim_line_end(line).is_empty()) {
+        if after.is_empty() || !(is_separator(line) || trim_line_end(line).is_empty()) {
             return rest;
         }
         rest = after;
     }
+}
+
+/// `From ` and no field: before the colon of one there may be spaces (RFC 5322 §4.5).
+fn is_separator(line: &[u8]) -> bool {
+    let unquoted = line.strip_prefix(b">").unwrap_or(line);
+    unquoted.strip_prefix(b"From ").is_some_and(|rest| !rest.trim_ascii_start().starts_with(b":"))
 }
 
 /// UTF-8 where it is, else Windows-1252: what raw 8-bit header fields of the last decades hold.
@@ -169,6 +174,7 @@ mod tests {
     fn mbox_separators_and_empty_lines_at_the_top_do_not_hide_the_header() {
         assert_eq!(without_preamble(b"From a@b Mon Jan 1 2001\n\r\nSubject: x\n"), b"Subject: x\n");
         assert_eq!(without_preamble(b"From: a@b\n\n"), b"From: a@b\n\n");
+        assert_eq!(without_preamble(b"From : a@b\n\n"), b"From : a@b\n\n", "spaces before a colon");
         assert_eq!(without_preamble(b"\n"), b"\n");
     }
 
