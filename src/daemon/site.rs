@@ -78,7 +78,7 @@ pub(super) async fn site(
     desk.see_presence(Arc::new(hub.clone()));
     let listed = &config.messenger.allowed_origins;
     if listed.is_empty() && !config.is_development() {
-        tracing::info!("any page may carry the messenger: messenger.allowed_origins is empty");
+        tracing::info!("any page may carry the messenger: messenger.allowed_origins names none");
     }
     let origins = AllowedOrigins::new(listed);
     let widget = http::widget::route(&preset, &origins);

@@ -6,6 +6,7 @@ use super::text;
 use super::thread_of;
 use crate::desk::Error;
 use crate::desk::people::contacts::ContactFacts;
+use crate::desk::people::identity::Facts;
 use crate::desk::thread::message::NewAttachment;
 use crate::desk::ticket::attributes::NewAttribute;
 use crate::desk::ticket::form_submission::FormSource;
@@ -372,6 +373,25 @@ async fn frm_7_by_email_the_form_is_a_link_that_proves_the_address() {
     assert_eq!(story.desk.form_by_link(&token).unwrap().state_label.as_deref(), Some("Submitted"));
     story.desk.clock().set(Millis(NOW.0 + 31 * 24 * 3_600_000));
     assert!(story.desk.form_by_link(&token).is_err(), "30 days");
+    story.end();
+}
+
+#[tokio::test]
+async fn obj_23_a_form_filled_in_by_the_owner_of_a_claimed_address_proves_nothing_of_the_claimer() {
+    let story = Story::begin().await;
+    let visitor = story.visitor().await.id;
+    let hello = story.desk.contact_comment(visitor, None, text("It is cold"), ChannelKind::Messenger).await.unwrap();
+    let claimed = Facts { email: Some("boss@example.com".to_owned()), ..Facts::default() };
+    story.desk.introduce(visitor, claimed).await.unwrap();
+    let ticket_type = repair(&story, Category::Customer).await;
+    sent(&story, hello.thread, ticket_type, Vec::new()).await.unwrap();
+    story.wait(Duration::from_secs(600));
+    let mail = story.send_due().await.remove(0).replace("=\r\n", "").replace("=3D", "=");
+    let token = mail.split("https://desk.example/forms/").nth(1).unwrap();
+    let token: String = token.chars().take_while(|c| c.is_ascii_alphanumeric() || "-_".contains(*c)).collect();
+    story.desk.submit_form_by_link(&token, floor(2), Some("page-1".to_owned())).await.unwrap();
+    let claimer = story.desk.own_record(visitor).unwrap().unwrap();
+    assert_eq!((claimer.email_verified, claimer.email_claimed), (false, true));
     story.end();
 }
 

@@ -253,6 +253,47 @@ async fn eml_40_mail_goes_to_nobody_who_only_said_in_the_messenger_that_the_addr
 }
 
 #[tokio::test]
+async fn eml_40_the_owner_of_a_claimed_address_who_answers_gives_it_to_nobody() {
+    let story = Story::begin().await;
+    let claimer = || async {
+        let visitor = story.desk.open_session(Claim::NewVisitor).await.unwrap().contact.id;
+        let thread =
+            story.desk.contact_comment(visitor, None, text("Hello"), ChannelKind::Messenger).await.unwrap().thread;
+        let claimed = Facts { email: Some("boss@example.com".to_owned()), ..Facts::default() };
+        story.desk.introduce(visitor, claimed).await.unwrap();
+        story.desk.agent_comment(&story.agent, thread, text("An answer")).await.unwrap();
+        story.wait(Duration::from_secs(600));
+        let sent = story.send_due().await;
+        let [mail] = sent.as_slice() else { panic!("one mail: {sent:?}") };
+        let (to, id) = (super::field(mail, "Reply-To").to_owned(), super::field(mail, "Message-ID").to_owned());
+        let to = to.rsplit('<').next().unwrap().trim_end_matches('>').to_owned();
+        (visitor, thread, to, format!("From: boss@example.com\nIn-Reply-To: {id}\nReferences: {id}"))
+    };
+    let author = |accepted| {
+        let thread = super::thread_of(&accepted);
+        (thread, story.parts(thread).last().unwrap().author.contact().unwrap())
+    };
+
+    let (first, thread, to, answer) = claimer().await;
+    let accepted = story.mail_to(&to, &format!("{answer}\nMessage-ID: <1@example.com>"), "Who are you?").await;
+    assert_eq!(author(accepted), (thread, first), "what is answered there stays there");
+    let record = story.desk.own_record(first).unwrap().unwrap();
+    assert_eq!((record.email_verified, record.email_claimed), (false, true), "and proves nothing of who asked");
+    let accepted = story.mail("From: boss@example.com\nMessage-ID: <2@example.com>", "Private").await;
+    let (private, owner) = author(accepted);
+    assert_ne!(owner, first);
+    assert!(story.desk.own_record(owner).unwrap().unwrap().email_verified);
+    assert!(story.desk.snapshot(first).unwrap().conversations.iter().all(|card| card.thread.id != private));
+
+    // Once the owner is known, they speak for themselves wherever they answer.
+    let (second, thread, to, answer) = claimer().await;
+    let accepted = story.mail_to(&to, &format!("{answer}\nMessage-ID: <3@example.com>"), "Nor you").await;
+    assert_eq!(author(accepted), (thread, owner));
+    assert_ne!(owner, second);
+    story.end();
+}
+
+#[tokio::test]
 async fn msg_14_an_address_that_is_only_claimed_warns_agents_and_no_address_does_not() {
     let story = Story::begin().await;
     let visitor = story.desk.open_session(Claim::NewVisitor).await.unwrap().contact.id;

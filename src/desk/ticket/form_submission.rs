@@ -336,12 +336,12 @@ fn came_from_contact(draft: &mut Draft, contact: ContactId, seq: u64) {
     draft.move_to(ThreadState::Open, &Author::Bot, Some(Cause::CustomerReply));
 }
 
+/// Whoever opens a mailed link has the mailbox; that somebody has it whose address was only claimed says nothing of who claimed it (OBJ-23).
 fn known_better(contact: &Contact, proven: bool, at: &At) -> Contact {
     let role = if contact.role == ContactRole::Visitor { ContactRole::Lead } else { contact.role };
     Contact {
         role,
-        email_verified: contact.email_verified || proven,
-        email_claimed: contact.email_claimed && !proven,
+        email_verified: contact.email_verified || (proven && !contact.email_claimed),
         last_replied_at: Some(at.now),
         updated_at: at.now,
         ..contact.clone()

@@ -346,16 +346,17 @@ fn sender(
         None => None,
     };
     let takes_part = |contact: &Contact| thread.as_ref().is_some_and(|thread| takes_part(thread, contact.id));
-    // An answer to what went to a claimed address shows that it is theirs; a mail out of the blue shows nothing (EML-40).
-    known.retain(|contact| contact.sends_from(&from.address) || takes_part(contact));
+    // Who only said in the messenger that the address is theirs gets what is answered in their own conversation, where nobody else
+    // is known by it, and never another mail: that its owner answered shows who the owner is, not who the claimer is (EML-40).
+    let is_known = known.iter().any(|contact| contact.sends_from(&from.address));
+    known.retain(|contact| contact.sends_from(&from.address) || (!is_known && takes_part(contact)));
     let best = known.into_iter().max_by_key(|contact| {
         let is_user = contact.role == ContactRole::User;
         (takes_part(contact), is_user, contact.email_verified, contact.last_seen_at, contact.last_replied_at)
     });
     let mut contact = best.unwrap_or_else(|| Contact::new(ContactId(at.id()), ContactRole::Lead, at.now));
     contact.email.get_or_insert_with(|| from.address.clone());
-    contact.email_verified = true;
-    contact.email_claimed = false;
+    contact.email_verified |= !contact.email_claimed;
     contact.has_hard_bounced = false;
     if contact.name.is_none() && !from.name.is_empty() {
         contact.name = Some(from.name.clone());
