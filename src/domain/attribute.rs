@@ -2,6 +2,7 @@
 
 use crate::domain::id::AttributeId;
 use crate::domain::refusal::Refusal;
+use std::fmt;
 
 /// Longest single-line string value in characters (ATT-3).
 pub const STRING_CHARS_MAX: usize = 255;
@@ -127,6 +128,40 @@ pub struct Attribute {
     pub archived: bool,
 }
 
+/// What an attribute would have taken in place of what it was given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expected {
+    /// A text of at most so many characters.
+    CharsAtMost(usize),
+    /// One of the options of a list.
+    Option,
+    /// A whole number.
+    WholeNumber,
+    /// A number of at most 15 digits.
+    Number,
+    /// A moment.
+    Moment,
+    /// At most so many files.
+    FilesAtMost(usize),
+    /// Something of another type.
+    Of(DataType),
+}
+
+/// In the words of the API, which follow "takes".
+impl fmt::Display for Expected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::CharsAtMost(max) => write!(f, "at most {max} characters"),
+            Self::Option => f.write_str("one of its options"),
+            Self::WholeNumber => f.write_str("a whole number"),
+            Self::Number => f.write_str("a number of at most 15 digits"),
+            Self::Moment => f.write_str("ISO 8601 with offset"),
+            Self::FilesAtMost(max) => write!(f, "at most {max} file(s)"),
+            Self::Of(data_type) => write!(f, "a value of type {}", data_type.as_str()),
+        }
+    }
+}
+
 impl Attribute {
     /// A plain, optional attribute that everybody sees.
     #[must_use]
@@ -175,42 +210,40 @@ impl Attribute {
     /// As [`Attribute::accept`]; the error says what is expected and nothing more.
     ///
     /// # Errors
-    /// In words that follow "takes".
-    pub fn check(&self, value: Value) -> Result<Value, String> {
+    /// What would be taken.
+    pub fn check(&self, value: Value) -> Result<Value, Expected> {
         match (self.data_type, value) {
             (DataType::String, Value::Text(text)) => {
                 let max = if self.multiline { MULTILINE_CHARS_MAX } else { STRING_CHARS_MAX };
                 if text.chars().count() > max {
-                    return Err(format!("at most {max} characters"));
+                    return Err(Expected::CharsAtMost(max));
                 }
                 Ok(Value::Text(text))
             }
-            (DataType::List, Value::Text(choice)) => {
-                self.option(&choice).ok_or_else(|| "one of its options".to_owned())
-            }
+            (DataType::List, Value::Text(choice)) => self.option(&choice).ok_or(Expected::Option),
             (DataType::Integer, Value::Integer(number)) => Ok(Value::Integer(number)),
             (DataType::Integer, Value::Text(text)) => {
-                text.trim().parse().map(Value::Integer).map_err(|_| "a whole number".to_owned())
+                text.trim().parse().map(Value::Integer).map_err(|_| Expected::WholeNumber)
             }
             (DataType::Decimal, Value::Integer(number)) => Ok(Value::Decimal(number.to_string())),
             (DataType::Decimal, Value::Decimal(text) | Value::Text(text)) if is_decimal(text.trim()) => {
                 Ok(Value::Decimal(text.trim().to_owned()))
             }
-            (DataType::Decimal, _) => Err("a number of at most 15 digits".to_owned()),
+            (DataType::Decimal, _) => Err(Expected::Number),
             (DataType::Boolean, Value::Boolean(yes)) => Ok(Value::Boolean(yes)),
             (DataType::Datetime, Value::Integer(seconds)) => Ok(Value::Integer(seconds)),
             (DataType::Datetime, Value::Text(text)) => {
                 let moment: Result<jiff::Timestamp, _> = text.parse();
-                moment.map(|at| Value::Integer(at.as_second())).map_err(|_| "ISO 8601 with offset".to_owned())
+                moment.map(|at| Value::Integer(at.as_second())).map_err(|_| Expected::Moment)
             }
             (DataType::Files, Value::Files(ids)) => {
                 let max = if self.allow_multiple_values { FILES_MAX } else { 1 };
                 if ids.len() > max {
-                    return Err(format!("at most {max} file(s)"));
+                    return Err(Expected::FilesAtMost(max));
                 }
                 Ok(Value::Files(ids))
             }
-            (data_type, _) => Err(format!("a value of type {}", data_type.as_str())),
+            (data_type, _) => Err(Expected::Of(data_type)),
         }
     }
 

@@ -148,7 +148,7 @@ impl DataAttribute {
         {
             return day(text).ok_or_else(|| refuse("a day as YYYY-MM-DD, or Unix seconds".to_owned()));
         }
-        let kept = self.as_attribute().check(value).map_err(refuse)?;
+        let kept = self.as_attribute().check(value).map_err(|expected| refuse(expected.to_string()))?;
         let label = |option: &ListOption| Value::Text(option.label.clone());
         Ok(self.options.iter().find(|option| kept == Value::Text(option.id.clone())).map_or(kept.clone(), label))
     }

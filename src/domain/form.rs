@@ -5,6 +5,7 @@
 
 use crate::domain::attribute::Attribute;
 use crate::domain::attribute::DESCRIPTION;
+use crate::domain::attribute::Expected;
 use crate::domain::attribute::TITLE;
 use crate::domain::attribute::Value;
 use crate::domain::contact::ContactRole;
@@ -15,6 +16,7 @@ use crate::domain::ticket::is_empty;
 use crate::domain::ticket_type::Category;
 use crate::domain::ticket_type::TicketType;
 use std::collections::BTreeMap;
+use std::fmt;
 
 /// Where a sent form stands (FRM-5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,6 +79,25 @@ pub fn fields(ticket_type: &TicketType) -> Vec<&Attribute> {
     shown
 }
 
+/// What is wrong with a field of a filled form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wrong {
+    /// It was left empty.
+    Needed,
+    /// It takes something else.
+    Takes(Expected),
+}
+
+/// In the words of the API, which follow the field's name.
+impl fmt::Display for Wrong {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Needed => f.write_str("is needed"),
+            Self::Takes(expected) => write!(f, "takes {expected}"),
+        }
+    }
+}
+
 /// How people call an attribute: in their language where that is known; the built-in ones have no name of their own (ATT-2).
 #[must_use]
 pub fn label(attribute: &Attribute) -> &str {
@@ -99,7 +120,7 @@ pub fn accept(
     ticket_type: &TicketType,
     prefill: &[(AttributeId, Value)],
     given: &[(String, Option<Value>)],
-) -> Result<BTreeMap<AttributeId, Value>, Vec<(String, String)>> {
+) -> Result<BTreeMap<AttributeId, Value>, Vec<(String, Wrong)>> {
     let still_there = |id: &AttributeId| ticket_type.attributes.iter().find(|known| known.id == *id && !known.archived);
     let mut values = BTreeMap::new();
     for (id, value) in prefill {
@@ -111,14 +132,14 @@ pub fn accept(
         match given.iter().find(|(name, _)| *name == attribute.name) {
             Some((_, Some(value))) => match attribute.check(value.clone()) {
                 Ok(value) => drop(values.insert(attribute.id, value)),
-                Err(expected) => wrong.push((attribute.name.clone(), format!("takes {expected}"))),
+                Err(expected) => wrong.push((attribute.name.clone(), Wrong::Takes(expected))),
             },
             Some((_, None)) => drop(values.remove(&attribute.id)),
             None => {}
         }
         let is_wrong = wrong.last().is_some_and(|(name, _)| *name == attribute.name);
         if attribute.required_to_create_for_contacts && !is_wrong && is_empty(values.get(&attribute.id)) {
-            wrong.push((attribute.name.clone(), "is needed".to_owned()));
+            wrong.push((attribute.name.clone(), Wrong::Needed));
         }
     }
     if wrong.is_empty() { Ok(values) } else { Err(wrong) }
@@ -191,13 +212,10 @@ mod tests {
             accept(&of, &[], &given(&[(TITLE, text(&"x".repeat(256))), ("Cost", Value::Integer(1))])).unwrap_err();
         assert_eq!(
             wrong,
-            [
-                (TITLE.to_owned(), "takes at most 255 characters".to_owned()),
-                ("Floor".to_owned(), "is needed".to_owned())
-            ]
+            [(TITLE.to_owned(), Wrong::Takes(Expected::CharsAtMost(255))), ("Floor".to_owned(), Wrong::Needed)]
         );
         let wrong = accept(&of, &[], &given(&[("Floor", text("high"))])).unwrap_err();
-        assert_eq!(wrong, [("Floor".to_owned(), "takes a whole number".to_owned())]);
+        assert_eq!(wrong, [("Floor".to_owned(), Wrong::Takes(Expected::WholeNumber))]);
         let values =
             accept(&of, &[], &given(&[("Floor", text("3")), ("Cost", Value::Integer(1)), ("Gone", text("x"))]))
                 .unwrap();
@@ -216,6 +234,6 @@ mod tests {
         let values = accept(&of, &prefill, &[]).unwrap();
         assert_eq!(values, BTreeMap::from([(AttributeId(3), Value::Integer(2)), (AttributeId(4), Value::Integer(9))]));
         let cleared = accept(&of, &prefill, &[("Floor".to_owned(), None)]).unwrap_err();
-        assert_eq!(cleared[0].1, "is needed");
+        assert_eq!(cleared[0].1.to_string(), "is needed");
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** no HTTP status, no SMTP code here; the edges map each refusal to their own words (API-12, API-13).
 
+use crate::domain::form::Wrong;
 use crate::domain::id::ContactId;
 
 /// A refused operation. Nothing of it was applied (API-4).
@@ -26,8 +27,8 @@ pub enum Refusal {
     /// Several values are not acceptable, each for a reason of its own (FRM-3).
     #[error("{}", every_field(fields))]
     Fields {
-        /// Name and what is wrong with it, in words that follow the name.
-        fields: Vec<(String, String)>,
+        /// Name and what is wrong with it.
+        fields: Vec<(String, Wrong)>,
     },
     /// A value that is acceptable but would break the object (PAR-3).
     #[error("{message}")]
@@ -63,7 +64,7 @@ pub enum Refusal {
     },
 }
 
-fn every_field(fields: &[(String, String)]) -> String {
+fn every_field(fields: &[(String, Wrong)]) -> String {
     let each: Vec<String> = fields.iter().map(|(name, wrong)| format!("'{name}' {wrong}")).collect();
     each.join("; ")
 }

@@ -6,6 +6,7 @@
 use crate::desk::Desk;
 use crate::desk::journal::shown_time;
 use crate::domain::id::DeliveryId;
+use crate::http::html::escaped;
 use axum::Router;
 use axum::extract::Path;
 use axum::extract::State;
@@ -84,8 +85,4 @@ async fn show(State(desk): State<Desk>, Path(id): Path<String>) -> Response {
 fn subject(message: &[u8]) -> String {
     let subject = crate::mail::message::read(message).subject;
     if subject.is_empty() { "(no subject)".to_owned() } else { subject }
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

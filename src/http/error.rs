@@ -145,6 +145,7 @@ impl From<Refusal> for ApiError {
             }
             Refusal::Fields { fields } => {
                 let message = Refusal::Fields { fields: fields.clone() }.to_string();
+                let fields = fields.into_iter().map(|(field, wrong)| (field, wrong.to_string())).collect();
                 Self { fields, ..Self::invalid("parameter_invalid", message) }
             }
             Refusal::Unprocessable { field, message } => {

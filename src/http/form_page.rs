@@ -4,11 +4,14 @@
 //! policy allows its one style sheet and nothing else.
 
 use crate::desk::ticket::forms::FormView;
+use crate::desk::ticket::translations::PageTexts;
+use crate::desk::ticket::translations::Sentence;
 use crate::domain::attribute::Attribute;
 use crate::domain::attribute::DataType;
 use crate::domain::attribute::Value;
 use crate::domain::form;
 use crate::domain::form::FormState;
+use crate::http::html::escaped;
 use std::collections::BTreeMap;
 
 /// The page's only style sheet; its hash stands in the policy.
@@ -35,7 +38,7 @@ pub(crate) struct Filling {
     pub(crate) texts: BTreeMap<String, String>,
     /// Files that were taken already: id and name, by attribute name.
     pub(crate) files: BTreeMap<String, Vec<(String, String)>>,
-    /// By attribute name.
+    /// What is wrong, by attribute name, in the contact's language.
     pub(crate) wrong: BTreeMap<String, String>,
     /// Key of the repeatable submission.
     pub(crate) client_id: String,
@@ -47,9 +50,8 @@ pub(crate) fn open(view: &FormView, time_zone: &str, filling: &Filling) -> Strin
     let name = escaped(&view.ticket_type.name);
     push(&mut body, format_args!("<h1>{} {name}</h1>", escaped(&view.ticket_type.icon)));
     if !filling.wrong.is_empty() {
-        body.push_str(
-            "<div class=\"summary\" role=\"alert\">Please look again at the marked fields; nothing was sent yet.</div>",
-        );
+        let look = escaped(&view.texts.say(Sentence::LookAgain));
+        push(&mut body, format_args!("<div class=\"summary\" role=\"alert\">{look}</div>"));
     }
     body.push_str("<form method=\"post\" enctype=\"multipart/form-data\" novalidate>");
     push(
@@ -59,42 +61,48 @@ pub(crate) fn open(view: &FormView, time_zone: &str, filling: &Filling) -> Strin
     for attribute in form::fields(&view.ticket_type) {
         field(&mut body, attribute, view, time_zone, filling);
     }
-    body.push_str("<button type=\"submit\">Send</button></form>");
-    page(&view.brand_name, &view.ticket_type.name, &body)
+    let send = escaped(&view.texts.say(Sentence::Send));
+    push(&mut body, format_args!("<button type=\"submit\">{send}</button></form>"));
+    page(&view.texts, &view.brand_name, &view.ticket_type.name, &body)
 }
 
 /// What stands there after submission, or in place of a form that was taken back (FRM-6).
 pub(crate) fn closed(view: &FormView) -> String {
-    let name = &view.ticket_type.name;
+    let (name, say) = (&view.ticket_type.name, |sentence| escaped(&view.texts.say(sentence)));
     let FormState::Submitted { number, .. } = view.card.state else {
-        return page(
-            &view.brand_name,
-            name,
-            "<h1>This form was taken back</h1><p>It is no longer needed. If you want to tell us more, answer our mail.</p>",
-        );
+        let (title, text) = (say(Sentence::TakenBack), say(Sentence::TakenBackText));
+        return page(&view.texts, &view.brand_name, name, &format!("<h1>{title}</h1><p>{text}</p>"));
     };
-    let mut body = format!("<h1>Thank you</h1><p>We have your request; its number is <strong>#{number}</strong>.</p>");
+    let number = escaped(&view.texts.with(Sentence::ThanksNumber, &number));
+    let mut body = format!("<h1>{}</h1><p>{number}</p>", say(Sentence::Thanks));
     let message = view.ticket_type.settings.submitted_message.trim();
     if !message.is_empty() {
         push(&mut body, format_args!("<p>{}</p>", escaped(message)));
     }
-    push(&mut body, format_args!("<dl><dt>Type</dt><dd>{}</dd>", escaped(name)));
+    push(&mut body, format_args!("<dl><dt>{}</dt><dd>{}</dd>", say(Sentence::Type), escaped(name)));
     if let Some(label) = &view.state_label {
-        push(&mut body, format_args!("<dt>State</dt><dd>{}</dd>", escaped(label)));
+        push(&mut body, format_args!("<dt>{}</dt><dd>{}</dd>", say(Sentence::State), escaped(label)));
     }
-    body.push_str("</dl><p class=\"soft\">To add something, answer our mail.</p>");
-    page(&view.brand_name, name, &body)
+    push(&mut body, format_args!("</dl><p class=\"soft\">{}</p>", say(Sentence::AddSomething)));
+    page(&view.texts, &view.brand_name, name, &body)
 }
 
-/// A page that says one thing.
-pub(crate) fn said(brand: &str, title: &str, text: &str) -> String {
-    page(brand, title, &format!("<h1>{}</h1><p>{}</p>", escaped(title), escaped(text)))
+/// A page that says one thing; `detail` is for who answers for the house, in the words of the API.
+pub(crate) fn said(texts: &PageTexts, brand: &str, title: Sentence, text: Option<Sentence>, detail: &str) -> String {
+    let title = texts.say(title);
+    let mut body = format!("<h1>{}</h1>", escaped(&title));
+    if let Some(text) = text {
+        push(&mut body, format_args!("<p>{}</p>", escaped(&texts.say(text))));
+    } else {
+        push(&mut body, format_args!("<p class=\"soft\" lang=\"en\">{}</p>", escaped(detail)));
+    }
+    page(texts, brand, &title, &body)
 }
 
-fn page(brand: &str, title: &str, body: &str) -> String {
-    let (brand, title) = (escaped(brand), escaped(title));
+fn page(texts: &PageTexts, brand: &str, title: &str, body: &str) -> String {
+    let (lang, brand, title) = (escaped(texts.lang()), escaped(brand), escaped(title));
     format!(
-        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">\
+        "<!doctype html><html lang=\"{lang}\"><head><meta charset=\"utf-8\">\
          <meta name=\"viewport\" content=\"width=device-width,initial-scale=1\"><meta name=\"robots\" content=\"noindex\">\
          <title>{title} – {brand}</title><style>{STYLE}</style></head>\
          <body><main><p class=\"brand\">{brand}</p><div class=\"card\">{body}</div></main></body></html>"
@@ -105,9 +113,13 @@ fn field(body: &mut String, attribute: &Attribute, view: &FormView, time_zone: &
     let (id, wrong) = (attribute.id.0, filling.wrong.get(&attribute.name));
     let class = if wrong.is_some() { "field wrong" } else { "field" };
     let needed = attribute.required_to_create_for_contacts;
-    let mark = if needed { " <span class=\"soft\">(needed)</span>" } else { "" };
     let label = escaped(form::label(attribute));
-    push(body, format_args!("<div class=\"{class}\"><label for=\"a{id}\">{label}{mark}</label>"));
+    push(body, format_args!("<div class=\"{class}\"><label for=\"a{id}\">{label}"));
+    if needed {
+        let mark = escaped(&view.texts.say(Sentence::Needed));
+        push(body, format_args!(" <span class=\"soft\">{mark}</span>"));
+    }
+    body.push_str("</label>");
     let mut says = String::new();
     if needed {
         says.push_str(" aria-required=\"true\"");
@@ -115,12 +127,13 @@ fn field(body: &mut String, attribute: &Attribute, view: &FormView, time_zone: &
     if wrong.is_some() {
         push(&mut says, format_args!(" aria-invalid=\"true\" aria-describedby=\"w{id}\""));
     }
-    control(body, attribute, &value_of(attribute, view, filling), filling, &says);
+    control(body, attribute, view, filling, &says);
     if attribute.data_type == DataType::Datetime {
-        push(body, format_args!("<p class=\"soft\">Time in {}</p>", escaped(time_zone)));
+        let zone = view.texts.with(Sentence::TimeZone, &time_zone);
+        push(body, format_args!("<p class=\"soft\">{}</p>", escaped(&zone)));
     }
     if let Some(wrong) = wrong {
-        push(body, format_args!("<p class=\"why\" id=\"w{id}\">This field {}.</p>", escaped(wrong)));
+        push(body, format_args!("<p class=\"why\" id=\"w{id}\">{}</p>", escaped(wrong)));
     }
     body.push_str("</div>");
 }
@@ -138,9 +151,10 @@ fn value_of(attribute: &Attribute, view: &FormView, filling: &Filling) -> String
     }
 }
 
-fn control(body: &mut String, attribute: &Attribute, value: &str, filling: &Filling, says: &str) {
+fn control(body: &mut String, attribute: &Attribute, view: &FormView, filling: &Filling, says: &str) {
+    let value = value_of(attribute, view, filling);
     let named = format!("id=\"a{0}\" name=\"a{0}\"{says}", attribute.id.0);
-    let shown = escaped(value);
+    let shown = escaped(&value);
     let input = |kind: &str| format!("<input {named} {kind} value=\"{shown}\">");
     let control = match attribute.data_type {
         DataType::String if attribute.multiline => format!("<textarea {named}>{shown}</textarea>"),
@@ -149,13 +163,13 @@ fn control(body: &mut String, attribute: &Attribute, value: &str, filling: &Fill
         DataType::Decimal => input("type=\"text\" inputmode=\"decimal\""),
         DataType::Datetime => input("type=\"datetime-local\""),
         DataType::Boolean => {
-            let choices = [("", "–"), ("true", "Yes"), ("false", "No")];
-            select(&named, value, choices.into_iter())
+            let (yes, no) = (view.texts.say(Sentence::Yes), view.texts.say(Sentence::No));
+            select(&named, &value, [("", "–"), ("true", yes.as_str()), ("false", no.as_str())].into_iter())
         }
         DataType::List => {
             let current = attribute.options.iter().filter(|option| !option.removed);
             let choices = current.map(|option| (option.id.as_str(), option.label.as_str()));
-            select(&named, value, std::iter::once(("", "–")).chain(choices))
+            select(&named, &value, std::iter::once(("", "–")).chain(choices))
         }
         DataType::Files => files(attribute, &named, filling),
     };
@@ -189,20 +203,4 @@ fn files(attribute: &Attribute, named: &str, filling: &Filling) -> String {
 /// Adds to the page.
 fn push(body: &mut String, text: std::fmt::Arguments<'_>) {
     body.push_str(&text.to_string());
-}
-
-/// Text made safe for a page and for its quoted attributes.
-pub(crate) fn escaped(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => safe.push_str("&amp;"),
-            '<' => safe.push_str("&lt;"),
-            '>' => safe.push_str("&gt;"),
-            '"' => safe.push_str("&quot;"),
-            '\'' => safe.push_str("&#39;"),
-            c => safe.push(c),
-        }
-    }
-    safe
 }

@@ -3,14 +3,17 @@
 //! **Invariant:** whoever has the link may read and submit that one form; reading changes nothing, so that a mail scanner
 //! that follows links does no harm. The page runs no script and is framed by nobody.
 
+use crate::desk;
 use crate::desk::ticket::forms::FormView;
 use crate::desk::ticket::tickets::Values;
+use crate::desk::ticket::translations::Sentence;
 use crate::domain::attribute::Attribute;
 use crate::domain::attribute::DataType;
 use crate::domain::attribute::Value;
 use crate::domain::contact::Contact;
 use crate::domain::form;
 use crate::domain::form::FormState;
+use crate::domain::refusal::Refusal;
 use crate::http::Api;
 use crate::http::error::ApiError;
 use crate::http::error::Result;
@@ -33,6 +36,7 @@ use axum::response::Response;
 use axum::routing::get;
 use data_encoding::BASE64;
 use ring::digest;
+use std::collections::BTreeMap;
 use tower_http::catch_panic::CatchPanicLayer;
 
 /// Longest key of a submission taken from the page, in bytes.
@@ -69,19 +73,33 @@ async fn try_submit(api: &Api, token: &str, input: RawInput) -> Result<Response>
     let zone = api.desk.settings().time_zone.clone();
     let (values, mut filling) = read(api, &view_now, &zone, pieces(input).await?).await?;
     let key = Some(filling.client_id.clone()).filter(|key| !key.is_empty());
-    match api.desk.submit_form_by_link(token, values, key).await.map_err(ApiError::from) {
+    match api.desk.submit_form_by_link(token, values, key).await {
         Ok(_) => {
             let view = view(api, token).await?;
             Ok(answer(StatusCode::OK, form_page::closed(&view)))
         }
-        Err(error) if !error.fields.is_empty() || error.field.is_some() => {
-            filling.wrong = error.fields.into_iter().collect();
-            if let Some(field) = error.field {
-                filling.wrong.insert(field, "cannot be taken like this".to_owned());
+        Err(error) => {
+            filling.wrong = wrong(&view_now, &error);
+            if filling.wrong.is_empty() {
+                return Err(error.into());
             }
             Ok(answer(StatusCode::UNPROCESSABLE_ENTITY, shown(api, &view_now, &filling)))
         }
-        Err(error) => Err(error),
+    }
+}
+
+/// What is wrong with the page's own fields; a refusal for any other reason has none.
+fn wrong(view: &FormView, error: &desk::Error) -> BTreeMap<String, String> {
+    let fields = form::fields(&view.ticket_type);
+    let is_shown = |name: &str| fields.iter().any(|field| field.name == name);
+    match error {
+        desk::Error::Refused(Refusal::Fields { fields }) => {
+            fields.iter().map(|(name, wrong)| (name.clone(), view.texts.wrong(*wrong))).collect()
+        }
+        desk::Error::Refused(
+            Refusal::Invalid { field: Some(name), .. } | Refusal::Unprocessable { field: name, .. },
+        ) if is_shown(name) => BTreeMap::from([(name.clone(), view.texts.say(Sentence::WrongOther))]),
+        desk::Error::Refused(_) | desk::Error::Unavailable(_) | desk::Error::Full => BTreeMap::new(),
     }
 }
 
@@ -179,17 +197,18 @@ fn shown(api: &Api, view: &FormView, filling: &Filling) -> String {
 }
 
 async fn refused(api: &Api, token: &str, error: &ApiError) -> Response {
-    // A link that leads nowhere belongs to no brand.
-    let brand = view(api, token).await.map(|view| view.brand_name);
-    let brand = brand.as_ref().unwrap_or(&api.desk.settings().workspace_name);
-    let (title, text) = match error.status {
-        StatusCode::NOT_FOUND => {
-            ("This link no longer works", "It is older than 30 days or not complete. Answer our mail to get a new one.")
-        }
-        StatusCode::SERVICE_UNAVAILABLE => ("Please try again in a moment", "Nothing was sent yet."),
-        _ => ("This could not be sent", error.message.as_str()),
+    // A link that leads nowhere belongs to no brand and to nobody.
+    let (brand, texts) = match view(api, token).await {
+        Ok(view) => (view.brand_name, view.texts),
+        Err(_) => (api.desk.settings().workspace_name.clone(), api.desk.page_texts()),
     };
-    answer(error.status, form_page::said(brand, title, text))
+    let (title, text) = match error.status {
+        StatusCode::NOT_FOUND => (Sentence::LinkOld, Some(Sentence::LinkOldText)),
+        StatusCode::SERVICE_UNAVAILABLE => (Sentence::Later, Some(Sentence::LaterForm)),
+        StatusCode::TOO_MANY_REQUESTS => (Sentence::Refused, Some(Sentence::TooOften)),
+        _ => (Sentence::Refused, None),
+    };
+    answer(error.status, form_page::said(&texts, &brand, title, text, &error.message))
 }
 
 fn answer(status: StatusCode, page: String) -> Response {

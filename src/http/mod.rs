@@ -15,6 +15,7 @@
 //! | `avatars` | agents' pictures |
 //! | `contact_files` | files that contacts send ahead of their messages |
 //! | `forms`, `form_page` | forms by signed link, as a page without script |
+//! | `html` | text made safe for pages |
 //! | `hooks` | mail handed in as raw MIME |
 //! | `unsubscribe` | where a broadcast's mail says how to stop |
 //! | [`widget`] | the messenger's loader and page |
@@ -42,6 +43,7 @@ mod form_page;
 mod forms;
 mod frame;
 mod hooks;
+mod html;
 mod idempotency;
 mod input;
 mod live_streams;

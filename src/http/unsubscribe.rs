@@ -6,7 +6,10 @@
 use crate::desk;
 use crate::desk::broadcasts::stopping::StopAct;
 use crate::desk::broadcasts::stopping::Stops;
+use crate::desk::ticket::translations::PageTexts;
+use crate::desk::ticket::translations::Sentence;
 use crate::http::Api;
+use crate::http::html::escaped;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Path;
@@ -69,17 +72,24 @@ fn asked(body: &[u8]) -> StopAct {
 }
 
 fn answer(api: &Api, stops: &desk::Result<Stops>) -> Response {
-    let name = stops.as_ref().map_or(&api.desk.settings().workspace_name, |stops| &stops.brand_name);
-    let name = escaped(name);
+    let unknown = || (api.desk.settings().workspace_name.clone(), api.desk.page_texts());
+    let (name, texts) =
+        stops.as_ref().map_or_else(|_| unknown(), |stops| (stops.brand_name.clone(), stops.texts.clone()));
     let (status, text) = match stops {
         Ok(stops) => (StatusCode::OK, standing(stops)),
-        Err(desk::Error::Refused(_)) => (StatusCode::NOT_FOUND, INVALID.to_owned()),
-        Err(desk::Error::Unavailable(_) | desk::Error::Full) => (StatusCode::SERVICE_UNAVAILABLE, LATER.to_owned()),
+        Err(desk::Error::Refused(_)) => {
+            (StatusCode::NOT_FOUND, words(&texts, Sentence::LinkBroken, Sentence::LinkBrokenText))
+        }
+        Err(desk::Error::Unavailable(_) | desk::Error::Full) => {
+            (StatusCode::SERVICE_UNAVAILABLE, words(&texts, Sentence::Later, Sentence::LaterStop))
+        }
     };
+    let (lang, title) = (escaped(texts.lang()), escaped(&texts.with(Sentence::MailFrom, &name)));
+    let name = escaped(&name);
     let page = format!(
-        "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
+        "<!DOCTYPE html>\n<html lang=\"{lang}\"><head><meta charset=\"utf-8\">\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><meta name=\"robots\" content=\"noindex\">\
-         <title>Mail from {name}</title><style>{STYLE}</style></head>\n<body><main>{text}\
+         <title>{title}</title><style>{STYLE}</style></head>\n<body><main>{text}\
          <p class=\"soft\">{name}</p></main></body></html>\n"
     );
     let headers = [
@@ -93,59 +103,36 @@ fn answer(api: &Api, stops: &desk::Result<Stops>) -> Response {
     (status, headers, page).into_response()
 }
 
-const INVALID: &str = "<h1>This link does not work</h1><p>It is incomplete, or it was not made by us. To stop mails, answer \
-                       one of them and say so.</p>";
-const LATER: &str = "<h1>Not now</h1><p>We cannot reach our records at the moment. Please try again in a minute.</p>";
-
 fn standing(stops: &Stops) -> String {
+    let texts = &stops.texts;
     let issue = if stops.issue {
-        section(
-            "You get no more mail about this issue",
-            "Answers to your own messages still reach you.",
-            "resume",
-            "Get updates about this issue again",
-            true,
-        )
+        let text = words(texts, Sentence::IssueOff, Sentence::StillAnswered);
+        text + &button(texts, "resume", Sentence::IssueResume, true)
     } else {
-        section(
-            "Updates about an issue you reported",
-            "You get them by mail when there is news.",
-            "stop",
-            "Stop updates about this issue",
-            false,
-        )
+        let text = words(texts, Sentence::IssueOn, Sentence::IssueOnText);
+        text + &button(texts, "stop", Sentence::IssueStop, false)
     };
     let all = if stops.all {
-        section(
-            "You get no announcements from us at all",
-            "Answers to your own messages still reach you.",
-            "resume_all",
-            "Get announcements again",
-            true,
-        )
+        let text = words(texts, Sentence::AllOff, Sentence::StillAnswered);
+        text + &button(texts, "resume_all", Sentence::AllResume, true)
     } else {
-        section(
-            "Every announcement",
-            "Stops updates about all issues, now and later; answers to your own messages still \
-            reach you.",
-            "stop_all",
-            "Stop all announcements",
-            true,
-        )
+        let text = words(texts, Sentence::AllOn, Sentence::AllOnText);
+        text + &button(texts, "stop_all", Sentence::AllStop, true)
     };
     format!("{issue}<section>{all}</section>")
 }
 
-fn section(title: &str, text: &str, act: &str, label: &str, quiet: bool) -> String {
-    let class = if quiet { " class=\"quiet\"" } else { "" };
-    format!(
-        "<h1>{title}</h1><p>{text}</p><form method=\"post\"><input type=\"hidden\" name=\"act\" value=\"{act}\">\
-         <button type=\"submit\"{class}>{label}</button></form>"
-    )
+fn words(texts: &PageTexts, title: Sentence, text: Sentence) -> String {
+    format!("<h1>{}</h1><p>{}</p>", escaped(&texts.say(title)), escaped(&texts.say(text)))
 }
 
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+fn button(texts: &PageTexts, act: &str, label: Sentence, quiet: bool) -> String {
+    let class = if quiet { " class=\"quiet\"" } else { "" };
+    let label = escaped(&texts.say(label));
+    format!(
+        "<form method=\"post\"><input type=\"hidden\" name=\"act\" value=\"{act}\">\
+         <button type=\"submit\"{class}>{label}</button></form>"
+    )
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use super::error::TemplateError;
 use super::escape;
 use super::functions;
 use super::locales::Locales;
+use super::page;
 use super::sample;
 use super::scan;
 use handlebars::Handlebars;
@@ -51,6 +52,7 @@ impl Engine {
     /// Compiles and checks all of `sources`.
     pub(super) fn build(sources: &BTreeMap<String, Source>) -> Result<Self, TemplateError> {
         let locales = Locales::build(&own_sentences(sources))?;
+        page::check(&locales)?;
         let registry = |escape| functions::registry(escape, Arc::clone(&locales));
         let mut engine =
             Self { html: registry(escape::html), plain: registry(escape::plain), locales: Arc::clone(&locales) };

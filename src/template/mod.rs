@@ -3,7 +3,7 @@
 //! Templates are embedded in the binary; a file of the same path in the override directory replaces one. [`Templates`]
 //! is one checked set, [`TemplateSet`] the one in use, which a reload swaps only for another checked one (P25).
 //! [`Templates::email`] renders a [`view::Notice`] as a mail, [`Templates::frame`] the same notice as a line for
-//! sockets; [`broadcast::Broadcast`] is what an author writes (BRC-2, BRC-3).
+//! sockets; [`broadcast::Broadcast`] is what an author writes (BRC-2, BRC-3). [`PageTexts`] is what hosted pages say.
 //!
 //! **Invariant:** templates see only the views of [`view`], values are escaped for the place they land in, and no
 //! template can end the process, run without end, or put a new line into a header: see `scan`, `check` and `escape`.
@@ -24,6 +24,7 @@ mod locales;
 mod markdown;
 mod markdown_text;
 mod overrides;
+mod page;
 mod sample;
 mod scan;
 mod sentinel;
@@ -41,6 +42,8 @@ pub use error::TemplateError;
 pub use gallery::Page;
 pub use gallery::Sender;
 pub use overrides::overrides;
+pub use page::PageTexts;
+pub use page::Sentence;
 pub use set::TemplateSet;
 
 use brands::OfBrand;
@@ -157,6 +160,12 @@ impl Templates {
             email(engine, notice.kind(), notice.lang(), data, notice.body_bytes())
         })
         .map(|(rendered, fell_back)| Rendered { fell_back, ..rendered })
+    }
+
+    /// What pages say in that language, with the sentences of the brand of that id, if it has some.
+    #[must_use]
+    pub fn page_texts(&self, brand: Option<&str>, lang: &str) -> PageTexts {
+        PageTexts::new(lang, Arc::clone(&self.engine_of(brand).locales))
     }
 
     /// Renders `notice` as a line of at most 300 characters for sockets: plain text, to be escaped where it is shown.

@@ -1,4 +1,4 @@
-# Texts of mails and of lines for sockets. A name in other languages' files that is not here is refused by a test.
+# Texts of mails, of lines for sockets and of hosted pages. A name in other languages' files that is not here is refused by a test.
 lang = en
 date-format = %-d %B %Y, %H:%M %Z
 
@@ -80,3 +80,48 @@ ticket-now-number = Your ticket #{ $number } is now: { $state }
 why-reported = You get this mail because you reported this issue.
 stop-issue = Stop updates about this issue
 stop-hint = Your mail program's own Unsubscribe button does the same with one click.
+
+title = Title
+description = Description
+yes = Yes
+no = No
+field-needed-mark = (needed)
+field-time-zone = Time in { $zone }
+field-empty = This field is needed.
+field-chars = This field takes at most { $max } characters.
+field-option = This field takes one of its options.
+field-whole = This field takes a whole number.
+field-number = This field takes a number of at most 15 digits.
+field-moment = This field takes a date and a time.
+field-file = This field takes one file.
+field-files = This field takes at most { $max } files.
+field-other = This field cannot be filled like this.
+
+page-send = Send
+page-look-again = Please look again at the marked fields; nothing was sent yet.
+page-taken-back = This form was taken back
+page-taken-back-text = It is no longer needed. If you want to tell us more, answer our mail.
+page-thanks = Thank you
+page-thanks-number = We have your request; its number is #{ $number }.
+page-add = To add something, answer our mail.
+page-link-old = This link no longer works
+page-link-old-text = It is older than 30 days or not complete. Answer our mail to get a new one.
+page-later = Please try again in a moment
+page-later-form = Nothing was sent yet.
+page-later-stop = We cannot reach our records at the moment.
+page-refused = This could not be sent
+page-too-often = This was too much in a short time. Please try again later.
+
+stop-mail-from = Mail from { $brand }
+stop-link-broken = This link does not work
+stop-link-broken-text = It is incomplete, or it was not made by us. To stop mails, answer one of them and say so.
+stop-issue-on = Updates about an issue you reported
+stop-issue-on-text = You get them by mail when there is news.
+stop-issue-off = You get no more mail about this issue
+stop-issue-resume = Get updates about this issue again
+stop-still-answered = Answers to your own messages still reach you.
+stop-all-on = Every announcement
+stop-all-on-text = Stops updates about all issues, now and later; answers to your own messages still reach you.
+stop-all = Stop all announcements
+stop-all-off = You get no announcements from us at all
+stop-all-resume = Get announcements again

@@ -8,12 +8,14 @@ use crate::desk::Inner;
 use crate::desk::Result;
 use crate::desk::people::contacts::survivor;
 use crate::desk::thread::draft::missing;
+use crate::desk::ticket::translations::PageTexts;
 use crate::domain::event::ContactAct;
 use crate::domain::event::Event;
 use crate::domain::event::EventKind;
 use crate::domain::id::ContactId;
 use crate::domain::id::Millis;
 use crate::domain::id::ThreadId;
+use crate::domain::thread::Thread;
 use crate::mail::message_id::StopClaims;
 use crate::store;
 use crate::store::engine::ReadTx;
@@ -38,7 +40,7 @@ pub enum StopAct {
 }
 
 /// How it stands for the contact of a token.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Stops {
     /// No mail about this issue.
     pub issue: bool,
@@ -46,6 +48,8 @@ pub struct Stops {
     pub all: bool,
     /// Name of the brand that reported to the contact (OBJ-11).
     pub brand_name: String,
+    /// What the page itself says, in the contact's language.
+    pub texts: PageTexts,
 }
 
 impl Desk {
@@ -97,20 +101,26 @@ impl Inner {
     fn stops_of(&self, tx: &dyn ReadTx, tracker: ThreadId, contact: ContactId) -> store::Result<Stops> {
         let contact = store::contacts::get(tx, contact)?.ok_or_else(|| missing("contact"))?;
         let issue = store::broadcasts::stopped_at(tx, tracker, contact.id)?.is_some();
-        let brand_name = self.reporting_brand(tx, tracker, contact.id)?;
-        Ok(Stops { issue, all: contact.unsubscribed_from_emails, brand_name })
+        let reported = reported_in(tx, tracker, contact.id)?;
+        let brand_name = reported.as_ref().map(|thread| self.brand_name(thread));
+        Ok(Stops {
+            issue,
+            all: contact.unsubscribed_from_emails,
+            brand_name: brand_name.unwrap_or_else(|| self.settings.workspace_name.clone()),
+            texts: self.page_texts(contact.language_override.as_deref(), reported.as_ref()),
+        })
     }
+}
 
-    /// The brand of the contact's thread that is linked to the Tracker, as the mail about it named it; the workspace's
-    /// name where that link is gone.
-    fn reporting_brand(&self, tx: &dyn ReadTx, tracker: ThreadId, contact: ContactId) -> store::Result<String> {
-        for thread in store::threads::of_contact(tx, contact, THREADS_LOOKED_AT_MAX)? {
-            if store::links::get(tx, tracker, thread.id)?.is_some() {
-                return Ok(self.brand_name(&thread));
-            }
+/// The contact's thread that is linked to the Tracker: the mail about it was in the name of its brand. None where that link
+/// is gone.
+fn reported_in(tx: &dyn ReadTx, tracker: ThreadId, contact: ContactId) -> store::Result<Option<Thread>> {
+    for thread in store::threads::of_contact(tx, contact, THREADS_LOOKED_AT_MAX)? {
+        if store::links::get(tx, tracker, thread.id)?.is_some() {
+            return Ok(Some(thread));
         }
-        Ok(self.settings.workspace_name.clone())
     }
+    Ok(None)
 }
 
 /// Stops mail about an issue for a contact, or takes that back. A stop that is news stands in the log of the Tracker.

@@ -30,6 +30,7 @@ use crate::domain::event::EventKind;
 use crate::domain::form;
 use crate::domain::form::FormCard;
 use crate::domain::form::FormState;
+use crate::domain::form::Wrong;
 use crate::domain::id::EventSeq;
 use crate::domain::id::Millis;
 use crate::domain::id::PartId;
@@ -111,7 +112,7 @@ fn conflict<T: std::fmt::Debug>(answer: Result<T, Error>) -> String {
     }
 }
 
-fn wrong<T: std::fmt::Debug>(answer: Result<T, Error>) -> Vec<(String, String)> {
+fn wrong<T: std::fmt::Debug>(answer: Result<T, Error>) -> Vec<(String, Wrong)> {
     match answer.unwrap_err() {
         Error::Refused(Refusal::Fields { fields }) => fields,
         other => panic!("{other:?}"),
@@ -182,7 +183,7 @@ async fn tst_43_every_field_that_needs_another_look_is_named_and_nothing_is_made
     let fields = wrong(submit(&story, &ana, form, "k", bad).await);
     let names: Vec<&str> = fields.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(names, [TITLE, "Floor", "Photos"]);
-    assert_eq!(fields[1].1, "is needed");
+    assert_eq!(fields[1].1, Wrong::Needed);
     assert_eq!(story.words(thread), ["comment", "ticket_form_sent"]);
     let made = submit(&story, &ana, form, "k", floor(1)).await.unwrap();
     assert!(!made.repeated, "a refused submission does not use up its key");
@@ -197,7 +198,7 @@ async fn frm_9_a_form_is_checked_against_the_type_of_today() {
     let form = sent(&story, thread, ticket_type, Vec::new()).await.unwrap().id;
     let door =
         story.desk.add_attribute(&story.agent, ticket_type, attribute("Door", DataType::String, true)).await.unwrap();
-    assert_eq!(wrong(submit(&story, &ana, form, "k", floor(1)).await), [("Door".to_owned(), "is needed".to_owned())]);
+    assert_eq!(wrong(submit(&story, &ana, form, "k", floor(1)).await), [("Door".to_owned(), Wrong::Needed)]);
     let gone = crate::desk::ticket::attributes::AttributeChange { archived: Some(true), ..Default::default() };
     story.desk.update_attribute(&story.agent, ticket_type, door.id, gone).await.unwrap();
     let given = values(&[("Floor", Value::Integer(1)), ("Door", Value::Text("left".to_owned()))]);
@@ -324,7 +325,7 @@ async fn i18_1_a_contact_reads_forms_and_states_in_their_language() {
     let offered = story.desk.offered_forms(ana.id).unwrap();
     assert_eq!(offered[0].name, "Reparatur");
     let labels: Vec<&str> = form::fields(&offered[0]).into_iter().map(form::label).collect();
-    assert_eq!(labels, ["Title", "Description", "Stockwerk", "Photos"], "each text by itself");
+    assert_eq!(labels, ["Titel", "Beschreibung", "Stockwerk", "Photos"], "each text by itself");
     let values = vec![("Floor".to_owned(), Some(Value::Integer(1)))];
     let conversion = Conversion { ticket_type: made, state: None, values, skip_notifications: true };
     story.desk.convert(&story.agent, thread, conversion).await.unwrap();

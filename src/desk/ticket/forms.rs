@@ -29,6 +29,7 @@ use crate::desk::thread::draft::conclude;
 use crate::desk::thread::draft::missing;
 use crate::desk::ticket::kinds::refuse_conversion;
 use crate::desk::ticket::tickets::Values;
+use crate::desk::ticket::translations::PageTexts;
 use crate::desk::ticket::translations::own_language;
 use crate::domain::agent::Caller;
 use crate::domain::agent::Scope;
@@ -80,6 +81,8 @@ pub struct FormView {
     pub contact: Contact,
     /// Name of the brand of the thread it was sent in (OBJ-11).
     pub brand_name: String,
+    /// What the page itself says, in the contact's language.
+    pub texts: PageTexts,
 }
 
 impl Desk {
@@ -103,9 +106,9 @@ impl Desk {
     pub fn offered_forms(&self, contact: ContactId) -> Result<Vec<TicketType>> {
         Ok(self.inner.store.view(|tx| {
             let contact = known(tx, contact)?;
-            let languages = self.inner.languages(contact.language_override.as_deref(), None);
+            let own = contact.language_override.as_deref();
             let offered = offered_in(tx, &contact)?.into_iter();
-            Ok(offered.map(|ticket_type| ticket_type.in_languages(&languages)).collect())
+            Ok(offered.map(|ticket_type| self.inner.as_read(ticket_type, own, None)).collect())
         })?)
     }
 
@@ -202,10 +205,12 @@ impl Desk {
             };
             let contact = store::contacts::get(tx, claims.contact)?.ok_or_else(|| missing("form"))?;
             let brand_name = self.inner.brand_name(&thread);
-            let languages = self.inner.languages(contact.language_override.as_deref(), Some(&thread));
-            let ticket_type = ticket_type.in_languages(&languages);
+            let (own, within) = (contact.language_override.as_deref(), Some(&thread));
+            let languages = self.inner.languages(own, within);
+            let ticket_type = self.inner.as_read(ticket_type, own, within);
             let state_label = state_label.map(|state| state.label_in(&languages).to_owned());
-            Ok(FormView { part, card, ticket_type, state_label, contact, brand_name })
+            let texts = self.inner.page_texts(own, within);
+            Ok(FormView { part, card, ticket_type, state_label, contact, brand_name, texts })
         })?)
     }
 
@@ -227,7 +232,7 @@ impl Desk {
                     Ok(found.zip(Some(own_language(tx, contact)?)))
                 })?;
                 let Some((found, own)) = found else { continue };
-                types.insert(found.id, found.in_languages(&self.inner.languages(own.as_deref(), None)));
+                types.insert(found.id, self.inner.as_read(found, own.as_deref(), None));
             }
         }
         Ok(types)

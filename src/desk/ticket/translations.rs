@@ -1,11 +1,14 @@
 //! What customers read in their own language (OBJ-52, OBJ-53, I18-1): who reads what, and what may be kept.
 //!
 //! **Invariant:** agents and the API read texts as they were written; only what a contact reads is translated, by whoever
-//! hands it to them.
+//! hands it to them. What the house itself says on pages and in forms comes from [`crate::template`].
 
+use crate::desk::Desk;
 use crate::desk::Inner;
 use crate::desk::thread::views::TicketView;
 use crate::domain::attribute::Attribute;
+use crate::domain::attribute::DESCRIPTION;
+use crate::domain::attribute::TITLE;
 use crate::domain::contact::NAME_CHARS_MAX;
 use crate::domain::id::ContactId;
 use crate::domain::part::Part;
@@ -21,6 +24,9 @@ use crate::domain::translation::is_language_tag;
 use crate::domain::type_settings::SUBMITTED_MESSAGE_CHARS_MAX;
 use crate::store;
 use crate::store::engine::ReadTx;
+
+pub use crate::template::PageTexts;
+pub use crate::template::Sentence;
 
 /// Texts of a type in one language as a caller gives them, with attributes by id or name and options by id or label.
 #[derive(Clone, Debug, Default)]
@@ -51,6 +57,44 @@ impl Inner {
         let of_brand = brand.and_then(|brand| brand.default_locale.as_deref());
         let workspace = self.settings.default_locale.as_str();
         Languages::of(own.into_iter().chain(of_brand).chain([workspace]), workspace)
+    }
+
+    /// The one language a contact is written to in: `own` if there are texts in it, else the brand's, else the workspace's
+    /// (I18-1).
+    pub(crate) fn language<'l>(&'l self, own: Option<&'l str>, thread: Option<&Thread>) -> &'l str {
+        let brand = thread.and_then(|thread| self.brand(thread));
+        let brand_id = brand.map(|brand| brand.id.as_str());
+        let own = own.filter(|lang| self.templates.current().speaks(brand_id, lang));
+        let of_brand = brand.and_then(|brand| brand.default_locale.as_deref());
+        own.or(of_brand).unwrap_or(&self.settings.default_locale)
+    }
+
+    /// What pages say to a contact.
+    pub(crate) fn page_texts(&self, own: Option<&str>, thread: Option<&Thread>) -> PageTexts {
+        let brand = thread.and_then(|thread| self.brand(thread)).map(|brand| brand.id.as_str());
+        self.templates.current().page_texts(brand, self.language(own, thread))
+    }
+
+    /// A type as a contact's form shows it: its own texts translated, the built-in attributes by the house's words.
+    pub(crate) fn as_read(&self, of: TicketType, own: Option<&str>, thread: Option<&Thread>) -> TicketType {
+        let mut of = of.in_languages(&self.languages(own, thread));
+        let texts = self.page_texts(own, thread);
+        for attribute in of.attributes.iter_mut().filter(|attribute| attribute.default && attribute.label.is_none()) {
+            attribute.label = match attribute.name.as_str() {
+                TITLE => Some(texts.say(Sentence::Title)),
+                DESCRIPTION => Some(texts.say(Sentence::Description)),
+                _ => None,
+            };
+        }
+        of
+    }
+}
+
+impl Desk {
+    /// What pages say to somebody unknown.
+    #[must_use]
+    pub fn page_texts(&self) -> PageTexts {
+        self.inner.page_texts(None, None)
     }
 }
 

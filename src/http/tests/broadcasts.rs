@@ -269,3 +269,25 @@ async fn brc_2_the_company_of_the_thread_is_named_else_that_of_the_contact_else_
         assert_eq!(house.post(&path, json!({"thread_id": talk})).await.ok()["messenger"]["text"], text);
     }
 }
+
+#[tokio::test]
+async fn i18_1_the_page_that_stops_mail_is_in_the_contacts_language() {
+    let house = House::new().await;
+    let (tracker, threads) = tracker(&house, 1).await;
+    let thread = house.get(&format!("/api/conversations/{}", threads[0])).await.ok();
+    let contact = id(&thread["contacts"]["contacts"][0]);
+    house.put(&format!("/api/contacts/{contact}"), json!({"language_override": "ja"})).await.ok();
+    let new = json!({"subject": "Fix is live", "body": "It works.", "email": "always", "send": true});
+    house.post(&format!("/api/tickets/{tracker}/broadcasts"), new).await.ok();
+    run(&house).await;
+    let mail = sent(&house).await.remove(0).replace("\r\n ", " ");
+    let link = mail.split("List-Unsubscribe: <").nth(1).unwrap().split('>').next().unwrap();
+    let page = format!("/unsubscribe/{}", link.rsplit('/').next().unwrap());
+    let shown = house.plain("GET", &page, "").await.1;
+    assert!(shown.contains("<html lang=\"ja\">") && shown.contains("この問題についてのお知らせを停止する"), "{shown}");
+    assert!(!shown.contains("Stop ") && !shown.contains("Mail from"), "{shown}");
+    let stopped = house.plain("POST", &page, "act=stop_all").await.1;
+    assert!(stopped.contains("お知らせはすべて停止されています"), "{stopped}");
+    let nowhere = house.plain("GET", "/unsubscribe/nonsense", "").await.1;
+    assert!(nowhere.contains("<html lang=\"en\">") && nowhere.contains("This link does not work"), "{nowhere}");
+}

@@ -183,3 +183,85 @@ async fn frm_7_the_hosted_form_works_without_script_and_shows_what_is_wrong_at_t
     assert_eq!(house.get("/forms/forged").await.status, StatusCode::NOT_FOUND);
     assert_eq!(house.desk.verify().unwrap(), Vec::<String>::new());
 }
+
+/// A form mailed to a contact of that language, of a type that has German texts; its type and its link.
+async fn sent_to_reader_of(house: &House, language: &str) -> (String, String) {
+    let ana = house.contact("ana@example.com").await;
+    house.put(&format!("/api/contacts/{ana}"), json!({"language_override": language})).await.ok();
+    let conversation = house.conversation(&ana, "It is cold").await;
+    let ticket_type = repair(house, "Customer").await;
+    let asked = json!({"Floor": {"label": "Stockwerk"}, "Room": {"options": {"Kitchen": "Küche"}}});
+    let german = json!({"name": "Reparatur", "submitted_message": "Wir kommen am Montag.", "attributes": asked});
+    let made =
+        house.put(&format!("/api/ticket_types/{ticket_type}"), json!({"translations": {"de": german}})).await.ok();
+    for state in made["ticket_states"]["data"].as_array().unwrap() {
+        let german = json!({"translations": {"de": "Eingegangen"}});
+        house.put(&format!("/api/ticket_states/{}", id(state)), german).await.ok();
+    }
+    sent(house, &conversation, &ticket_type).await;
+    (ticket_type, mailed_link(house).await)
+}
+
+#[tokio::test]
+async fn i18_1_the_hosted_form_is_in_the_contacts_language_from_beginning_to_end() {
+    let house = House::new().await;
+    let (ticket_type, link) = sent_to_reader_of(&house, "de-AT").await;
+    let page = house.plain("GET", &link, "").await.1;
+    for said in [
+        "<html lang=\"de\">",
+        "Reparatur",
+        ">Titel<",
+        ">Stockwerk",
+        "(erforderlich)",
+        ">Küche<",
+        ">Bath<",
+        "Uhrzeit in ",
+        ">Ja<",
+        ">Senden<",
+    ] {
+        assert!(page.contains(said), "{said}: {page}");
+    }
+    for written in ["Repair", ">Title<", "Floor", "Kitchen", "needed", ">Yes<", ">Send<"] {
+        assert!(!page.contains(written), "{written}: {page}");
+    }
+    let floor = format!("a{}", attributes(&house, &ticket_type).await["Floor"]);
+    let (status, page) = post(&house, &link, body(&[(&floor, "oben")], &[])).await;
+    assert_eq!(status, 422);
+    assert!(page.contains("Bitte eine ganze Zahl eingeben.") && page.contains("markierten Felder"), "{page}");
+    let (_, page) = post(&house, &link, body(&[(&floor, "")], &[])).await;
+    assert!(page.contains("Bitte ausfüllen."), "{page}");
+    let (status, page) = post(&house, &link, body(&[(&floor, "3")], &[])).await;
+    assert_eq!(status, 200);
+    for said in
+        ["Vielen Dank", "hat die Nummer #1.", "Wir kommen am Montag.", "<dd>Reparatur", "<dt>Stand</dt><dd>Eingegangen"]
+    {
+        assert!(page.contains(said), "{said}: {page}");
+    }
+    let nowhere = house.plain("GET", "/forms/x", "").await.1;
+    assert!(
+        nowhere.contains("<html lang=\"en\">") && nowhere.contains("no longer works"),
+        "the workspace's: {nowhere}"
+    );
+}
+
+#[tokio::test]
+async fn i18_1_the_hosted_form_is_in_the_workspaces_language_where_nobody_wrote_the_contacts() {
+    let house = House::with(Settings { default_locale: "fr".to_owned(), ..settings() }).await;
+    let (_, link) = sent_to_reader_of(&house, "sv").await;
+    let page = house.plain("GET", &link, "").await.1;
+    assert!(page.contains("<html lang=\"fr\">") && page.contains(">Envoyer<") && page.contains(">Titre<"), "{page}");
+    assert!(page.contains("Repair &lt;b&gt;") && page.contains(">Floor"), "as they were written: {page}");
+    let nowhere = house.plain("GET", "/forms/x", "").await.1;
+    assert!(nowhere.contains("Ce lien ne fonctionne plus"), "{nowhere}");
+}
+
+#[tokio::test]
+async fn frm_2_a_form_that_is_no_longer_offered_says_so_and_marks_no_field() {
+    let house = House::new().await;
+    let (ticket_type, link) = sent_to_reader_of(&house, "es").await;
+    house.put(&format!("/api/ticket_types/{ticket_type}"), json!({"archived": true})).await.ok();
+    let floor = format!("a{}", attributes(&house, &ticket_type).await["Floor"]);
+    let (status, page) = post(&house, &link, body(&[(&floor, "3")], &[])).await;
+    assert_eq!(status, 400);
+    assert!(page.contains("No se ha podido enviar") && !page.contains("<form"), "{page}");
+}

@@ -215,6 +215,25 @@ async fn obj_15_a_visitor_is_named_and_becomes_a_lead_or_goes_into_a_user() {
 }
 
 #[tokio::test]
+async fn par_7_a_visitor_becomes_nobody_of_the_house() {
+    let house = House::new().await;
+    let visitor = house.desk.open_session(Claim::NewVisitor).await.unwrap().contact.id.to_string();
+    for address in ["support@example.com", "support+7@example.com", "bo@example.com", "BO@example.com"] {
+        for kind in ["user", "lead"] {
+            let to = json!({"type": kind, "visitor": {"user_id": visitor}, "user": {"email": address}});
+            let refused = house.post("/api/visitors/convert", to).await.error();
+            let expected = (400, "parameter_invalid".to_owned(), Some("user.email".to_owned()));
+            assert_eq!(refused, expected, "{kind} {address}");
+        }
+    }
+    let still = house.get(&format!("/api/visitors?user_id={visitor}")).await.ok();
+    assert_eq!((&still["type"], &still["email"]), (&json!("visitor"), &json!("")), "nothing of it was applied");
+    let to = json!({"type": "user", "visitor": {"user_id": visitor}, "user": {"email": "ana@example.com"}});
+    assert_eq!(house.post("/api/visitors/convert", to).await.ok()["email"], "ana@example.com");
+    house.sound();
+}
+
+#[tokio::test]
 async fn api_31_contacts_and_threads_are_found_by_company_tag_owner_and_statistics() {
     let house = House::new().await;
     let (ana, ben) = (house.contact("ana@example.com").await, house.contact("ben@example.com").await);

@@ -1,6 +1,6 @@
 //! The loader with its preset written into it, the frame's page, and the policy under which that page runs.
 
-use crate::http::form_page::escaped;
+use crate::http::html::escaped;
 use crate::http::messenger::AllowedOrigins;
 use crate::http::widget::Preset;
 use crate::http::widget::assets::Asset;

@@ -11,6 +11,7 @@ use deskgate::channel::messenger::hub::Options;
 use deskgate::desk::people::identity_keys::IdentityKey;
 use deskgate::desk::people::identity_keys::KeyKind;
 use deskgate::desk::thread::message::NewAttachment;
+use deskgate::domain::address::Address;
 use jsonwebtoken::Algorithm;
 use jsonwebtoken::EncodingKey;
 use jsonwebtoken::Header;
@@ -335,4 +336,27 @@ async fn msg_13_only_a_proof_puts_somebody_into_companies() {
     assert_eq!(names(&by_token["id"]), ["The signed shop"]);
     assert_eq!(names(&by_hash["id"]), ["The signed shop", ""], "it is one company");
     assert_eq!(bench.desk.verify().unwrap(), Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn par_7_no_frame_gives_a_contact_an_address_of_the_house() {
+    let bench = Bench::new().await;
+    let house = ["support@example.com", "support+3@example.com", "agent@example.com"];
+    for address in house {
+        let (mut client, identity) = bench.visitor().await;
+        client.say(json!({"type": "contact", "email": address, "name": "Eve"})).await;
+        let refused = client.frame_of("error").await;
+        assert!(refused["fields"]["email"].as_str().unwrap().contains("is ours"), "{refused}");
+        let again = opened(&bench, identity).await.unwrap();
+        assert_eq!((&again["email"], &again["name"]), (&Value::Null, &Value::Null), "nothing of it was applied");
+        let claimed = opened(&bench, json!({"user_id": "u-1", "email": address})).await.unwrap();
+        assert_eq!(claimed["email"], Value::Null, "claimed: {address}");
+        let proved = json!({"user_id": address, "email": address, "user_hash": user_hash(address)});
+        let proved = opened(&bench, proved).await.unwrap();
+        assert_eq!((&proved["email"], &proved["user_id"]), (&Value::Null, &json!(address)), "proved: {address}");
+        let alone = json!({"email": address, "user_hash": user_hash(address)});
+        assert_eq!(opened(&bench, alone).await, Err(4001), "nothing else is proved");
+        let known = bench.desk.contacts_with_email(&bench.caller, &Address::parse(address).unwrap()).unwrap();
+        assert_eq!(known, []);
+    }
 }

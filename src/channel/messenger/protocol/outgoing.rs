@@ -479,7 +479,8 @@ impl Fault {
                 Self { fields, ..Self::new(code, message.clone()) }
             }
             Refusal::Fields { fields } => {
-                Self { fields: fields.iter().cloned().collect(), ..Self::new("parameter_invalid", message) }
+                let fields = fields.iter().map(|(field, wrong)| (field.clone(), wrong.to_string())).collect();
+                Self { fields, ..Self::new("parameter_invalid", message) }
             }
             Refusal::Unprocessable { .. } => Self::new("parameter_invalid", message),
             Refusal::Conflict { .. } => Self::new("conflict", message),
