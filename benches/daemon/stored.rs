@@ -131,6 +131,7 @@ async fn open(data_dir: &Path) -> Desk {
         trust: Default::default(),
         intake: Default::default(),
         mail_limits: Default::default(),
+        page_origins: Vec::new(),
         identity: IdentitySettings { enforced: false, secret: None, ..IdentitySettings::default() },
         disk_reserve_bytes: 0,
         broadcasts: deskgate::desk::broadcasts::BroadcastSettings::default(),

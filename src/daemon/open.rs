@@ -25,6 +25,7 @@ use crate::desk::mail::signing::Signers;
 use crate::desk::people::identity_keys::IdentityKey;
 use crate::desk::people::identity_keys::KeyKind;
 use crate::domain::address::Address;
+use crate::domain::page::Page;
 use crate::store;
 use crate::store::Store;
 use crate::store::attempts::Attempts;
@@ -149,6 +150,12 @@ fn settings(config: &Config) -> Result<Settings, Failure> {
             subject_matching: addresses_where(config, |support| support.subject_matching),
         },
         mail_limits: config.limits.mail,
+        page_origins: config
+            .messenger
+            .allowed_origins
+            .iter()
+            .filter_map(|origin| Some(Page::parse(origin)?.origin().to_owned()))
+            .collect(),
     })
 }
 

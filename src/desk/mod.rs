@@ -175,6 +175,8 @@ pub struct Settings {
     pub intake: IntakeSettings,
     /// How much automatic mail may go out (EML-86).
     pub mail_limits: MailLimits,
+    /// Origins of the pages that carry the messenger, where they are named: mails lead back to no other (MSG-48).
+    pub page_origins: Vec<String>,
     /// Support addresses of which a mailbox keeps the answers in its Sent folder.
     pub sent_from: Vec<Address>,
     /// Keys that sign outgoing mail (EML-66).

@@ -34,6 +34,7 @@ pub mod mailbox_cursor;
 pub mod mailing;
 pub mod note;
 pub mod office_hours;
+pub mod page;
 pub mod part;
 pub mod propagation;
 pub mod refusal;

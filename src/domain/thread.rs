@@ -10,6 +10,7 @@ use crate::domain::id::Millis;
 use crate::domain::id::TagId;
 use crate::domain::id::TeamId;
 use crate::domain::id::ThreadId;
+use crate::domain::page::Page;
 use crate::domain::ticket::Ticket;
 use crate::domain::ticket_type::Category;
 use std::collections::BTreeMap;
@@ -185,6 +186,8 @@ pub struct Thread {
     pub awaits_contact: bool,
     /// Values of declared attributes, by name (OBJ-36).
     pub custom_attributes: BTreeMap<String, Value>,
+    /// The page of a site on which it began (MSG-48).
+    pub page: Option<Page>,
 }
 
 impl Thread {
@@ -222,6 +225,7 @@ impl Thread {
             company: None,
             awaits_contact: false,
             custom_attributes: BTreeMap::new(),
+            page: None,
         }
     }
 

@@ -63,6 +63,7 @@ use crate::domain::mail_lane::MailLane;
 use crate::domain::mail_limits::Limit;
 use crate::domain::note::Note;
 use crate::domain::note::NoteOn;
+use crate::domain::page::Page;
 use crate::domain::propagation::Propagation;
 use crate::domain::propagation::PropagationCounts;
 use crate::domain::state::StateCategory;
@@ -411,6 +412,7 @@ pub(crate) fn all_threads() -> Vec<Thread> {
         company: Some(COMPANY),
         awaits_contact: true,
         custom_attributes: BTreeMap::from([("Order".to_owned(), Value::Integer(7))]),
+        page: Page::parse("https://shop.example/help"),
         ..conversation
     };
     let back_office = Thread {

@@ -124,6 +124,7 @@ where
             uploads,
             client_id: Some(client_id.clone()),
             chosen,
+            page: self.page.as_deref().cloned(),
             ..NewMessage::new(Body::Text(body))
         };
         let desk = self.hub.desk();

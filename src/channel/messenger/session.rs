@@ -27,6 +27,7 @@ use crate::desk::people::identity::Session;
 use crate::domain::id::ContactId;
 use crate::domain::id::EventSeq;
 use crate::domain::id::Millis;
+use crate::domain::page::Page;
 use futures_util::StreamExt;
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -77,11 +78,12 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send,
 {
     let mut intake = Intake::default();
-    let Greeted { joined, visit, expires_at, cursor } = Box::pin(greet(hub, seat, socket, &mut intake)).await?;
+    let Greeted { joined, visit, page, expires_at, cursor } = Box::pin(greet(hub, seat, socket, &mut intake)).await?;
     let contact = joined.room.contact();
     let heard_at = clock::instant();
     let asked = Asked::default();
-    let mut live = Live { hub, seat, joined, socket, contact, visit, expires_at, cursor, intake, heard_at, asked };
+    let mut live =
+        Live { hub, seat, joined, socket, contact, visit, page, expires_at, cursor, intake, heard_at, asked };
     live.catch_up().await?;
     live.go_on().await
 }
@@ -124,6 +126,7 @@ impl Intake {
 struct Greeted {
     joined: Joined,
     visit: Option<Box<str>>,
+    page: Option<Box<Page>>,
     expires_at: Option<Millis>,
     cursor: EventSeq,
 }
@@ -163,7 +166,7 @@ where
     if hello.since == Some(cursor) && hub.house().tells_of_teams() {
         seat.order_house();
     }
-    Ok(Greeted { joined, visit, expires_at, cursor })
+    Ok(Greeted { joined, visit, page: hello.page.map(Box::new), expires_at, cursor })
 }
 
 async fn first_frame<S>(
@@ -254,6 +257,8 @@ pub(crate) struct Live<'a, S> {
     pub(crate) contact: ContactId,
     /// The token of a session without proof.
     pub(crate) visit: Option<Box<str>>,
+    /// The page that carries it.
+    pub(crate) page: Option<Box<Page>>,
     /// When its token runs out (MSG-11).
     expires_at: Option<Millis>,
     /// Everything up to here was written.

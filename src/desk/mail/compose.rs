@@ -274,6 +274,15 @@ impl Inner {
         Some(view::File { name: file.name.clone(), url })
     }
 
+    /// The page on which the recipient began the conversation, with it open there. Only to pages that the configuration names: who
+    /// opens a socket can name any (MSG-48).
+    fn way_back(&self, material: &Material) -> Option<view::WebUrl> {
+        let thread = &material.thread;
+        let page = thread.page.as_ref().filter(|_| thread.primary_contact() == Some(material.contact.id))?;
+        let is_known = self.settings.page_origins.iter().any(|origin| origin == page.origin());
+        is_known.then(|| page.link(thread.id)).as_deref().and_then(view::WebUrl::parse)
+    }
+
     fn hosted_form(&self, card: PartId, material: &Material) -> Option<view::WebUrl> {
         self.form_url(card, &material.contact).as_deref().and_then(view::WebUrl::parse)
     }
@@ -310,7 +319,7 @@ impl Inner {
                 category: Some(kinds.state.category),
                 type_name: Some(kinds.ticket_type.clone().in_languages(&languages).name),
             }),
-            url: None,
+            url: self.way_back(material),
             stop_url: material
                 .broadcast
                 .as_ref()

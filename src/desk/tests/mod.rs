@@ -131,6 +131,7 @@ impl Story {
             trust: Default::default(),
             intake: Default::default(),
             mail_limits: Default::default(),
+            page_origins: vec!["https://shop.example".to_owned()],
         };
         set(&mut settings);
         let templates = TemplateSet::new(Templates::load(None).unwrap());

@@ -11,6 +11,7 @@ use crate::desk::thread::conversations::ThreadAct;
 use crate::desk::thread::message::NewMessage;
 use crate::domain::channel_kind::ChannelKind;
 use crate::domain::id::EventSeq;
+use crate::domain::page::Page;
 use crate::domain::thread::ThreadState;
 use crate::store;
 use crate::store::engine::WriteTx;
@@ -290,6 +291,30 @@ async fn eml_40_the_owner_of_a_claimed_address_who_answers_gives_it_to_nobody() 
     let accepted = story.mail_to(&to, &format!("{answer}\nMessage-ID: <3@example.com>"), "Nor you").await;
     assert_eq!(author(accepted), (thread, owner));
     assert_ne!(owner, second);
+    story.end();
+}
+
+#[tokio::test]
+async fn msg_48_a_mail_leads_back_to_the_page_on_which_the_conversation_began_if_it_is_one_of_ours() {
+    let story = Story::begin().await;
+    for (page, way) in [
+        (Some("https://shop.example/help?token=1"), Some("https://shop.example/help#deskgate-conversation-")),
+        (Some("https://evil.example/help"), None),
+        (None, None),
+    ] {
+        let visitor = story.desk.open_session(Claim::NewVisitor).await.unwrap().contact.id;
+        let hello = NewMessage { page: page.and_then(Page::parse), ..text("Hello") };
+        let thread = story.desk.contact_comment(visitor, None, hello, ChannelKind::Messenger).await.unwrap().thread;
+        let facts = Facts { email: Some("ana@example.com".to_owned()), ..Facts::default() };
+        story.desk.introduce(visitor, facts).await.unwrap();
+        story.desk.agent_comment(&story.agent, thread, text("An answer")).await.unwrap();
+        story.wait(Duration::from_secs(600));
+        let mail = story.send_due().await.remove(0).replace("=\r\n", "").replace("=3D", "=");
+        match way {
+            Some(way) => assert_eq!(mail.matches(&format!("{way}{thread}")).count(), 2, "text and HTML: {mail}"),
+            None => assert!(!mail.contains("deskgate-conversation"), "{page:?}: {mail}"),
+        }
+    }
     story.end();
 }
 

@@ -244,6 +244,7 @@ impl Inner {
                 thread.support_address.clone_from(&ready.support_address);
                 thread.support_address = Some(self.support_address(&thread).address.clone());
                 thread.title.clone_from(&ready.title);
+                thread.page.clone_from(&ready.page);
                 thread.join(contact.id, false, 1);
                 Draft::begin(thread, at)
             }

@@ -11,6 +11,7 @@ use crate::domain::attachment::AttachmentSource;
 use crate::domain::attribute::STRING_CHARS_MAX;
 use crate::domain::id::AttachmentId;
 use crate::domain::id::Millis;
+use crate::domain::page::Page;
 use crate::domain::part::ATTACHMENTS_MAX;
 use crate::domain::part::ChosenAnswer;
 use crate::domain::part::PartKind;
@@ -76,6 +77,8 @@ pub struct NewMessage {
     pub chosen: Option<ChosenAnswer>,
     /// Of a contact: the support address that answers the conversation it begins, which is thereby of its brand (API-24).
     pub support_address: Option<Address>,
+    /// Of a contact: the page of a site on which they begin a conversation with it (MSG-48).
+    pub page: Option<Page>,
 }
 
 impl NewMessage {
@@ -97,6 +100,7 @@ impl NewMessage {
             addressing: Addressing::default(),
             chosen: None,
             support_address: None,
+            page: None,
         }
     }
 }
@@ -119,6 +123,7 @@ pub(crate) struct Ready {
     pub(crate) addressing: Addressing,
     pub(crate) chosen: Option<ChosenAnswer>,
     pub(crate) support_address: Option<Address>,
+    pub(crate) page: Option<Page>,
 }
 
 impl Ready {
@@ -160,6 +165,7 @@ impl Desk {
             addressing: message.addressing,
             chosen: message.chosen,
             support_address: message.support_address,
+            page: message.page,
         })
     }
 

@@ -111,6 +111,7 @@ fn sent(fields: &Fields<'_>, writer: Writer) -> Result<NewMessage> {
         addressing: Addressing::default(),
         chosen: None,
         support_address: None,
+        page: None,
     })
 }
 

@@ -156,6 +156,7 @@ fn settings() -> Settings {
         trust: Default::default(),
         intake: Default::default(),
         mail_limits: Default::default(),
+        page_origins: vec!["https://shop.example".to_owned()],
         identity: IdentitySettings::default(),
         disk_reserve_bytes: 0,
         tickets: TicketRules::default(),

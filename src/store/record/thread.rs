@@ -8,6 +8,7 @@ use crate::domain::id::Millis;
 use crate::domain::id::TagId;
 use crate::domain::id::TeamId;
 use crate::domain::id::ThreadId;
+use crate::domain::page::Page;
 use crate::domain::thread::Merge;
 use crate::domain::thread::Participant;
 use crate::domain::thread::Priority;
@@ -62,6 +63,7 @@ pub(crate) struct StoredThread {
     company: Option<u64>,
     awaits_contact: bool,
     custom_attributes: BTreeMap<String, StoredValue>,
+    page: Option<String>,
 }
 
 /// Append only.
@@ -242,6 +244,7 @@ impl Record for Thread {
             deleted_at: self.deleted_at.map(|at| at.0),
             company: self.company.map(|id| id.0),
             awaits_contact: self.awaits_contact,
+            page: self.page.as_ref().map(Page::to_string),
             custom_attributes: self
                 .custom_attributes
                 .iter()
@@ -283,6 +286,7 @@ impl Record for Thread {
             company: stored.company.map(CompanyId),
             awaits_contact: stored.awaits_contact,
             custom_attributes: stored.custom_attributes.into_iter().map(|(name, value)| (name, value.into())).collect(),
+            page: stored.page.as_deref().and_then(Page::parse),
         })
     }
 }

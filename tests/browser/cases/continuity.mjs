@@ -32,6 +32,10 @@ export async function msg_48_two_browsers_and_a_mail_client_share_a_conversation
   await phone.saw('It is on its way.');
   await phone.write('From my phone, thank you');
   await laptop.sent('From my phone, thank you');
+  // The way back that the mail shows: the page it began on, with the conversation open.
+  await laptop.page.goto('about:blank');
+  await laptop.page.goto(`${laptop.url}#deskgate-conversation-${conversation.id}`);
+  await laptop.saw('It is on its way.');
   const texts = (await suite.agent.parts(conversation.id)).map((part) => part.body.trim());
   assert.deepEqual(texts, ['Do you have it in green?', 'We do, since this morning.', 'Then I take it, written in my mail.', 'It is on its way.', 'From my phone, thank you']);
 }

@@ -128,6 +128,7 @@ pub async fn desk(store: Store, dir: &Path, now: Millis) -> Result<Desk> {
         trust: Default::default(),
         intake: Default::default(),
         mail_limits: Default::default(),
+        page_origins: Vec::new(),
         identity: IdentitySettings::default(),
         disk_reserve_bytes: 0,
         tickets: Default::default(),

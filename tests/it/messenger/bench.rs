@@ -150,6 +150,7 @@ fn settings(enforced: bool) -> Settings {
         trust: Default::default(),
         intake: Default::default(),
         mail_limits: Default::default(),
+        page_origins: Vec::new(),
         identity: IdentitySettings { enforced, secret: Some(SECRET.to_vec()), ..IdentitySettings::default() },
         disk_reserve_bytes: 0,
         tickets: Default::default(),

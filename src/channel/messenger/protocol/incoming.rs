@@ -14,6 +14,7 @@ use crate::domain::id::AttachmentId;
 use crate::domain::id::EventSeq;
 use crate::domain::id::PartId;
 use crate::domain::id::ThreadId;
+use crate::domain::page::Page;
 use crate::domain::part::ATTACHMENTS_MAX;
 use crate::domain::part::ChosenAnswer;
 use data_encoding::BASE64;
@@ -82,6 +83,8 @@ pub struct Hello {
     pub presented: Presented,
     /// The last `seq` it applied; what is no such number (negative, a fraction) is as good as none.
     pub since: Option<EventSeq>,
+    /// The page that carries it; what is no address of one is as good as none.
+    pub page: Option<Page>,
 }
 
 /// A message to post.
@@ -167,6 +170,8 @@ struct HelloFrame {
     identity: IdentityFrame,
     #[serde(default)]
     since: Option<serde_json::Number>,
+    #[serde(default)]
+    page: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -324,7 +329,8 @@ fn hello(frame: HelloFrame) -> Result<Incoming, String> {
         Claim::NewVisitor
     };
     let since = frame.since.and_then(|number| number.as_u64()).map(EventSeq);
-    Ok(Incoming::Hello(Box::new(Hello { presented: Presented { claim, visitor, names_user, facts }, since })))
+    let page = frame.page.as_deref().and_then(Page::parse);
+    Ok(Incoming::Hello(Box::new(Hello { presented: Presented { claim, visitor, names_user, facts }, since, page })))
 }
 
 fn send(frame: SendFrame) -> Result<Incoming, String> {
@@ -398,12 +404,17 @@ mod tests {
             let text =
                 format!(r#"{{"type":"hello","identity":{identity},"since":null,"page":"https://example.com/"}}"#);
             let Ok(Incoming::Hello(hello)) = read(&text) else { panic!("{identity} is no hello") };
-            assert_eq!((hello.presented.claim, hello.since), (claim, None), "{identity}");
+            let page = Page::parse("https://example.com/");
+            assert_eq!((hello.presented.claim, hello.since, hello.page), (claim, None, page), "{identity}");
         }
         for (since, expected) in [("41", Some(EventSeq(41))), ("-1", None), ("1.5", None), ("null", None)] {
             let text = format!(r#"{{"type":"hello","identity":{{}},"since":{since}}}"#);
             let presented = Presented { names_user: false, ..Claim::NewVisitor.into() };
-            assert_eq!(read(&text), Ok(Incoming::Hello(Box::new(Hello { presented, since: expected }))), "{since}");
+            assert_eq!(
+                read(&text),
+                Ok(Incoming::Hello(Box::new(Hello { presented, since: expected, page: None }))),
+                "{since}"
+            );
         }
     }
 

@@ -226,6 +226,9 @@ box-shadow:0 4px 28px rgb(0 0 0/.2),0 0 1px rgb(0 0 0/.3)}
       dress();
       tell('boot', { settings, page: page(), kept: kept() });
       document.addEventListener('click', onCustomLauncher, true);
+      // A mail led here (MSG-48).
+      const linked = location.hash.split('#deskgate-conversation-')[1];
+      if (linked) show({ conversation: linked });
     };
     if (document.body) start();
     else document.addEventListener('DOMContentLoaded', start, { once: true });
