@@ -291,18 +291,9 @@ impl Inner {
         self.brand(thread).map(|brand| brand.id.as_str())
     }
 
-    /// The contact's language if there are texts in it, else the brand's, else the workspace's: a mail has one (I18-1).
-    fn mail_language(&self, contact: &Contact, thread: &Thread) -> String {
-        let brand = self.brand(thread);
-        let speaks = |lang: &&String| self.templates.current().speaks(self.brand_id(thread), lang);
-        let own = contact.language_override.as_ref().filter(speaks);
-        let of_brand = brand.and_then(|brand| brand.default_locale.as_ref());
-        own.or(of_brand).unwrap_or(&self.settings.default_locale).clone()
-    }
-
     fn about(&self, material: &Material) -> view::About {
         let ticket = material.subject().ticket.as_ref().zip(material.ticket.as_ref());
-        let lang = self.mail_language(&material.contact, &material.thread);
+        let lang = self.language(material.contact.language_override.as_deref(), Some(&material.thread)).to_owned();
         let languages = Languages::of([lang.as_str()], &self.settings.default_locale);
         view::About {
             lang,

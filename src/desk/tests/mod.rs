@@ -10,6 +10,7 @@ mod content;
 mod erasure;
 mod forms;
 mod forwarding;
+mod languages;
 mod links;
 mod mail;
 mod merging;
