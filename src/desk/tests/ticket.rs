@@ -4,6 +4,7 @@ use super::Story;
 use super::text;
 use super::thread_of;
 use crate::desk::Error;
+use crate::desk::thread::conversations::Assignment;
 use crate::desk::thread::conversations::ThreadAct;
 use crate::desk::thread::message::NewMessage;
 use crate::desk::ticket::tickets::Conversion;
@@ -17,6 +18,7 @@ use crate::domain::part::Cause;
 use crate::domain::part::PartKind;
 use crate::domain::refusal::Refusal;
 use crate::domain::state::StateCategory;
+use crate::domain::thread::Priority;
 use crate::domain::thread::ThreadState;
 use crate::domain::ticket_type::Category;
 use std::time::Duration;
@@ -327,5 +329,39 @@ async fn ntf_3_10_the_type_decides_when_its_contacts_are_mailed() {
     assert_eq!(settled().await, 0, "seen");
     move_to(story.state(StateCategory::Resolved)).await.unwrap();
     assert_eq!(settled().await, 1, "not seen");
+    story.end();
+}
+
+#[tokio::test]
+async fn ntf_6_what_customers_do_not_see_of_their_ticket_is_mailed_to_nobody() {
+    let story = Story::begin().await;
+    let thread = converted(&story).await;
+    assert_eq!(story.send_due().await.len(), 1, "the submission mail");
+    let (desk, agent) = (&story.desk, &story.agent);
+    let owed = || desk.thread_view(agent, thread, true).unwrap().deliveries.len();
+    let before = owed();
+    let issue_type = story.ticket_type("Incident", Category::Tracker).await;
+    let issue = story.ticket(issue_type, "Invoices are late", None).await;
+    let tag = desk.put_tag(agent, None, "VIP").await.unwrap().id;
+
+    desk.agent_note(agent, thread, text("between us")).await.unwrap();
+    assert_eq!(owed(), before, "a note");
+    let values = vec![(TITLE.to_owned(), Some(Value::Text("Late invoice".to_owned())))];
+    desk.update_ticket(agent, thread, TicketChange { values, ..TicketChange::default() }).await.unwrap();
+    assert_eq!(owed(), before, "an attribute");
+    let assignment = Assignment { agent: Some(Some(agent.agent)), team: None };
+    desk.update_ticket(agent, thread, TicketChange { assignment, ..TicketChange::default() }).await.unwrap();
+    assert_eq!(owed(), before, "an assignment");
+    let priority = Some(Priority::High);
+    desk.update_ticket(agent, thread, TicketChange { priority, ..TicketChange::default() }).await.unwrap();
+    assert_eq!(owed(), before, "its priority");
+    desk.tag_thread(agent, thread, tag, true).await.unwrap();
+    assert_eq!(owed(), before, "a tag");
+    desk.link(agent, issue, thread).await.unwrap();
+    assert_eq!(owed(), before, "a link");
+    desk.update_ticket(agent, thread, TicketChange { open: Some(false), ..TicketChange::default() }).await.unwrap();
+    assert_eq!(owed(), before, "its closing");
+    story.wait(Duration::from_secs(24 * 3_600));
+    assert!(story.send_due().await.is_empty());
     story.end();
 }

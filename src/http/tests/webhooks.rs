@@ -530,6 +530,30 @@ async fn whk_3_fifty_failures_in_a_row_pause_and_a_restart_forgets_nothing() {
 }
 
 #[tokio::test]
+async fn whk_1_bodies_are_plain_text_and_html_for_a_subscription_that_asks() {
+    let mut desk = Desk::new().await;
+    let (plain, html) = (Receiver::start().await, Receiver::start().await);
+    let topics = json!(["conversation.admin.replied"]);
+    desk.subscribe(&plain, topics.clone(), json!({})).await;
+    desk.subscribe(&html, topics, json!({"html": true})).await;
+    let ana = desk.house.contact("ana@example.com").await;
+    let conversation = desk.house.conversation(&ana, "Hello").await;
+    desk.comment(&conversation, "<p>Fish &amp; <b>chips</b></p>").await;
+    desk.drive().await;
+    for (receiver, body) in [(&plain, "Fish & chips"), (&html, "<p>Fish &amp; <b>chips</b></p>")] {
+        let got = receiver.take().remove(0);
+        assert_eq!(got.item()["conversation_parts"]["conversation_parts"][0]["body"], body);
+        let beside = &got.body["deskgate"];
+        assert_eq!(
+            (&beside["thread_seq"], &beside["state"], &beside["ticket_state"]),
+            (&json!(2), &json!("open"), &Value::Null)
+        );
+        assert!(beside["log_seq"].as_u64().is_some_and(|seq| seq > 0) && beside.get("cause").is_some(), "{beside}");
+        assert_eq!(got.body["app_id"], desk.house.get("/api/me").await.ok()["app"]["id_code"], "the workspace's id");
+    }
+}
+
+#[tokio::test]
 async fn whk_2_what_is_kept_of_a_secret_is_not_the_secret() {
     let house = House::new().await;
     let caller = house.desk.authenticate(&house.token).unwrap();

@@ -105,6 +105,41 @@ async fn tst_61_a_pause_lets_nothing_new_out_and_cancel_skips_the_rest() {
 }
 
 #[tokio::test]
+async fn brc_25_the_tracker_says_what_a_broadcast_did_by_whom_and_how_far_it_was() {
+    let story = Story::begin().await;
+    let (issue, _) = reports(&story, POSTED + 5).await;
+    let at = story.desk.clock().now().plus(SECOND * 60);
+    let broadcast = story.send_off(issue, news_with(Options { scheduled_at: Some(at), ..always() })).await;
+    story.wait(SECOND * 61);
+    // It begins and is written down in one, and posts in the next.
+    story.desk.broadcast_batch().await.unwrap();
+    story.desk.broadcast_batch().await.unwrap();
+    story.desk.pause_broadcast(&story.agent, broadcast.id).await.unwrap();
+    story.desk.resume_broadcast(&story.agent, broadcast.id).await.unwrap();
+    story.run_broadcasts().await;
+    story.send_all().await;
+    story.run_broadcasts().await;
+    let log = story.desk.events_log(&story.agent, EventSeq(0), 1_000).unwrap();
+    let told = log.iter().filter_map(|entry| match entry.event.kind {
+        EventKind::Broadcast { broadcast: id, step, by, threads, mails } if id == broadcast.id => {
+            assert_eq!(entry.event.thread, Some(issue));
+            Some((step, by.is_some(), threads, mails))
+        }
+        _ => None,
+    });
+    let (posted, all) = (POSTED as u64, POSTED as u64 + 5);
+    let expected = [
+        (BroadcastStep::Scheduled, true, 0, 0),
+        (BroadcastStep::Started, false, 0, 0),
+        (BroadcastStep::Paused, true, posted, 0),
+        (BroadcastStep::Resumed, true, posted, 0),
+        (BroadcastStep::Finished, false, all, all),
+    ];
+    assert_eq!(told.collect::<Vec<_>>(), expected);
+    story.end();
+}
+
+#[tokio::test]
 async fn tst_62_a_link_made_after_the_start_is_not_in_the_set_and_then_by_extend_once() {
     let story = Story::begin().await;
     let (issue, threads) = reports(&story, 2).await;
