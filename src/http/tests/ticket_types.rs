@@ -493,3 +493,65 @@ async fn ntf_12_what_is_done_silently_says_so_and_owes_nothing() {
     assert!(silent.map(|part| &part["deskgate"]["skip_notifications"]).all(|said| *said == json!(true)));
     assert_eq!(house.desk.all_deliveries(None, 10).unwrap(), []);
 }
+
+/// Mails that are owed to customers.
+fn owed_to_customers(house: &House) -> Vec<&'static str> {
+    let all = house.desk.all_deliveries(None, 50).unwrap();
+    let kinds = all.iter().map(|delivery| delivery.kind.as_str());
+    kinds.filter(|kind| *kind != "agent_notice").collect()
+}
+
+#[tokio::test]
+async fn ntf_12_every_act_can_be_silent_and_is_not_unless_asked() {
+    for silent in [true, false] {
+        let house = House::new().await;
+        let (made, _) = made(&house, "Customer").await;
+        let ops = house.post("/api/ticket_types", json!({"name": "Ops", "category": "Back-office"})).await.ok();
+        let issue = house.ticket_type("Tracker").await;
+        let other = house.post("/api/ticket_types", json!({"name": "Refund", "category": "Customer"})).await.ok();
+        let ana = house.contact("ana@example.com").await;
+        let (first, second) = (house.conversation(&ana, "Hi").await, house.conversation(&ana, "Ho").await);
+        let [ops, issue] = [ops, issue].map(|of| json!({"ticket_type_id": id(&of), "contacts": []}));
+        let ops = id(&house.post("/api/tickets", ops).await.ok());
+        let issue = id(&house.post("/api/tickets", issue).await.ok());
+        house.post(&format!("/api/tickets/{ops}/links"), json!({"thread_id": second})).await.ok();
+        let acts = [
+            ("form", format!("conversations/{first}/forms"), json!({"ticket_type_id": id(&made)})),
+            ("status", format!("conversations/{first}/convert"), json!({"ticket_type_id": id(&made)})),
+            (
+                "reply",
+                format!("tickets/{first}/reply"),
+                json!({"message_type": "comment", "type": "admin", "body": "Yes"}),
+            ),
+            (
+                "status",
+                format!("tickets/{first}/change_type"),
+                json!({"ticket_type_id": id(&other), "ticket_state_id": of_category(&other, "in_progress")}),
+            ),
+            (
+                "status",
+                format!("tickets/{issue}/propagate_state"),
+                json!({"ticket_state_id": of_category(&made, "waiting_on_customer")}),
+            ),
+        ];
+        for (kind, path, mut body) in acts {
+            if path.ends_with("propagate_state") {
+                house.post(&format!("/api/tickets/{issue}/links"), json!({"thread_id": first})).await.ok();
+            }
+            // What waited is on its way, so that nothing joins it.
+            house.clock.set(house.clock.now().plus(Duration::from_secs(200)));
+            house.desk.lease_due(50, Duration::from_secs(60)).await.unwrap();
+            let before = owed_to_customers(&house).len();
+            body["skip_notifications"] = json!(silent);
+            house.post(&format!("/api/{path}"), body).await.ok();
+            while house.desk.propagation_batch().await.unwrap() {}
+            let owed = owed_to_customers(&house);
+            assert_eq!(owed.len() - before, usize::from(!silent), "{path}, silent: {silent}: {owed:?}");
+            assert!(silent || owed.contains(&kind), "{path}: {owed:?}");
+        }
+        let before = owed_to_customers(&house).len();
+        let share = json!({"is_shared": true, "skip_notifications": silent});
+        house.put(&format!("/api/tickets/{ops}"), share).await.ok();
+        assert_eq!(owed_to_customers(&house).len() - before, usize::from(!silent), "shared, silent: {silent}");
+    }
+}
