@@ -192,6 +192,7 @@ impl Shown {
             parts: vec![self.part],
             references: self.references,
             in_reply_to: self.in_reply_to,
+            form: None,
             broadcast,
             to: Vec::new(),
             others: Vec::new(),

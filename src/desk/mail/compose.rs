@@ -27,6 +27,7 @@ use crate::domain::delivery::Delivery;
 use crate::domain::delivery::DeliveryKind;
 use crate::domain::delivery::SkipReason;
 use crate::domain::delivery::Verdict;
+use crate::domain::form::FormCard;
 use crate::domain::form::FormState;
 use crate::domain::id::PartId;
 use crate::domain::mailing::Mailing;
@@ -36,6 +37,7 @@ use crate::domain::part::Part;
 use crate::domain::part::PartKind;
 use crate::domain::part::SharedCard;
 use crate::domain::thread::Thread;
+use crate::domain::ticket_type::TicketType;
 use crate::domain::translation::Languages;
 use crate::mail;
 use crate::mail::compose::Automatic;
@@ -72,6 +74,8 @@ pub(crate) struct Material {
     pub(crate) references: Vec<MsgId>,
     pub(crate) in_reply_to: Option<MsgId>,
     pub(crate) broadcast: Option<Broadcast>,
+    /// The type of the form that the mail asks for, as it is now.
+    pub(crate) form: Option<TicketType>,
     /// To, where the writer chose it; else the recipient alone.
     pub(crate) to: Vec<NamedAddress>,
     /// Who else gets the same, for them to see (EML-60).
@@ -234,9 +238,9 @@ impl Inner {
                 Notice::TicketStateChanged(view::TicketStateChanged { about, previous_state: None, parts: Vec::new() })
             }
             DeliveryKind::FormSent { part } => Notice::FormSent(view::FormSent {
+                form_name: form_name(material, &about.lang, &self.settings.default_locale),
                 about: view::About { url: self.hosted_form(*part, material), ..about },
                 email_thread,
-                form_name: form_name(material),
             }),
             // What it tells is read by `agent_notices::mail`, which makes such mails.
             DeliveryKind::AgentNotice { .. } => {
@@ -418,6 +422,7 @@ fn material(tx: &dyn ReadTx, delivery: &Delivery) -> store::Result<std::result::
             return Ok(Err(SkipReason::Stopped));
         }
     }
+    let form = type_of_form(tx, &parts)?;
     let (references, in_reply_to) = references(tx, delivery)?;
     let shared = shared_in(tx, thread.id)?;
     let ticket = ticket_view(tx, shared.as_ref().unwrap_or(&thread))?;
@@ -435,6 +440,7 @@ fn material(tx: &dyn ReadTx, delivery: &Delivery) -> store::Result<std::result::
         references,
         in_reply_to,
         broadcast,
+        form,
         to,
         others,
     }))
@@ -501,7 +507,10 @@ fn parts_of(
             if !cards.iter().any(is_open_form) {
                 return Ok(Err(SkipReason::Cancelled));
             }
-            let waits = form_policy(tx, &cards)? == EmailPolicy::WhenUnseen;
+            let ticket_type = type_of_form(tx, &cards)?;
+            // What the type of the form says about mails (NTF-10).
+            let policy = ticket_type.map(|ticket_type| ticket_type.settings.notify).unwrap_or_default();
+            let waits = policy.form_sent == EmailPolicy::WhenUnseen;
             Ok(if waits { unseen(cards, seen_seq) } else { Ok(cards) })
         }
         DeliveryKind::TicketStateChanged { part } => {
@@ -530,24 +539,26 @@ fn is_open_form(part: &Part) -> bool {
     matches!(&part.kind, PartKind::TicketFormSent(card) if card.state == FormState::Open)
 }
 
-/// What the type of the form says about mails (NTF-10).
-fn form_policy(tx: &dyn ReadTx, cards: &[Part]) -> store::Result<EmailPolicy> {
-    let card = cards.iter().find_map(|part| match &part.kind {
+fn form_card(parts: &[Part]) -> Option<&FormCard> {
+    parts.iter().find_map(|part| match &part.kind {
         PartKind::TicketFormSent(card) => Some(card),
         _ => None,
-    });
-    let ticket_type = match card {
-        Some(card) => store::ticket_types::get(tx, card.ticket_type)?,
-        None => None,
-    };
-    Ok(ticket_type.map(|ticket_type| ticket_type.settings.notify).unwrap_or_default().form_sent)
+    })
 }
 
-fn form_name(material: &Material) -> Option<String> {
-    material.parts.iter().find_map(|part| match &part.kind {
-        PartKind::TicketFormSent(card) => Some(card.type_name.clone()),
-        _ => None,
-    })
+fn type_of_form(tx: &dyn ReadTx, parts: &[Part]) -> store::Result<Option<TicketType>> {
+    match form_card(parts) {
+        Some(card) => store::ticket_types::get(tx, card.ticket_type),
+        None => Ok(None),
+    }
+}
+
+/// What the form is called in the mail's language; as it was called when it was sent, where its type has another name by now.
+fn form_name(material: &Material, lang: &str, written: &str) -> Option<String> {
+    let card = form_card(&material.parts)?;
+    let known = material.form.as_ref().filter(|known| known.name == card.type_name);
+    let spoken = known.map(|known| known.clone().in_languages(&Languages::of([lang], written)).name);
+    Some(spoken.unwrap_or_else(|| card.type_name.clone()))
 }
 
 /// The part that said the ticket was made, which the submission mail is about.

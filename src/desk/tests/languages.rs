@@ -8,6 +8,7 @@ use crate::desk::Brand;
 use crate::desk::SupportAddress;
 use crate::desk::broadcasts::NewBroadcast;
 use crate::desk::people::contacts::ContactFacts;
+use crate::desk::ticket::forms::NewForm;
 use crate::desk::ticket::ticket_states::TicketStateChange;
 use crate::desk::ticket::ticket_types::TicketTypeChange;
 use crate::desk::ticket::tickets::Conversion;
@@ -91,6 +92,24 @@ async fn obj_52_obj_53_mails_name_type_and_state_in_the_contacts_language() {
     let mail = mailed(&story).await;
     assert!(mail.contains(&label(&story, ticket_type, StateCategory::InProgress)), "{mail}");
     assert!(!mail.contains("In progress"), "{mail}");
+    story.end();
+}
+
+#[tokio::test]
+async fn obj_52_the_mail_that_asks_for_a_form_names_it_in_the_contacts_language() {
+    let story = Story::begin().await;
+    let ticket_type = repair(&story).await;
+    let thread = thread_of(&story.mail(HELLO, "It is cold").await);
+    reads(&story, thread, "de").await;
+    let form = || NewForm { ticket_type, values: Vec::new(), skip_notifications: false };
+    story.desk.send_form(&story.agent, thread, form()).await.unwrap();
+    let mail = mailed(&story).await;
+    assert!(mail.contains("Reparatur") && !mail.contains("Repair"), "{mail}");
+    story.desk.send_form(&story.agent, thread, form()).await.unwrap();
+    let change = TicketTypeChange { name: Some("Overhaul".to_owned()), ..TicketTypeChange::default() };
+    story.desk.update_ticket_type(&story.agent, ticket_type, change).await.unwrap();
+    let mail = mailed(&story).await;
+    assert!(mail.contains("Repair") && !mail.contains("Reparatur"), "as it was called: {mail}");
     story.end();
 }
 
