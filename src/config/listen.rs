@@ -157,7 +157,7 @@ pub(crate) fn smtp(section: Section<'_>, public_url: &str) -> Smtp {
 }
 
 /// Networks such as `10.0.0.0/8`; an address alone is a network of one.
-fn networks(section: &Section<'_>, key: &'static str) -> Vec<IpNet> {
+pub(crate) fn networks(section: &Section<'_>, key: &'static str) -> Vec<IpNet> {
     let read = |text: &String| {
         let network = text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from));
         if network.is_none() {

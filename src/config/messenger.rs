@@ -1,9 +1,11 @@
 //! `[messenger]` and `[[messenger_key]]`: who may be in the messenger, by which proof, and how its widget looks.
 
 use crate::config::listen::is_origin;
+use crate::config::listen::networks;
 use crate::config::reader::Section;
 use crate::config::secret::Secret;
 use crate::config::value::shown;
+use ipnet::IpNet;
 
 const DAY_S: u64 = 86_400;
 
@@ -38,6 +40,8 @@ pub struct Messenger {
     pub user_spaces: Vec<&'static str>,
     /// Where the portal is, for a link in the widget (MSG-20).
     pub portal_url: Option<String>,
+    /// From where nobody opens the messenger (MSG-62).
+    pub blocked_networks: Vec<IpNet>,
 }
 
 /// Where the expected reply time of the widget comes from.
@@ -116,9 +120,11 @@ pub(crate) fn messenger(section: Section<'_>, keys: Vec<Section<'_>>) -> Messeng
     let ask_email = section.choice("ask_email", &asks, AskEmail::Ask);
     let (visitor_spaces, user_spaces) = (spaces(&section, "visitor_spaces"), spaces(&section, "user_spaces"));
     let portal_url = section.parsed("portal_url", "an address such as https://example.com/portal", address);
+    let blocked_networks = networks(&section, "blocked_networks");
     section.end();
     Messenger {
         allowed_origins,
+        blocked_networks,
         identity_enforced,
         secret,
         keys,

@@ -163,6 +163,7 @@ pub(crate) fn client_address(request: &Request) -> Option<IpAddr> {
 pub(crate) fn turned_away(refused: Refused) -> Response {
     let (status, wait_s) = match refused {
         Refused::Draining => (StatusCode::SERVICE_UNAVAILABLE, 5),
+        Refused::Blocked => return said(StatusCode::FORBIDDEN, "you cannot write here"),
         Refused::Full => (StatusCode::SERVICE_UNAVAILABLE, 30),
         Refused::TooOften(wait_s) => (StatusCode::TOO_MANY_REQUESTS, wait_s),
     };

@@ -66,6 +66,8 @@ pub enum Refused {
     Full,
     /// Too many connects from this address; wait so many seconds.
     TooOften(u64),
+    /// Nobody is let in from this address (MSG-62).
+    Blocked,
 }
 
 /// The messenger's sockets. Cheap to clone.
@@ -252,6 +254,9 @@ impl Hub {
     }
 
     fn admitted(&self, from: Option<IpAddr>) -> Result<Place, Refused> {
+        if from.is_some_and(|from| self.shared.options.blocked.iter().any(|network| network.contains(&from))) {
+            return Err(Refused::Blocked);
+        }
         if let Some(from) = from {
             let taken = lock(&self.shared.connects).take(from, self.now_ms());
             taken.map_err(|wait_ms| Refused::TooOften(wait_ms.div_ceil(1_000)))?;

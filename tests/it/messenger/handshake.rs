@@ -83,3 +83,19 @@ async fn msg_61_too_many_connects_get_429_and_a_drain_503() {
     bench.hub.drain().await;
     assert_eq!(connect(address, &[("x-forwarded-for", "192.0.2.3")]).await.err(), Some(503));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn msg_62_from_a_blocked_network_nobody_opens_the_messenger() {
+    let blocked = vec!["192.0.2.0/24".parse().unwrap(), "2001:db8::7/128".parse().unwrap()];
+    let bench = Bench::with(Options { blocked, ..Options::default() }, false).await;
+    let address = listening(&bench, &[]).await;
+    for (from, refused) in [
+        ("192.0.2.9", Some(403)),
+        ("2001:db8::7", Some(403)),
+        ("198.51.100.1, 192.0.2.9", Some(403)),
+        ("192.0.3.9", None),
+        ("2001:db8::8", None),
+    ] {
+        assert_eq!(connect(address, &[("x-forwarded-for", from)]).await.err(), refused, "{from}");
+    }
+}
