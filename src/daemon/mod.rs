@@ -12,6 +12,7 @@
 //! **Invariant:** nothing is acknowledged before the store is open, and nothing half-configured ever listens (P25).
 
 mod alarms;
+mod bound;
 mod channels;
 pub(crate) mod control;
 mod counted_door;
@@ -158,7 +159,7 @@ async fn start(config: &Config, health: Health, passed: PassedSockets) -> Result
     let listeners = Listeners::bind(config, passed)?;
     let run_dir = house.data_dir.run_dir()?;
     let socket_path = data_dir::control_socket(house.data_dir.path());
-    let bound = listeners::bind_unix(&socket_path, 0o600);
+    let bound = bound::bind_unix(&socket_path, 0o600);
     let socket = bound.map_err(|error| Failure::doing(&format!("listen on {}", socket_path.display()), error))?;
     let supervisor = Supervisor::new(health.clone(), drain.clone());
     let control = Control::of_daemon(&house, health.clone(), outside);

@@ -7,9 +7,9 @@
 //! **Invariant:** they are taken once, before there is a thread, since taking them changes the environment of the process. A socket
 //! that nobody would listen on is refused, not left to fill up.
 
+use crate::daemon::bound::Bound;
 use crate::daemon::exit::Exit;
 use crate::daemon::exit::Failure;
-use crate::daemon::listeners::Bound;
 use listenfd::ListenFd;
 use std::collections::BTreeMap;
 use std::io;
