@@ -37,7 +37,7 @@ pub(crate) enum Agent {
     },
     /// All of them
     List,
-    /// Give one a picture that customers see: PNG, JPEG, GIF or WebP of up to 512 KiB, shown as it is
+    /// Give one a picture that customers see: PNG, JPEG, GIF or WebP of up to 512 KiB, shown as it is but for what it tells of its making
     Picture {
         /// The address
         email: String,

@@ -1,6 +1,6 @@
 //! Agents' pictures: set, taken away, served.
 //!
-//! The bytes are kept before the commit that names them; what nobody names any more goes with the next sweep.
+//! A picture is kept without what it tells beside the picture. The bytes are kept before the commit that names them; what nobody names any more goes with the next sweep.
 
 use crate::desk::Desk;
 use crate::desk::Result;
@@ -41,7 +41,7 @@ impl Desk {
         let avatar = match picture {
             Some(bytes) => {
                 let kind = AvatarKind::read(&bytes)?;
-                Some(Avatar { blob: self.inner.blobs.put(bytes).await?, kind })
+                Some(Avatar { blob: self.inner.blobs.put(kind.bare(bytes)?).await?, kind })
             }
             None => None,
         };
