@@ -1,6 +1,9 @@
 //! `[http]`, `[ops]`, `[smtp]`, `[lmtp]`: where this process listens.
 
 use crate::config::reader::Section;
+use crate::config::value::shown;
+use crate::domain::sender_list::SenderList;
+use crate::domain::spam_mark::SpamMark;
 use ipnet::IpNet;
 use std::fmt;
 use std::net::IpAddr;
@@ -78,6 +81,10 @@ pub struct Smtp {
     pub proxy_networks: Vec<IpNet>,
     /// The server whose Authentication-Results are believed.
     pub trusted_authserv_id: Option<String>,
+    /// By which the server in front of us marks spam (EML-26).
+    pub spam_mark: Option<SpamMark>,
+    /// Whose mail is spam.
+    pub blocked_senders: SenderList,
     /// Whether senders are checked here: SPF, DKIM, DMARC, ARC.
     pub check_senders: bool,
     /// The DNS server for that; the system's without it.
@@ -152,8 +159,33 @@ pub(crate) fn smtp(section: Section<'_>, public_url: &str) -> Smtp {
     let trusted_authserv_id = section.text("trusted_authserv_id");
     let (trusted_networks, proxy_networks) =
         (networks(&section, "trusted_networks"), networks(&section, "proxy_networks"));
+    let spam_mark =
+        section.parsed("spam_header", "a field and how its value begins: X-Spam-Flag: YES", SpamMark::parse);
+    let blocked_senders = senders(&section, "blocked_senders");
     section.end();
-    Smtp { listen, hostname, tls, trusted_networks, proxy_networks, trusted_authserv_id, check_senders, dns }
+    Smtp {
+        listen,
+        hostname,
+        tls,
+        trusted_networks,
+        proxy_networks,
+        trusted_authserv_id,
+        spam_mark,
+        blocked_senders,
+        check_senders,
+        dns,
+    }
+}
+
+/// Addresses and domains of senders.
+pub(crate) fn senders(section: &Section<'_>, key: &'static str) -> SenderList {
+    let mut senders = SenderList::default();
+    for text in section.texts(key) {
+        if !senders.add(&text) {
+            section.fault(key, format!("{} is neither an address nor a domain such as @example.net", shown(&text)));
+        }
+    }
+    senders
 }
 
 /// Networks such as `10.0.0.0/8`; an address alone is a network of one.
@@ -161,7 +193,7 @@ pub(crate) fn networks(section: &Section<'_>, key: &'static str) -> Vec<IpNet> {
     let read = |text: &String| {
         let network = text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from));
         if network.is_none() {
-            section.fault(key, format!("{} is not a network such as 10.0.0.0/8", crate::config::value::shown(text)));
+            section.fault(key, format!("{} is not a network such as 10.0.0.0/8", shown(text)));
         }
         network
     };

@@ -1,11 +1,13 @@
 //! `[workspace]`, `[[support]]`, `[notify]`, `[templates]`: what the desk is told of the house.
 
+use crate::config::listen::senders;
 use crate::config::reader::Reader;
 use crate::config::reader::Section;
 use crate::config::relay::Relay;
 use crate::config::value::shown;
 use crate::domain::address::Address;
 use crate::domain::intake::MultiAddress;
+use crate::domain::sender_list::SenderList;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -55,6 +57,8 @@ pub struct Support {
     pub team: Option<String>,
     /// Id of the brand it is an address of; the workspace's own without one (OBJ-65).
     pub brand: Option<String>,
+    /// Whose list mail counts as written by a person (EML-24).
+    pub allowed_lists: SenderList,
 }
 
 /// `[notify]`.
@@ -128,6 +132,7 @@ pub(crate) fn support(reader: &Reader<'_>, workspace: &Workspace, relays: &[Rela
         let strict_senders = section.flag("strict_senders", false);
         let subject_matching = section.flag("subject_matching", false);
         let team = section.text("team").filter(|wanted| !wanted.trim().is_empty());
+        let allowed_lists = senders(&section, "allowed_lists");
         match address {
             _ if text.is_empty() => {}
             None => section.fault("address", format!("{} is not an email address", shown(&text))),
@@ -147,6 +152,7 @@ pub(crate) fn support(reader: &Reader<'_>, workspace: &Workspace, relays: &[Rela
                     subject_matching,
                     team,
                     brand,
+                    allowed_lists,
                 });
             }
         }

@@ -110,6 +110,7 @@ fn settings(config: &Config) -> Result<Settings, Failure> {
         new_mail_as: support.new_mail_as.clone(),
         team: support.team.clone(),
         brand: support.brand.clone(),
+        allowed_lists: support.allowed_lists.clone(),
     };
     let brand = |brand: &config::workspace::Brand| Brand {
         id: brand.id.clone(),
@@ -148,6 +149,8 @@ fn settings(config: &Config) -> Result<Settings, Failure> {
         intake: IntakeSettings {
             multi_address: config.workspace.multi_address,
             subject_matching: addresses_where(config, |support| support.subject_matching),
+            spam_mark: config.smtp.spam_mark.clone(),
+            blocked_senders: config.smtp.blocked_senders.clone(),
         },
         mail_limits: config.limits.mail,
         page_origins: config

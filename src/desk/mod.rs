@@ -46,6 +46,8 @@ use crate::domain::id::StateId;
 use crate::domain::intake::MultiAddress;
 use crate::domain::mail_limits::MailLimits;
 use crate::domain::refusal::Refusal;
+use crate::domain::sender_list::SenderList;
+use crate::domain::spam_mark::SpamMark;
 use crate::domain::state::StateCategory;
 use crate::domain::state::TicketState;
 use crate::domain::thread::Thread;
@@ -109,6 +111,23 @@ pub struct SupportAddress {
     pub team: Option<String>,
     /// Id of its brand; the workspace's own without one.
     pub brand: Option<String>,
+    /// Whose list mail counts as written by a person (EML-24).
+    pub allowed_lists: SenderList,
+}
+
+impl SupportAddress {
+    /// An address with a name and nothing else said of it.
+    #[must_use]
+    pub fn plain(address: Address, name: &str) -> Self {
+        Self {
+            address,
+            name: name.to_owned(),
+            new_mail_as: None,
+            team: None,
+            brand: None,
+            allowed_lists: SenderList::default(),
+        }
+    }
 }
 
 /// How a messenger proves who it is (MSG-10 to MSG-12).
@@ -138,6 +157,10 @@ pub struct IntakeSettings {
     pub multi_address: MultiAddress,
     /// Support addresses where a number or an equal subject is enough, from somebody who takes part (EML-32).
     pub subject_matching: Vec<Address>,
+    /// By which the server in front of us marks spam (EML-26).
+    pub spam_mark: Option<SpamMark>,
+    /// Whose mail is spam.
+    pub blocked_senders: SenderList,
 }
 
 /// What of the configuration the desk needs.

@@ -41,6 +41,8 @@ pub mod refusal;
 pub mod reply_time;
 pub mod report;
 pub mod search;
+pub mod sender_list;
+pub mod spam_mark;
 pub mod state;
 pub mod statistics;
 pub mod suppression;

@@ -5,6 +5,7 @@
 
 use crate::domain::address::Address;
 use crate::domain::delivery_class::DeliveryClass;
+use crate::domain::spam_mark::SpamMark;
 use crate::mail::dsn;
 use crate::mail::dsn::Report;
 use crate::mail::dsn::ReportKind;
@@ -20,8 +21,8 @@ pub struct Surroundings<'a> {
     pub reverse_path: Option<&'a str>,
     /// Our keys, to know our own mail.
     pub keys: &'a Keys,
-    /// Header field (lower case) by which the receiving server marks spam, and how its value begins (EML-26).
-    pub spam_field: Option<(&'a str, &'a str)>,
+    /// By which the receiving server marks spam (EML-26).
+    pub spam_mark: Option<&'a SpamMark>,
     /// The sender is blocked (EML-26).
     pub sender_blocked: bool,
     /// The sender is on the support address's allow list: list mail counts as human (EML-24).
@@ -81,10 +82,9 @@ fn spam(message: &Message, known: &Surroundings<'_>) -> Option<String> {
     if known.sender_blocked {
         return Some("sender is blocked".to_owned());
     }
-    let (name, begins) = known.spam_field?;
-    let begins = begins.to_lowercase();
-    let value = message.fields_named(name).find(|value| value.to_lowercase().starts_with(&begins))?;
-    Some(shown(name, value))
+    let mark = known.spam_mark?;
+    let value = message.fields_named(mark.field()).find(|value| mark.is_said_by(value))?;
+    Some(shown(mark.field(), value))
 }
 
 /// EML-21: RFC 3834 and what programs wrote before it.
@@ -238,15 +238,13 @@ mod tests {
         Keys::new(1, &[7; 32])
     }
 
+    fn surroundings(keys: &Keys) -> Surroundings<'_> {
+        Surroundings { reverse_path: None, keys, spam_mark: None, sender_blocked: false, sender_allowed: false }
+    }
+
     fn classed(raw: &str, change: impl FnOnce(&mut Surroundings<'_>)) -> Classification {
         let keys = keys();
-        let mut known = Surroundings {
-            reverse_path: None,
-            keys: &keys,
-            spam_field: None,
-            sender_blocked: false,
-            sender_allowed: false,
-        };
+        let mut known = surroundings(&keys);
         change(&mut known);
         classify(&read(raw.as_bytes()), &known)
     }
@@ -315,7 +313,10 @@ mod tests {
     #[test]
     fn eml_26_spam_is_what_the_receiving_server_says() {
         let raw = "From: a@b.example\nX-Spam-Flag: YES\n\nx";
-        assert_eq!(classed(raw, |known| known.spam_field = Some(("x-spam-flag", "yes"))).class, DeliveryClass::Spam);
+        let mark = SpamMark::parse("X-Spam-Flag: yes").unwrap();
+        let keys = keys();
+        let marked = Surroundings { spam_mark: Some(&mark), ..surroundings(&keys) };
+        assert_eq!(classify(&read(raw.as_bytes()), &marked).class, DeliveryClass::Spam);
         assert_eq!(classed(raw, |_| {}).class, DeliveryClass::Human);
         assert_eq!(classed(raw, |known| known.sender_blocked = true).class, DeliveryClass::Spam);
     }

@@ -30,13 +30,8 @@ async fn story(multi_address: MultiAddress) -> Story {
         settings.main_address.new_mail_as = None;
         settings.support = vec![settings.main_address.clone()];
         for (other, team) in [(BILLING, None), (SALES, Some("Sales"))] {
-            settings.support.push(SupportAddress {
-                address: address(other),
-                name: "Desk".to_owned(),
-                new_mail_as: None,
-                team: team.map(str::to_owned),
-                brand: None,
-            });
+            let team = team.map(str::to_owned);
+            settings.support.push(SupportAddress { team, ..SupportAddress::plain(address(other), "Desk") });
         }
         settings.intake.multi_address = multi_address;
         settings.intake.subject_matching = vec![address(BILLING)];

@@ -19,6 +19,7 @@ mod promises;
 mod propagation;
 mod races;
 mod sent_copies;
+mod spam_and_lists;
 mod suppressions;
 mod talk;
 mod ticket;
@@ -101,13 +102,8 @@ impl Story {
         let store = store(dir.path());
         let clock = Clock::standing_at(NOW);
         let files = Files::open(dir.path(), clock.clone()).unwrap();
-        let main_address = SupportAddress {
-            address: address(SUPPORT),
-            name: "Desk Support".to_owned(),
-            new_mail_as: Some("Inbox".to_owned()),
-            team: None,
-            brand: None,
-        };
+        let new_mail_as = Some("Inbox".to_owned());
+        let main_address = SupportAddress { new_mail_as, ..SupportAddress::plain(address(SUPPORT), "Desk Support") };
         let mut settings = Settings {
             workspace_name: "Desk".to_owned(),
             default_locale: "en".to_owned(),

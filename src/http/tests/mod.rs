@@ -132,13 +132,7 @@ fn address(text: &str) -> Address {
 }
 
 fn settings() -> Settings {
-    let support = SupportAddress {
-        address: address("support@example.com"),
-        name: "Support".to_owned(),
-        new_mail_as: None,
-        team: None,
-        brand: None,
-    };
+    let support = SupportAddress::plain(address("support@example.com"), "Support");
     Settings {
         workspace_name: "Example".to_owned(),
         default_locale: "en".to_owned(),

@@ -104,13 +104,7 @@ pub async fn desk(store: Store, dir: &Path, now: Millis) -> Result<Desk> {
     let templates = TEMPLATES.get_or_init(|| TemplateSet::new(Templates::load(None).unwrap()));
     let clock = Clock::standing_at(now);
     let files = Files::open(dir, clock.clone())?;
-    let main_address = SupportAddress {
-        address: address(SUPPORT),
-        name: "Desk Support".to_owned(),
-        new_mail_as: None,
-        team: None,
-        brand: None,
-    };
+    let main_address = SupportAddress::plain(address(SUPPORT), "Desk Support");
     let settings = Settings {
         workspace_name: "Desk".to_owned(),
         default_locale: "en".to_owned(),

@@ -16,13 +16,8 @@ use deskgate::mail::thread;
 pub(super) fn message(raw: &[u8]) {
     let message = message::read(raw);
     let keys = Keys::new(1, &[7; 32]);
-    let known = Surroundings {
-        reverse_path: None,
-        keys: &keys,
-        spam_field: None,
-        sender_blocked: false,
-        sender_allowed: false,
-    };
+    let known =
+        Surroundings { reverse_path: None, keys: &keys, spam_mark: None, sender_blocked: false, sender_allowed: false };
     assert!(!classify::classify(&message, &known).reason.is_empty());
     assert!(thread::candidates(&message, &[], &keys).all_ids().all(|id| !id.as_str().is_empty()));
     assert!(!message.message_id.as_str().is_empty());

@@ -126,13 +126,7 @@ pub(crate) fn thread(conversation: &Value) -> ThreadId {
 }
 
 fn settings(enforced: bool) -> Settings {
-    let support = SupportAddress {
-        address: Address::parse("support@example.com").unwrap(),
-        name: "Example Support".to_owned(),
-        new_mail_as: None,
-        team: None,
-        brand: None,
-    };
+    let support = SupportAddress::plain(Address::parse("support@example.com").unwrap(), "Example Support");
     Settings {
         workspace_name: "Example".to_owned(),
         default_locale: "en".to_owned(),

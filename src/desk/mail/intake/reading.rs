@@ -12,6 +12,7 @@ use crate::domain::authentication::Authentication;
 use crate::domain::delivery_class::DeliveryClass;
 use crate::domain::id::AttachmentId;
 use crate::domain::part::TOO_LARGE;
+use crate::domain::sender_list::SenderList;
 use crate::mail::auth_results;
 use crate::mail::classify;
 use crate::mail::classify::Surroundings;
@@ -62,12 +63,16 @@ impl Reading {
         if let Some(fault) = message.faults.iter().find(|fault| fault.quarantines()) {
             return Err(*fault);
         }
+        let ours = OurAddresses::of(&message, facts, inner);
+        let support = ours.first().or(facts.default_address.as_ref());
+        let support = support.unwrap_or(&inner.settings.main_address.address).clone();
+        let from = |list: &SenderList| message.from.iter().any(|from| list.names(&from.address));
         let known = Surroundings {
             reverse_path: facts.reverse_path.as_deref(),
             keys: &inner.keys,
-            spam_field: None,
-            sender_blocked: false,
-            sender_allowed: false,
+            spam_mark: inner.settings.intake.spam_mark.as_ref(),
+            sender_blocked: from(&inner.settings.intake.blocked_senders),
+            sender_allowed: from(&inner.settings.answering(Some(&support)).allowed_lists),
         };
         let classed = classify::classify(&message, &known);
         let may_answer =
@@ -77,8 +82,6 @@ impl Reading {
         let mut faults: Vec<String> = message.faults.iter().map(ToString::to_string).collect();
         faults.extend(facts.left_out_bytes.map(|bytes| format!("{TOO_LARGE}{bytes}")));
         let attachments = attachments(&message, hash, inner);
-        let ours = OurAddresses::of(&message, facts, inner);
-        let support = ours.first().or(facts.default_address.as_ref());
         let (body_html, body_text, quoted) = bodies(&message, &attachments, &mut faults);
         Ok(Self {
             class: classed.class,
@@ -86,7 +89,7 @@ impl Reading {
             report: classed.report,
             candidates: thread::candidates(&message, &facts.recipients, &inner.keys),
             content_hash: message::content_hash(&message),
-            support: support.unwrap_or(&inner.settings.main_address.address).clone(),
+            support,
             ours,
             may_answer: may_answer.is_ok(),
             authentication: facts.checked.clone().or_else(|| told(&message, inner)),
