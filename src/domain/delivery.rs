@@ -116,6 +116,17 @@ impl DeliveryKind {
             | Self::AgentNotice { .. } => true,
         }
     }
+
+    /// Whether it tells a contact of their ticket, which they can stop (EML-80, NTF-1, NTF-3, NTF-4).
+    #[must_use]
+    pub fn is_status(&self) -> bool {
+        match self {
+            Self::TicketSubmitted | Self::TicketStateChanged { .. } | Self::FormSent { .. } => true,
+            Self::Reply { .. } | Self::Broadcast { .. } | Self::BroadcastTest { .. } | Self::AgentNotice { .. } => {
+                false
+            }
+        }
+    }
 }
 
 /// Why a delivery was not made on purpose (BRC-42).

@@ -1,10 +1,12 @@
-//! `/unsubscribe/{token}`: where the link and the button in a broadcast's mail lead (BRC-50, BRC-51, RFC 8058).
+//! `/unsubscribe/{token}`: where the link and the button in a broadcast's mail lead (BRC-50, BRC-51, RFC 8058), and the link in mails about
+//! a ticket (EML-80).
 //!
 //! **Invariant:** GET shows how it stands and changes nothing, whoever follows the link; POST acts at once, without sign-in,
 //! cookie or redirect. The page names no contact, no ticket and no text: who holds a forwarded mail learns nothing here.
 
 use crate::desk;
 use crate::desk::broadcasts::stopping::StopAct;
+use crate::desk::broadcasts::stopping::Stoppable;
 use crate::desk::broadcasts::stopping::Stops;
 use crate::desk::ticket::translations::PageTexts;
 use crate::desk::ticket::translations::Sentence;
@@ -64,10 +66,10 @@ async fn act(State(api): State<Api>, Path(token): Path<String>, body: Body) -> R
 fn asked(body: &[u8]) -> StopAct {
     let text = String::from_utf8_lossy(body);
     match text.split('&').find_map(|field| field.strip_prefix("act=")) {
-        Some("resume") => StopAct::ResumeIssue,
+        Some("resume") => StopAct::Resume,
         Some("stop_all") => StopAct::StopAll,
         Some("resume_all") => StopAct::ResumeAll,
-        Some(_) | None => StopAct::StopIssue,
+        Some(_) | None => StopAct::Stop,
     }
 }
 
@@ -105,13 +107,26 @@ fn answer(api: &Api, stops: &desk::Result<Stops>) -> Response {
 
 fn standing(stops: &Stops) -> String {
     let texts = &stops.texts;
-    let issue = if stops.issue {
-        let text = words(texts, Sentence::IssueOff, Sentence::StillAnswered);
-        text + &button(texts, "resume", Sentence::IssueResume, true)
-    } else {
-        let text = words(texts, Sentence::IssueOn, Sentence::IssueOnText);
-        text + &button(texts, "stop", Sentence::IssueStop, false)
+    let [on, on_text, stop, off, resume] = match stops.about {
+        Stoppable::Issue => {
+            [Sentence::IssueOn, Sentence::IssueOnText, Sentence::IssueStop, Sentence::IssueOff, Sentence::IssueResume]
+        }
+        Stoppable::Ticket => [
+            Sentence::TicketOn,
+            Sentence::TicketOnText,
+            Sentence::TicketStop,
+            Sentence::TicketOff,
+            Sentence::TicketResume,
+        ],
     };
+    let one = if stops.stopped {
+        words(texts, off, Sentence::StillAnswered) + &button(texts, "resume", resume, true)
+    } else {
+        words(texts, on, on_text) + &button(texts, "stop", stop, false)
+    };
+    if stops.about == Stoppable::Ticket {
+        return one;
+    }
     let all = if stops.all {
         let text = words(texts, Sentence::AllOff, Sentence::StillAnswered);
         text + &button(texts, "resume_all", Sentence::AllResume, true)
@@ -119,7 +134,7 @@ fn standing(stops: &Stops) -> String {
         let text = words(texts, Sentence::AllOn, Sentence::AllOnText);
         text + &button(texts, "stop_all", Sentence::AllStop, true)
     };
-    format!("{issue}<section>{all}</section>")
+    format!("{one}<section>{all}</section>")
 }
 
 fn words(texts: &PageTexts, title: Sentence, text: Sentence) -> String {
@@ -144,9 +159,9 @@ mod tests {
         let multipart =
             b"--x\r\nContent-Disposition: form-data; name=\"List-Unsubscribe\"\r\n\r\nOne-Click\r\n--x--\r\n";
         for body in [&b"List-Unsubscribe=One-Click"[..], multipart, b"", b"act=stop", b"\xff", b"act=other"] {
-            assert_eq!(asked(body), StopAct::StopIssue);
+            assert_eq!(asked(body), StopAct::Stop);
         }
-        assert_eq!(asked(b"act=resume"), StopAct::ResumeIssue);
+        assert_eq!(asked(b"act=resume"), StopAct::Resume);
         assert_eq!(asked(b"act=stop_all"), StopAct::StopAll);
         assert_eq!(asked(b"act=resume_all"), StopAct::ResumeAll);
     }

@@ -62,13 +62,13 @@ pub struct MessageIdClaims {
     pub delivery: DeliveryId,
 }
 
-/// Who stops mail about what, as the link in a broadcast's mail says (BRC-50).
+/// Who stops mail about what, as the link in a mail says (BRC-50, EML-80).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct StopClaims {
     /// To whom the mail was written.
     pub contact: ContactId,
-    /// The Tracker it was about.
-    pub tracker: ThreadId,
+    /// What it was about: the Tracker of a broadcast, else the ticket, or the conversation that may become one.
+    pub ticket: ThreadId,
 }
 
 /// The key ring: one key signs, all verify. When an old key leaves the ring (after 400 days, EML-34) is the owner's care.
@@ -191,10 +191,10 @@ impl Keys {
         self.open_delivery(Context::Marker, value.trim())
     }
 
-    /// The token by which a contact stops mail about an issue: 50 characters. It never expires: an old mail's link must work.
+    /// The token by which a contact stops mail about an issue or a ticket: 50 characters. It never expires: an old mail's link must work.
     #[must_use]
     pub fn stop_token(&self, claims: StopClaims) -> String {
-        self.seal(Context::Stop, self.head(claims.tracker, Principal::Contact(claims.contact)).to_vec())
+        self.seal(Context::Stop, self.head(claims.ticket, Principal::Contact(claims.contact)).to_vec())
     }
 
     /// What a stop token says, if it is ours.
@@ -202,7 +202,7 @@ impl Keys {
     pub fn read_stop_token(&self, token: &str) -> Option<StopClaims> {
         let body = self.open(Context::Stop, token)?;
         match read_head(&body)? {
-            (tracker, Principal::Contact(contact)) => Some(StopClaims { contact, tracker }),
+            (ticket, Principal::Contact(contact)) => Some(StopClaims { contact, ticket }),
             (_, Principal::Anyone | Principal::Agent(_)) => None,
         }
     }

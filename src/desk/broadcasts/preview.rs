@@ -11,8 +11,8 @@ use crate::desk::access::require;
 use crate::desk::broadcasts::compiled;
 use crate::desk::broadcasts::known;
 use crate::desk::broadcasts::survey::left_out;
-use crate::desk::mail::compose::Material;
-use crate::desk::mail::compose::references;
+use crate::desk::mail::material::Material;
+use crate::desk::mail::material::references;
 use crate::desk::mail::outbox::Prepared;
 use crate::desk::thread::draft::At;
 use crate::desk::thread::draft::Draft;
@@ -188,11 +188,13 @@ impl Shown {
             shared: None,
             contact,
             ticket: self.ticket,
+            previous_state: None,
             agent_name: Some(author_name.to_owned()),
             parts: vec![self.part],
             references: self.references,
             in_reply_to: self.in_reply_to,
             form: None,
+            stoppable: broadcast.as_ref().map(|broadcast| broadcast.tracker),
             broadcast,
             to: Vec::new(),
             others: Vec::new(),

@@ -1,6 +1,7 @@
-//! Unsubscribing: from one issue, from all broadcasts, and taking it back (BRC-50 to BRC-53).
+//! Unsubscribing: from one issue, from all broadcasts, from mails about a ticket of one's own, and taking it back (BRC-50 to BRC-53,
+//! EML-80).
 //!
-//! **Invariant:** whoever holds the token may stop and take back for that contact and that issue, and learns nothing else:
+//! **Invariant:** whoever holds the token may stop and take back for that contact and that issue or ticket, and learns nothing else:
 //! a token names no address, no ticket, no text.
 
 use crate::desk::Desk;
@@ -16,6 +17,7 @@ use crate::domain::id::ContactId;
 use crate::domain::id::Millis;
 use crate::domain::id::ThreadId;
 use crate::domain::thread::Thread;
+use crate::domain::ticket_type::Category;
 use crate::mail::message_id::StopClaims;
 use crate::store;
 use crate::store::engine::ReadTx;
@@ -29,21 +31,32 @@ const THREADS_LOOKED_AT_MAX: usize = 100;
 /// What is asked for on the page, or by the mail program's own button.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StopAct {
-    /// No more mail about this issue.
-    StopIssue,
-    /// Mail about this issue again.
-    ResumeIssue,
+    /// No more mail about this issue or ticket.
+    Stop,
+    /// Mail about it again.
+    Resume,
     /// No more broadcasts at all.
     StopAll,
     /// Broadcasts again.
     ResumeAll,
 }
 
+/// What a token is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stoppable {
+    /// An issue that the contact reported: broadcasts of its Tracker.
+    Issue,
+    /// A ticket of the contact's own: mails that it was made, that its state changed, that a form is to be filled in.
+    Ticket,
+}
+
 /// How it stands for the contact of a token.
 #[derive(Clone, Debug)]
 pub struct Stops {
-    /// No mail about this issue.
-    pub issue: bool,
+    /// What it is about.
+    pub about: Stoppable,
+    /// No mail about that.
+    pub stopped: bool,
     /// No broadcasts at all.
     pub all: bool,
     /// Name of the brand that reported to the contact (OBJ-11).
@@ -58,10 +71,10 @@ impl Desk {
     /// # Errors
     /// `NotFound` for a token that is not ours, or whose contact is gone.
     pub fn stops(&self, token: &str) -> Result<Stops> {
-        let StopClaims { contact, tracker } = self.claims(token)?;
+        let StopClaims { contact, ticket } = self.claims(token)?;
         Ok(self.inner.store.view(|tx| {
             let contact = survivor(tx, contact)?;
-            self.inner.stops_of(tx, tracker, contact)
+            self.inner.stops_of(tx, ticket, contact)
         })?)
     }
 
@@ -70,17 +83,17 @@ impl Desk {
     /// # Errors
     /// As [`Desk::stops`].
     pub async fn act_on_stops(&self, token: &str, act: StopAct) -> Result<Stops> {
-        let StopClaims { contact, tracker } = self.claims(token)?;
+        let StopClaims { contact, ticket } = self.claims(token)?;
         let (inner, now) = (self.inner.clone(), self.inner.clock.now());
         let done = self.inner.store.update(move |tx| {
             let contact = survivor(&*tx, contact)?;
             match act {
-                StopAct::StopIssue => stop_issue(tx, tracker, contact, Some(now))?,
-                StopAct::ResumeIssue => stop_issue(tx, tracker, contact, None)?,
+                StopAct::Stop => stop(tx, ticket, contact, Some(now))?,
+                StopAct::Resume => stop(tx, ticket, contact, None)?,
                 StopAct::StopAll => stop_all(tx, contact, true, now)?,
                 StopAct::ResumeAll => stop_all(tx, contact, false, now)?,
             }
-            inner.stops_of(&*tx, tracker, contact)
+            inner.stops_of(&*tx, ticket, contact)
         });
         Ok(done.await?)
     }
@@ -92,23 +105,37 @@ impl Desk {
 }
 
 impl Inner {
-    /// Where a contact stops mail about an issue: the page, for the mail's text and its header field (BRC-50).
-    pub(crate) fn stop_url(&self, contact: ContactId, tracker: ThreadId) -> String {
-        let token = self.keys.stop_token(StopClaims { contact, tracker });
+    /// Where a contact stops mail about an issue or a ticket: the page, for the mail's text and its header field (BRC-50).
+    pub(crate) fn stop_url(&self, contact: ContactId, ticket: ThreadId) -> String {
+        let token = self.keys.stop_token(StopClaims { contact, ticket });
         format!("{}/unsubscribe/{token}", self.settings.public_url.trim_end_matches('/'))
     }
 
-    fn stops_of(&self, tx: &dyn ReadTx, tracker: ThreadId, contact: ContactId) -> store::Result<Stops> {
+    fn stops_of(&self, tx: &dyn ReadTx, ticket: ThreadId, contact: ContactId) -> store::Result<Stops> {
         let contact = store::contacts::get(tx, contact)?.ok_or_else(|| missing("contact"))?;
-        let issue = store::broadcasts::stopped_at(tx, tracker, contact.id)?.is_some();
-        let reported = reported_in(tx, tracker, contact.id)?;
-        let brand_name = reported.as_ref().map(|thread| self.brand_name(thread));
+        let thread = store::threads::get(tx, ticket)?;
+        let about = about(thread.as_ref());
+        let shown = match about {
+            Stoppable::Issue => reported_in(tx, ticket, contact.id)?,
+            Stoppable::Ticket => thread.filter(|thread| thread.participant(contact.id).is_some()),
+        };
+        let brand_name = shown.as_ref().map(|thread| self.brand_name(thread));
         Ok(Stops {
-            issue,
+            about,
+            stopped: store::broadcasts::stopped_at(tx, ticket, contact.id)?.is_some(),
             all: contact.unsubscribed_from_emails,
             brand_name: brand_name.unwrap_or_else(|| self.settings.workspace_name.clone()),
-            texts: self.page_texts(contact.language_override.as_deref(), reported.as_ref()),
+            texts: self.page_texts(contact.language_override.as_deref(), shown.as_ref()),
         })
+    }
+}
+
+/// What a stop about a thread stops. What is not there any more was an issue or nobody's.
+fn about(thread: Option<&Thread>) -> Stoppable {
+    let ticket = thread.map(|thread| thread.ticket.as_ref().map(|ticket| ticket.category));
+    match ticket {
+        None | Some(Some(Category::Tracker)) => Stoppable::Issue,
+        Some(None | Some(Category::Customer | Category::BackOffice)) => Stoppable::Ticket,
     }
 }
 
@@ -123,20 +150,22 @@ fn reported_in(tx: &dyn ReadTx, tracker: ThreadId, contact: ContactId) -> store:
     Ok(None)
 }
 
-/// Stops mail about an issue for a contact, or takes that back. A stop that is news stands in the log of the Tracker.
-pub(crate) fn stop_issue(
+/// Stops mail about an issue or a ticket for a contact, or takes that back. A stop of broadcasts that is news stands in the log of the
+/// Tracker.
+pub(crate) fn stop(
     tx: &mut dyn WriteTx,
-    tracker: ThreadId,
+    ticket: ThreadId,
     contact: ContactId,
     at: Option<Millis>,
 ) -> store::Result<()> {
     store::contacts::get(&*tx, contact)?.ok_or_else(|| missing("contact"))?;
-    let thread = store::threads::get(&*tx, tracker)?.ok_or_else(|| missing("ticket"))?;
-    let is_news = store::broadcasts::set_stopped(tx, tracker, contact, at)?;
-    let Some(at) = at.filter(|_| is_news) else { return Ok(()) };
+    let thread = store::threads::get(&*tx, ticket)?.ok_or_else(|| missing("ticket"))?;
+    let is_news = store::broadcasts::set_stopped(tx, ticket, contact, at)?;
+    let is_logged = is_news && about(Some(&thread)) == Stoppable::Issue;
+    let Some(at) = at.filter(|_| is_logged) else { return Ok(()) };
     let event = Event {
         kind: EventKind::ContactChanged { contact, act: ContactAct::BroadcastStopped },
-        thread: Some(tracker),
+        thread: Some(ticket),
         at,
         thread_state: Some(thread.state),
         ticket_state: thread.ticket.as_ref().map(|ticket| ticket.state_category),

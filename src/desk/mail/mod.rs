@@ -8,7 +8,7 @@
 //! | [`forwarding`] | whether mail to a support address comes in |
 //! | `notify`, [`addressing`], `brands` | which mails a change owes to whom; To, Cc, Bcc and subject; whose name a thread is answered in |
 //! | [`outbox`], `deferred_mail` | what is owed: lease, prepare, settle; what waits for its next try |
-//! | `compose`, [`signing`], [`mail_previews`] | from a delivery to a mail; DKIM signatures on it; what mails look like |
+//! | `material`, `compose`, [`signing`], [`mail_previews`] | from a delivery to a mail: what it is made of, what it says; DKIM signatures on it; what mails look like |
 //! | [`sent_copies`] | copies for Sent folders |
 //! | `delivery_failures`, [`suppressions`] | a mail that failed; addresses that get none, limits of automatic mail |
 //! | [`sending`] | whether anything is sent |
@@ -23,6 +23,7 @@ pub mod forwarding;
 pub mod intake;
 pub mod left_out;
 pub mod mail_previews;
+pub(in crate::desk) mod material;
 pub(in crate::desk) mod notify;
 pub mod outbox;
 pub mod pictures;

@@ -230,12 +230,13 @@ fn move_deliveries(tx: &mut dyn WriteTx, thread: ThreadId, from: ContactId, into
     Ok(())
 }
 
-/// Who wanted no more mail about an issue still wants none (BRC-51).
+/// Who wanted no more mail about an issue or a ticket still wants none (BRC-51, EML-80).
 fn move_stops(tx: &mut dyn WriteTx, thread: ThreadId, from: ContactId, into: ContactId) -> store::Result<()> {
-    for link in store::links::of_thread(&*tx, thread, TRACKERS_MAX)? {
-        if let Some(at) = store::broadcasts::stopped_at(&*tx, link.from_ticket, from)? {
-            store::broadcasts::set_stopped(tx, link.from_ticket, into, Some(at))?;
-            store::broadcasts::set_stopped(tx, link.from_ticket, from, None)?;
+    let links = store::links::of_thread(&*tx, thread, TRACKERS_MAX)?;
+    for ticket in links.into_iter().map(|link| link.from_ticket).chain([thread]) {
+        if let Some(at) = store::broadcasts::stopped_at(&*tx, ticket, from)? {
+            store::broadcasts::set_stopped(tx, ticket, into, Some(at))?;
+            store::broadcasts::set_stopped(tx, ticket, from, None)?;
         }
     }
     Ok(())

@@ -20,6 +20,7 @@ mod propagation;
 mod races;
 mod sent_copies;
 mod spam_and_lists;
+mod status_mails;
 mod suppressions;
 mod talk;
 mod ticket;

@@ -53,7 +53,7 @@ impl Inner {
         }
     }
 
-    /// Whose mail about which issue this mail asks to end: it came to an address with our stop token (BRC-50). A report
+    /// Whose mail about what this mail asks to end: it came to an address with our stop token (BRC-50). A report
     /// never asks for anything.
     pub(crate) fn asked_to_stop(&self, reading: &Reading, facts: &Facts) -> Option<StopClaims> {
         if reading.report.is_some() {

@@ -2,7 +2,7 @@
 
 use crate::desk::Inner;
 use crate::desk::broadcasts::settling;
-use crate::desk::broadcasts::stopping::stop_issue;
+use crate::desk::broadcasts::stopping::stop;
 use crate::desk::mail::arrival::Accepted;
 use crate::desk::mail::delivery_failures;
 use crate::desk::mail::intake::BOUNCED;
@@ -142,10 +142,10 @@ impl Inner {
             keep_row(tx, &row)?;
             return Ok(Accepted::Own);
         }
-        if let Some(StopClaims { contact, tracker }) = self.asked_to_stop(reading, &taken.facts) {
+        if let Some(StopClaims { contact, ticket }) = self.asked_to_stop(reading, &taken.facts) {
             // Not claimed: asking again is asking the same.
-            stop_issue(tx, tracker, contact, Some(at.now))?;
-            let result = IntakeResult::Unsubscribed { contact, tracker };
+            stop(tx, ticket, contact, Some(at.now))?;
+            let result = IntakeResult::Unsubscribed { contact, tracker: ticket };
             keep_row(tx, &row(taken, Some(reading), id, result, at))?;
             return Ok(Accepted::Own);
         }

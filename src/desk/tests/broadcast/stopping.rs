@@ -48,8 +48,8 @@ async fn tst_63_stopping_one_issue_stops_that_one_alone_and_can_be_taken_back() 
     let (token, _) = ways(mail);
     assert!(mail.replace("=\r\n", "").contains("/unsubscribe/"), "the visible link");
     let before = story.desk.stops(&token).unwrap();
-    assert!(!before.issue && !before.all, "looking changes nothing");
-    assert!(story.desk.act_on_stops(&token, StopAct::StopIssue).await.unwrap().issue);
+    assert!(!before.stopped && !before.all, "looking changes nothing");
+    assert!(story.desk.act_on_stops(&token, StopAct::Stop).await.unwrap().stopped);
     let (second, sent) = send(issue).await;
     assert_eq!(sent.len(), 1);
     let contact = story.contact_of(threads[0]);
@@ -62,7 +62,7 @@ async fn tst_63_stopping_one_issue_stops_that_one_alone_and_can_be_taken_back() 
     assert_eq!(send(other).await.1.len(), 1, "another Tracker's goes out");
     story.desk.unlink(&story.agent, other, threads[0]).await.unwrap();
     story.desk.link(&story.agent, issue, threads[0]).await.unwrap();
-    assert!(!story.desk.act_on_stops(&token, StopAct::ResumeIssue).await.unwrap().issue);
+    assert!(!story.desk.act_on_stops(&token, StopAct::Resume).await.unwrap().stopped);
     assert_eq!(send(issue).await.1.len(), 2);
     assert!(story.desk.act_on_stops(&token, StopAct::StopAll).await.unwrap().all);
     assert_eq!(send(issue).await.1.len(), 1);
@@ -82,7 +82,7 @@ async fn brc_50_a_mail_to_the_stop_address_stops_too_and_makes_no_conversation()
     let arrived =
         story.mail_to(&mailto, "From: c0@example.com\nMessage-ID: <u@example.com>\nSubject: unsubscribe", "").await;
     assert!(matches!(arrived, crate::desk::mail::arrival::Accepted::Own));
-    assert!(story.desk.stops(&token).unwrap().issue);
+    assert!(story.desk.stops(&token).unwrap().stopped);
     assert_eq!(story.parts(threads[0]).len(), 1 + 1 + story.told(first.id, threads[0]).len(), "no part of it");
     story.mail_to(&mailto, "From: c0@example.com\nMessage-ID: <u@example.com>\nSubject: unsubscribe", "").await;
     story.end();
@@ -98,7 +98,7 @@ async fn brc_51_who_stops_while_the_mail_waits_gets_none() {
     story.run_broadcasts().await;
     let second = story.send_off(issue, news_with(always())).await;
     story.run_broadcasts().await;
-    story.desk.act_on_stops(&token, StopAct::StopIssue).await.unwrap();
+    story.desk.act_on_stops(&token, StopAct::Stop).await.unwrap();
     assert_eq!(story.send_all().await.len(), 0);
     assert_eq!(story.count_of(second.id, "email", "skipped/stopped"), 1);
     story.end();
