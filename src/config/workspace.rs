@@ -59,6 +59,8 @@ pub struct Support {
     pub brand: Option<String>,
     /// Whose list mail counts as written by a person (EML-24).
     pub allowed_lists: SenderList,
+    /// What stands below agents' mail from it: Markdown with placeholders (EML-61).
+    pub signature_template: Option<String>,
 }
 
 /// `[notify]`.
@@ -132,6 +134,7 @@ pub(crate) fn support(reader: &Reader<'_>, workspace: &Workspace, relays: &[Rela
         let strict_senders = section.flag("strict_senders", false);
         let subject_matching = section.flag("subject_matching", false);
         let team = section.text("team").filter(|wanted| !wanted.trim().is_empty());
+        let signature_template = section.text("signature_template").filter(|text| !text.trim().is_empty());
         let allowed_lists = senders(&section, "allowed_lists");
         match address {
             _ if text.is_empty() => {}
@@ -153,6 +156,7 @@ pub(crate) fn support(reader: &Reader<'_>, workspace: &Workspace, relays: &[Rela
                     team,
                     brand,
                     allowed_lists,
+                    signature_template,
                 });
             }
         }

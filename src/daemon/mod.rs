@@ -79,13 +79,14 @@ struct Running {
     addresses: Vec<(&'static str, String)>,
 }
 
-/// Checks what can be checked without opening anything: templates, the keys of `[[dkim]]`, the certificate of `[smtp]`.
+/// Checks what can be checked without opening anything: templates, signatures, the keys of `[[dkim]]` and
+/// `[[messenger_key]]`, the certificate of `[smtp]`.
 ///
 /// # Errors
 /// [`Exit::Config`].
 pub(crate) fn check(config: &Config) -> Result<(), Failure> {
     open::templates(config)?;
-    open::signers(config)?;
+    open::settings(config)?;
     channels::listener(config, crate::channel::smtp_in::Protocol::Smtp).map(drop)
 }
 

@@ -37,6 +37,7 @@ use crate::template::TemplateSet;
 use crate::template::Templates;
 use crate::template::brands_in;
 use crate::template::overrides;
+use crate::template::signature::Signature;
 use std::collections::BTreeMap;
 
 /// Everything that is open. The directory's lock goes last.
@@ -103,15 +104,7 @@ pub(crate) fn template_files(config: &Config) -> Result<BTreeMap<String, String>
 }
 
 /// What of the configuration the desk needs.
-fn settings(config: &Config) -> Result<Settings, Failure> {
-    let address = |support: &Support| SupportAddress {
-        address: support.address.clone(),
-        name: support.name.clone(),
-        new_mail_as: support.new_mail_as.clone(),
-        team: support.team.clone(),
-        brand: support.brand.clone(),
-        allowed_lists: support.allowed_lists.clone(),
-    };
+pub(super) fn settings(config: &Config) -> Result<Settings, Failure> {
     let brand = |brand: &config::workspace::Brand| Brand {
         id: brand.id.clone(),
         name: brand.name.clone(),
@@ -123,8 +116,8 @@ fn settings(config: &Config) -> Result<Settings, Failure> {
         default_locale: config.workspace.default_locale.clone(),
         time_zone: config.workspace.time_zone.clone(),
         public_url: config.http.public_url.clone(),
-        main_address: address(main),
-        support: config.support.iter().map(address).collect(),
+        main_address: support_address(main)?,
+        support: config.support.iter().map(support_address).collect::<Result<_, _>>()?,
         brands: config.brands.iter().map(brand).collect(),
         unseen_delay: config.notify.unseen_delay,
         state_mail_settle: config.notify.state_mail_settle,
@@ -162,12 +155,26 @@ fn settings(config: &Config) -> Result<Settings, Failure> {
     })
 }
 
+fn support_address(support: &Support) -> Result<SupportAddress, Failure> {
+    let refused =
+        |error| Failure::new(Exit::Config, format!("signature_template of [[support]] {}: {error}", support.address));
+    Ok(SupportAddress {
+        address: support.address.clone(),
+        name: support.name.clone(),
+        new_mail_as: support.new_mail_as.clone(),
+        team: support.team.clone(),
+        brand: support.brand.clone(),
+        allowed_lists: support.allowed_lists.clone(),
+        signature: support.signature_template.as_deref().map(Signature::compile).transpose().map_err(refused)?,
+    })
+}
+
 fn addresses_where(config: &Config, holds: impl Fn(&Support) -> bool) -> Vec<Address> {
     config.support.iter().filter(|support| holds(support)).map(|support| support.address.clone()).collect()
 }
 
 /// The keys of `[[dkim]]`.
-pub(crate) fn signers(config: &Config) -> Result<Signers, Failure> {
+fn signers(config: &Config) -> Result<Signers, Failure> {
     let signer = |key: &Dkim| {
         let refused = |why| Failure::new(Exit::Config, format!("dkim.key_file of {}: {why}", key.domain));
         Signer::new(&key.domain, &key.selector, key.key.reveal()).map_err(refused)

@@ -225,6 +225,8 @@ impl Desk {
                 away: None,
                 assignment_limit: None,
                 avatar: None,
+                job_title: None,
+                signature: None,
             };
             store::agents::put(tx, &agent)?;
             save(tx, &said(agent.id, AgentAct::Added, &at))?;

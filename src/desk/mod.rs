@@ -61,6 +61,7 @@ use crate::store::blobs::Blobs;
 use crate::store::engine::WriteTx;
 use crate::store::sealing::Sealer;
 use crate::template::TemplateSet;
+use crate::template::signature::Signature;
 use ring::rand::SecureRandom;
 use ring::rand::SystemRandom;
 use std::fmt;
@@ -99,7 +100,7 @@ pub struct Brand {
 }
 
 /// A support address of the configuration.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct SupportAddress {
     /// Where customers write to.
     pub address: Address,
@@ -113,6 +114,8 @@ pub struct SupportAddress {
     pub brand: Option<String>,
     /// Whose list mail counts as written by a person (EML-24).
     pub allowed_lists: SenderList,
+    /// What stands below agents' mail from it, where they have no signature of their own (EML-61).
+    pub signature: Option<Signature>,
 }
 
 impl SupportAddress {
@@ -126,6 +129,7 @@ impl SupportAddress {
             team: None,
             brand: None,
             allowed_lists: SenderList::default(),
+            signature: None,
         }
     }
 }

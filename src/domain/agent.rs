@@ -50,6 +50,10 @@ pub struct Agent {
     pub assignment_limit: Option<u32>,
     /// Shown to customers beside what they write.
     pub avatar: Option<Avatar>,
+    /// What they are, for signatures.
+    pub job_title: Option<String>,
+    /// What stands below their mail: Markdown with placeholders (EML-61).
+    pub signature: Option<String>,
 }
 
 /// How an agent is away (AWY-1).

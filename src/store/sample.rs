@@ -249,6 +249,8 @@ pub(crate) fn agent() -> Agent {
         away: Some(Away { reassign: true, reason: Some(AWAY) }),
         assignment_limit: Some(20),
         avatar: Some(Avatar { blob: blob(FACE), kind: AvatarKind::Webp }),
+        job_title: Some("Care".to_owned()),
+        signature: Some("{{agent.name}}".to_owned()),
     }
 }
 

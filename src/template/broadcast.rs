@@ -1,26 +1,14 @@
-//! What the author of a broadcast writes: Markdown with placeholders (BRC-2).
-//!
-//! First the placeholders are filled, each value carried as an opaque word, then the Markdown is read, then the words
-//! become their values as text. **Invariant:** a value is never parsed again, as template, Markdown or HTML (BRC-3);
-//! only `if` and `unless` can make two recipients' texts differ in more than their words.
+//! What the author of a broadcast writes: Markdown with placeholders (BRC-2), as `written` reads it.
 
 use super::TemplateError;
 use super::check;
-use super::check::Check;
-use super::check::Mode;
 use super::engine;
-use super::functions;
-use super::locales::Locales;
-use super::markdown;
-use super::markdown_text;
-use super::sentinel;
-use super::view::CleanHtml;
-use super::view::CleanText;
+use super::view::Body;
 use super::view::Named;
 use super::view::Person;
 use super::view::Thread;
 use super::view::WebUrl;
-use handlebars::Handlebars;
+use super::written::Written;
 use handlebars::JsonTruthy;
 use handlebars::Template;
 use handlebars::template::HelperTemplate;
@@ -32,8 +20,6 @@ use std::collections::BTreeSet;
 
 /// Largest Markdown of a broadcast.
 pub const MARKDOWN_BYTES_MAX: usize = 64 * 1_024;
-/// Largest Markdown with its values filled in.
-const FILLED_BYTES_MAX: usize = 1_024 * 1_024;
 /// Name of the one template, and of the file in errors.
 const NAME: &str = "broadcast";
 
@@ -76,19 +62,10 @@ pub struct Portal {
     pub url: Option<WebUrl>,
 }
 
-/// A broadcast for one recipient.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BroadcastBody {
-    /// Safe HTML, a fragment.
-    pub html: CleanHtml,
-    /// The same as text.
-    pub text: CleanText,
-}
-
 /// A checked broadcast, ready for any recipient.
 #[derive(Clone, Debug)]
 pub struct Broadcast {
-    registry: Handlebars<'static>,
+    written: Written,
 }
 
 impl Broadcast {
@@ -97,37 +74,16 @@ impl Broadcast {
     /// # Errors
     /// With line and column: more than 64 KB, syntax, unknown names or functions, `{{{`, partials, lists.
     pub fn compile(markdown: &str) -> Result<Self, TemplateError> {
-        if markdown.len() > MARKDOWN_BYTES_MAX {
-            let message = format!("is {} bytes; at most {MARKDOWN_BYTES_MAX} are allowed", markdown.len());
-            return Err(TemplateError::new(NAME, message));
-        }
-        if let Some(at) = sentinel::find_mark(markdown) {
-            return Err(TemplateError::at_offset(NAME, markdown, at, "has a private-use character here"));
-        }
-        let mut registry = functions::registry(sentinel::wrap, Locales::embedded());
-        engine::compile(&mut registry, NAME, NAME, markdown)?;
-        if let Some(template) = engine::template(&registry, NAME) {
-            let sample = engine::to_value(NAME, &sample())?;
-            Check::new(&registry, Mode::Broadcast, &Locales::embedded()).entry(NAME, template, &sample)?;
-        }
-        let broadcast = Self { registry };
-        for values in [sample(), BroadcastValues::default()] {
-            broadcast.render(&values)?;
-        }
-        Ok(broadcast)
+        let (full, empty) = (engine::to_value(NAME, &sample())?, engine::to_value(NAME, &BroadcastValues::default())?);
+        Ok(Self { written: Written::compile(NAME, markdown, MARKDOWN_BYTES_MAX, [&full, &empty])? })
     }
 
     /// The broadcast for the recipient of `values`.
     ///
     /// # Errors
     /// More than 1 MB.
-    pub fn render(&self, values: &BroadcastValues) -> Result<BroadcastBody, TemplateError> {
-        let data = engine::to_value(NAME, values)?;
-        let filled = engine::render_limited(&self.registry, NAME, &data, FILLED_BYTES_MAX)?;
-        let events = markdown::events(&filled);
-        let html = markdown::html(&events);
-        let text = markdown_text::text(&events);
-        Ok(BroadcastBody { html: CleanHtml::already_clean(html), text: CleanText::new(&text) })
+    pub fn render(&self, values: &BroadcastValues) -> Result<Body, TemplateError> {
+        self.written.render(&engine::to_value(NAME, values)?)
     }
 
     /// Placeholders that would be empty for the recipient of `values` and have no fallback (BRC-4).
@@ -137,7 +93,7 @@ impl Broadcast {
     pub fn missing_values(&self, values: &BroadcastValues) -> Result<BTreeSet<String>, TemplateError> {
         let data = engine::to_value(NAME, values)?;
         let mut missing = BTreeSet::new();
-        if let Some(template) = engine::template(&self.registry, NAME) {
+        if let Some(template) = self.written.template() {
             collect_missing(template, &data, &mut missing);
         }
         Ok(missing)
@@ -244,7 +200,7 @@ mod tests {
 
     fn render(markdown: &str, values: &BroadcastValues) -> (String, String) {
         let body = Broadcast::compile(markdown).unwrap().render(values).unwrap();
-        (body.html.as_str().to_owned(), body.text.as_str().to_owned())
+        (body.body_html.as_str().to_owned(), body.body_text.as_str().to_owned())
     }
 
     #[test]

@@ -35,8 +35,8 @@ const RAW_TEXT: &str = "body_text";
 pub(super) enum Mode {
     Html,
     Plain,
-    /// What an author writes into a broadcast: BRC-2 allows no lists, partials or links here.
-    Broadcast,
+    /// What people write: BRC-2 allows no lists, partials or links here.
+    Written,
 }
 
 /// Walks one template and the partials it uses.
@@ -118,7 +118,7 @@ impl<'a> Check<'a> {
             None => {
                 let name = called(call);
                 let is_ours = matches!(name, "url" | "t");
-                if !(is_ours || matches!(name, "or" | "date")) || (is_ours && self.mode == Mode::Broadcast) {
+                if !(is_ours || matches!(name, "or" | "date")) || (is_ours && self.mode == Mode::Written) {
                     return refuse(unknown_function(name, "does not give a text"));
                 }
                 self.arguments(name, call, scope)?;
@@ -140,7 +140,7 @@ impl<'a> Check<'a> {
         let allowed = match self.mode {
             Mode::Html => Some(RAW_HTML),
             Mode::Plain => Some(RAW_TEXT),
-            Mode::Broadcast => None,
+            Mode::Written => None,
         };
         let name = bare_name(call).unwrap_or("");
         match allowed {
@@ -156,7 +156,7 @@ impl<'a> Check<'a> {
     fn block(&mut self, file: &str, block: &HelperTemplate, scope: &mut Scope, depth: usize) -> Checked {
         check_depth(depth)?;
         let name = called(block);
-        if !matches!(name, "if" | "unless" | "each") || (name == "each" && self.mode == Mode::Broadcast) {
+        if !matches!(name, "if" | "unless" | "each") || (name == "each" && self.mode == Mode::Written) {
             return refuse(unknown_function(name, "does not open a block"));
         }
         let values = self.arguments(name, block, scope)?;
@@ -194,7 +194,7 @@ impl<'a> Check<'a> {
     fn partial(&mut self, call: &DecoratorTemplate, scope: &Scope, depth: usize) -> Checked {
         self.count(PARTIAL_ELEMENTS)?;
         check_depth(depth)?;
-        if self.mode == Mode::Broadcast {
+        if self.mode == Mode::Written {
             return refuse("partials are not allowed here");
         }
         let (Parameter::Name(name) | Parameter::Path(Path::Relative((_, name)))) = &call.name else {
@@ -295,7 +295,7 @@ impl<'a> Check<'a> {
             Parameter::Subexpression(inner) => match inner.as_element() {
                 TemplateElement::Expression(call) => {
                     let name = called(call);
-                    let is_text = name == "t" && self.mode != Mode::Broadcast;
+                    let is_text = name == "t" && self.mode != Mode::Written;
                     if !(is_text || matches!(name, "or" | "and" | "not" | "eq" | "ne")) {
                         return refuse(unknown_function(name, "cannot stand in parentheses"));
                     }

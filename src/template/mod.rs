@@ -3,7 +3,7 @@
 //! Templates are embedded in the binary; a file of the same path in the override directory replaces one. [`Templates`]
 //! is one checked set, [`TemplateSet`] the one in use, which a reload swaps only for another checked one (P25).
 //! [`Templates::email`] renders a [`view::Notice`] as a mail, [`Templates::frame`] the same notice as a line for
-//! sockets; [`broadcast::Broadcast`] is what an author writes (BRC-2, BRC-3). [`PageTexts`] is what hosted pages say.
+//! sockets; [`broadcast::Broadcast`] and [`signature::Signature`] are what people write (BRC-2, BRC-3, EML-61). [`PageTexts`] is what hosted pages say.
 //!
 //! **Invariant:** templates see only the views of [`view`], values are escaped for the place they land in, and no
 //! template can end the process, run without end, or put a new line into a header: see `scan`, `check` and `escape`.
@@ -29,7 +29,9 @@ mod sample;
 mod scan;
 mod sentinel;
 mod set;
+pub mod signature;
 pub mod view;
+mod written;
 
 #[cfg(test)]
 mod golden_tests;

@@ -162,6 +162,7 @@ fn body(text: &str) -> Body {
 fn part(author: &str, from_agent: bool, text: &str) -> Part {
     Part {
         author_name: Some(author.to_owned()),
+        avatar: WebUrl::parse("https://desk.example.com/avatars/sample.png"),
         from_agent,
         body_html: CleanHtml::from_text(text),
         body_text: CleanText::new(text),

@@ -137,6 +137,8 @@ fn category_word<S: Serializer>(category: &Option<StateCategory>, serializer: S)
 pub struct Part {
     /// Who wrote it.
     pub author_name: Option<String>,
+    /// The picture of the agent who wrote it.
+    pub avatar: Option<WebUrl>,
     /// Whether the desk wrote it.
     pub from_agent: bool,
     /// The message as HTML.

@@ -3,6 +3,7 @@
 //! A picture is kept without what it tells beside the picture. The bytes are kept before the commit that names them; what nobody names any more goes with the next sweep.
 
 use crate::desk::Desk;
+use crate::desk::Inner;
 use crate::desk::Result;
 use crate::desk::access::require;
 use crate::desk::thread::draft::missing;
@@ -75,7 +76,7 @@ impl Desk {
     /// Where an agent's picture is.
     #[must_use]
     pub fn avatar_address(&self, agent: AgentId, avatar: &Avatar) -> String {
-        format!("{}{}", self.inner.settings.public_url.trim_end_matches('/'), avatar.path(agent))
+        self.inner.avatar_address(agent, avatar)
     }
 
     /// Another number whenever an agent or a team was changed here, for those who show them.
@@ -87,5 +88,11 @@ impl Desk {
     /// To be called behind every commit that changed an agent or a team.
     pub(crate) fn people_changed(&self) {
         self.inner.people_set.fetch_add(1, Ordering::AcqRel);
+    }
+}
+
+impl Inner {
+    pub(crate) fn avatar_address(&self, agent: AgentId, avatar: &Avatar) -> String {
+        format!("{}{}", self.settings.public_url.trim_end_matches('/'), avatar.path(agent))
     }
 }

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`teams`], [`team_loads`], `handing_out` | teams, what their members have to do, who gets what, who is away |
 //! | [`office_hours`] | when the house and its teams work |
-//! | [`avatars`] | agents' pictures |
+//! | [`avatars`], [`profiles`] | agents' pictures; what they are, how they sign |
 //! | [`agent_notices`] | agents told by mail of what they have not seen |
 //! | [`alarms`] | what only people can mend, told to admins |
 //! | [`macros`] | saved replies |
@@ -17,5 +17,6 @@ pub(in crate::desk) mod handing_out;
 pub(crate) mod live;
 pub mod macros;
 pub mod office_hours;
+pub mod profiles;
 pub mod team_loads;
 pub mod teams;

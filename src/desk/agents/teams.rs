@@ -146,20 +146,6 @@ impl Desk {
         Ok(set)
     }
 
-    /// Most open threads an agent has before teams give them no more; `None` sets no limit. Scope `settings`.
-    ///
-    /// # Errors
-    /// `NotFound`.
-    pub async fn set_assignment_limit(&self, caller: &Caller, agent: AgentId, limit: Option<u32>) -> Result<Agent> {
-        require(caller, &[Scope::Settings])?;
-        let set = self.inner.store.update(move |tx| {
-            let agent = Agent { assignment_limit: limit, ..known_agent(&*tx, agent)? };
-            store::agents::put(tx, &agent)?;
-            Ok(agent)
-        });
-        Ok(set.await?)
-    }
-
     /// Reasons to be away, in their order, deleted ones included. Scope `read_admins`.
     ///
     /// # Errors

@@ -51,6 +51,7 @@ use crate::store::engine::ReadTx;
 use crate::store::save::Change;
 use crate::store::save::save;
 use crate::template;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Linked threads looked at for the longest and the emptiest one.
@@ -191,6 +192,8 @@ impl Shown {
             previous_state: None,
             agent_name: Some(author_name.to_owned()),
             parts: vec![self.part],
+            earlier: Vec::new(),
+            agents: BTreeMap::new(),
             references: self.references,
             in_reply_to: self.in_reply_to,
             form: None,
@@ -222,8 +225,8 @@ impl Inner {
         let ticket = ticket_view(tx, &thread)?;
         let mut draft = Draft::of(thread, at);
         let part = draft.add(NewPart {
-            body_html: rendered.html.as_str().to_owned(),
-            body_text: rendered.text.as_str().to_owned(),
+            body_html: rendered.body_html.as_str().to_owned(),
+            body_text: rendered.body_text.as_str().to_owned(),
             attachments: broadcast.attachments.clone(),
             broadcast: Some(broadcast.id),
             ..NewPart::event(PartKind::Comment, author, None)
@@ -313,7 +316,7 @@ impl Inner {
             let score = match pick {
                 Pick::Longest => {
                     let values = self.values(tx, broadcast, &thread)?;
-                    words.render(&values).map_or(0, |rendered| rendered.text.as_str().len())
+                    words.render(&values).map_or(0, |rendered| rendered.body_text.as_str().len())
                 }
                 Pick::Emptiest => {
                     let values = self.values(tx, broadcast, &thread)?;

@@ -177,8 +177,8 @@ impl Inner {
             return store::ledger::put(tx, broadcast.id, key, &failed);
         };
         let part = draft.add(NewPart {
-            body_html: rendered.html.as_str().to_owned(),
-            body_text: rendered.text.as_str().to_owned(),
+            body_html: rendered.body_html.as_str().to_owned(),
+            body_text: rendered.body_text.as_str().to_owned(),
             attachments: broadcast.attachments.clone(),
             broadcast: Some(broadcast.id),
             ..NewPart::event(PartKind::Comment, author.clone(), None)

@@ -44,6 +44,8 @@ use crate::template::view::Notice;
 
 /// Files that go with a mail itself, together; the others are linked (BRC-1).
 const FILES_BYTES_MAX: u64 = 10 * 1_024 * 1_024;
+/// So much of a message said before is repeated.
+const EARLIER_CHARS_MAX: usize = 500;
 
 impl Desk {
     /// Renders and composes a leased delivery, after looking again whether it is still wanted: seen meanwhile (EML-72),
@@ -182,8 +184,8 @@ impl Inner {
                 about,
                 email_thread,
                 parts: material.parts.iter().map(|part| self.shown_with_links(part, material)).collect(),
-                earlier: Vec::new(),
-                signature: view::Body::default(),
+                earlier: material.earlier.iter().map(|part| in_short(self.part_shown(part, material))).collect(),
+                signature: if email_thread { self.signed_by_writer(material) } else { view::Body::default() },
             }),
             DeliveryKind::TicketSubmitted => Notice::TicketSubmitted(view::TicketSubmitted {
                 description: description(material),
@@ -225,11 +227,39 @@ impl Inner {
     fn shown_with_links(&self, part: &Part, material: &Material) -> view::Part {
         let linked = attached(&material.parts).1.into_iter().filter(|(of, _)| *of == part.id);
         let links = linked.filter_map(|(of, file)| self.linked_file(of, file));
-        links.fold(shown(part), |shown, file| view::Part {
+        links.fold(self.part_shown(part, material), |shown, file| view::Part {
             body_html: shown.body_html.with_link(&file),
             body_text: shown.body_text.with_link(&file),
             ..shown
         })
+    }
+
+    fn part_shown(&self, part: &Part, material: &Material) -> view::Part {
+        let (author_name, agent) = match &part.author {
+            Author::Agent { id, name } => (Some(name.clone()), material.agents.get(id)),
+            Author::Contact { name, .. } => (Some(name.clone()), None),
+            Author::Bot => (None, None),
+        };
+        let avatar = agent.and_then(|agent| Some(self.avatar_address(agent.id, agent.avatar.as_ref()?)));
+        view::Part {
+            author_name,
+            avatar: avatar.as_deref().and_then(view::WebUrl::parse),
+            from_agent: part.author.contact().is_none(),
+            body_html: body_html(part),
+            body_text: view::CleanText::new(&part.body_text),
+            sent_at: Some(part.created_at.0),
+        }
+    }
+
+    /// The signature of who wrote last.
+    fn signed_by_writer(&self, material: &Material) -> view::Body {
+        let agent_of = |part: &Part| match &part.author {
+            Author::Agent { id, .. } => material.agents.get(id),
+            Author::Contact { .. } | Author::Bot => None,
+        };
+        let writer = material.parts.iter().rev().find_map(agent_of);
+        let (support, brand_name) = (self.support_address(&material.thread), self.brand_name(&material.thread));
+        writer.map(|writer| self.signature(writer, support, &brand_name)).unwrap_or_default()
     }
 
     fn linked_file(&self, part: PartId, file: &Attachment) -> Option<view::File> {
@@ -353,18 +383,12 @@ fn body_html(part: &Part) -> view::CleanHtml {
     view::CleanHtml::already_clean(part.body_html.clone())
 }
 
-fn shown(part: &Part) -> view::Part {
-    let author_name = match &part.author {
-        Author::Agent { name, .. } | Author::Contact { name, .. } => Some(name.clone()),
-        Author::Bot => None,
-    };
-    view::Part {
-        author_name,
-        from_agent: part.author.contact().is_none(),
-        body_html: body_html(part),
-        body_text: view::CleanText::new(&part.body_text),
-        sent_at: Some(part.created_at.0),
-    }
+/// A message that is repeated: what is long is cut.
+fn in_short(part: view::Part) -> view::Part {
+    let text = part.body_text.as_str();
+    let Some((end, _)) = text.char_indices().nth(EARLIER_CHARS_MAX) else { return part };
+    let cut = format!("{} …", text.get(..end).unwrap_or_default().trim_end());
+    view::Part { body_html: view::CleanHtml::from_text(&cut), body_text: view::CleanText::new(&cut), ..part }
 }
 
 /// In the mail's language, as everything in it.

@@ -10,6 +10,8 @@ use crate::desk::thread::draft::missing;
 use crate::desk::thread::views::TicketView;
 use crate::desk::thread::views::ticket_view;
 use crate::desk::ticket::sharing::shared_in;
+use crate::domain::agent::Agent;
+use crate::domain::audience;
 use crate::domain::broadcast::Broadcast;
 use crate::domain::broadcast::BroadcastState;
 use crate::domain::broadcast::EmailPolicy;
@@ -21,10 +23,12 @@ use crate::domain::delivery::SkipReason;
 use crate::domain::delivery::Verdict;
 use crate::domain::form::FormCard;
 use crate::domain::form::FormState;
+use crate::domain::id::AgentId;
 use crate::domain::id::PartId;
 use crate::domain::id::ThreadId;
 use crate::domain::mailing::Mailing;
 use crate::domain::mailing::RecipientField;
+use crate::domain::part::Author;
 use crate::domain::part::Part;
 use crate::domain::part::PartKind;
 use crate::domain::part::SharedCard;
@@ -35,9 +39,13 @@ use crate::mail::message::NamedAddress;
 use crate::mail::message::msg_id::MsgId;
 use crate::store;
 use crate::store::engine::ReadTx;
+use std::collections::BTreeMap;
 
 /// Parts looked at for the thread's Message-IDs.
 const PARTS_FOR_REFERENCES: usize = 60;
+/// Messages before its own that a mail repeats, and parts among which they are looked for.
+const EARLIER_MAX: usize = 3;
+const EARLIER_LOOKED_AT: usize = 30;
 
 /// Everything a mail is made of, read in one snapshot.
 pub(crate) struct Material {
@@ -51,6 +59,10 @@ pub(crate) struct Material {
     pub(crate) agent_name: Option<String>,
     /// The parts the mail is about, oldest first.
     pub(crate) parts: Vec<Part>,
+    /// What was said right before, newest first, where the mail stands for the messenger (EML-61).
+    pub(crate) earlier: Vec<Part>,
+    /// The agents who wrote any of these.
+    pub(crate) agents: BTreeMap<AgentId, Agent>,
     /// Ids of the thread, oldest first.
     pub(crate) references: Vec<MsgId>,
     pub(crate) in_reply_to: Option<MsgId>,
@@ -85,10 +97,7 @@ pub(super) fn held(tx: &dyn ReadTx, delivery: &Delivery) -> store::Result<Option
 }
 
 /// What the mail is made of, or why it is not wanted any more.
-pub(super) fn material(
-    tx: &dyn ReadTx,
-    delivery: &Delivery,
-) -> store::Result<Result<Material, SkipReason>> {
+pub(super) fn material(tx: &dyn ReadTx, delivery: &Delivery) -> store::Result<Result<Material, SkipReason>> {
     // Deleted meanwhile: nobody wants it any more (TCK-15).
     let Some(thread) = store::threads::get(tx, delivery.thread)? else { return Ok(Err(SkipReason::Cancelled)) };
     let contact = store::contacts::get(tx, delivery.contact)?.ok_or_else(|| missing("contact"))?;
@@ -125,6 +134,8 @@ pub(super) fn material(
         return Ok(Err(SkipReason::Unsubscribed));
     }
     let form = type_of_form(tx, &parts)?;
+    let earlier = earlier(tx, delivery, &thread, parts.first())?;
+    let agents = agents(tx, parts.iter().chain(&earlier))?;
     let (references, in_reply_to) = references(tx, delivery)?;
     let shared = shared_in(tx, thread.id)?;
     let stoppable = match &broadcast {
@@ -150,6 +161,8 @@ pub(super) fn material(
         contact,
         agent_name,
         parts,
+        earlier,
+        agents,
         references,
         in_reply_to,
         broadcast,
@@ -184,6 +197,35 @@ fn others(tx: &dyn ReadTx, delivery: &Delivery, thread: &Thread) -> store::Resul
         }));
     }
     Ok(others)
+}
+
+/// The messages before the first one of a mail that stands for the messenger, as far as its reader may see them. Who writes by mail has
+/// them in their own program.
+fn earlier(tx: &dyn ReadTx, delivery: &Delivery, thread: &Thread, first: Option<&Part>) -> store::Result<Vec<Part>> {
+    let Some(first) = first.filter(|_| matches!(delivery.kind, DeliveryKind::Reply { .. })) else {
+        return Ok(Vec::new());
+    };
+    if thread.initial_channel == ChannelKind::Email {
+        return Ok(Vec::new());
+    }
+    let mut earlier = store::parts::before(tx, thread.id, first.seq, EARLIER_LOOKED_AT)?;
+    earlier
+        .retain(|part| part.kind.is_message() && !part.redacted && audience::may_read(thread, part, delivery.contact));
+    earlier.truncate(EARLIER_MAX);
+    Ok(earlier)
+}
+
+/// The agents among the authors.
+fn agents<'p>(tx: &dyn ReadTx, parts: impl Iterator<Item = &'p Part>) -> store::Result<BTreeMap<AgentId, Agent>> {
+    let mut agents = BTreeMap::new();
+    for part in parts {
+        if let Author::Agent { id, .. } = &part.author
+            && !agents.contains_key(id)
+        {
+            agents.extend(store::agents::get(tx, *id)?.map(|agent| (agent.id, agent)));
+        }
+    }
+    Ok(agents)
 }
 
 /// What the state was before the first change that a mail tells. A shared ticket's card says its category alone.

@@ -19,6 +19,7 @@ mod promises;
 mod propagation;
 mod races;
 mod sent_copies;
+mod signatures;
 mod spam_and_lists;
 mod status_mails;
 mod suppressions;

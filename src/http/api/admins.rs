@@ -1,5 +1,6 @@
 //! `/me` and `/admins`: who a token acts for, the other agents, who is away (API-27, AWY-1).
 
+use crate::desk::agents::profiles::AgentChange;
 use crate::domain::agent::Agent;
 use crate::domain::agent::Away;
 use crate::domain::agent::Scope;
@@ -61,8 +62,13 @@ async fn one(call: Call) -> Answer {
 /// What is ours to change about an agent.
 async fn change(call: Call, input: Input) -> Answer {
     let id: AgentId = call.id("id", "admin")?;
-    let limit = limit(&input.fields())?.ok_or_else(|| ApiError::missing("assignment_limit"))?;
-    let agent = call.desk().set_assignment_limit(&call.caller, id, limit).await?;
+    let fields = input.fields();
+    let change = AgentChange {
+        assignment_limit: limit(&fields)?,
+        job_title: fields.owned("job_title")?.change(),
+        signature: fields.owned("signature")?.change(),
+    };
+    let agent = call.desk().change_agent(&call.caller, id, change).await?;
     form(&call, &agent).await.map(Json)
 }
 

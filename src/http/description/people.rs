@@ -23,7 +23,7 @@ const COMPANIES: &[&str] = &["per_page", "starting_after", "company_id", "name"]
 
 /// By path.
 pub(super) const OPERATIONS: &[Operation] = &[
-    put("/admins/{id}", "how many threads teams give an agent", admin, "admin"),
+    put("/admins/{id}", "what an agent is, how they sign, how many threads teams give them", admin, "admin"),
     put("/admins/{id}/away", "say that an agent is away or back", away, "admin"),
     Operation {
         method: "put",
@@ -165,7 +165,8 @@ fn erasure() -> Value {
 }
 
 fn admin() -> Value {
-    object(&["assignment_limit"], &[("assignment_limit", limit())])
+    let text_if_any = || json!({"type": ["string", "null"]});
+    object(&[], &[("assignment_limit", limit()), ("job_title", text_if_any()), ("signature", text_if_any())])
 }
 
 fn notifications() -> Value {

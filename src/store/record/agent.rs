@@ -38,6 +38,8 @@ pub(crate) struct StoredAgent {
     away: Option<(bool, Option<u64>)>,
     assignment_limit: Option<u32>,
     avatar: Option<StoredAvatar>,
+    job_title: Option<String>,
+    signature: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -77,6 +79,8 @@ impl Record for Agent {
             away: self.away.map(|away| (away.reassign, away.reason.map(|id| id.0))),
             assignment_limit: self.assignment_limit,
             avatar: self.avatar.map(|avatar| StoredAvatar { blob: avatar.blob.0, kind: avatar.kind.code() }),
+            job_title: self.job_title.clone(),
+            signature: self.signature.clone(),
         }
     }
 
@@ -95,6 +99,8 @@ impl Record for Agent {
                 Some(avatar) => Some(Avatar { blob: BlobHash(avatar.blob), kind: AvatarKind::of(avatar.kind)? }),
                 None => None,
             },
+            job_title: stored.job_title,
+            signature: stored.signature,
         })
     }
 }

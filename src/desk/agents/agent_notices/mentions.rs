@@ -65,6 +65,8 @@ mod tests {
             away: None,
             assignment_limit: None,
             avatar: None,
+            job_title: None,
+            signature: None,
         }
     }
 

@@ -30,7 +30,7 @@ pub(crate) fn admin(agent: &Agent, teams: &[Team], base: &str) -> Value {
         "id": agent.id.to_string(),
         "name": agent.name,
         "email": agent.email.to_string(),
-        "job_title": "",
+        "job_title": agent.job_title.as_deref().unwrap_or_default(),
         "away_mode_enabled": agent.away.is_some(),
         "away_mode_reassign": agent.away.is_some_and(|away| away.reassign),
         "away_status_reason_id": agent.away.and_then(|away| away.reason).map(|reason| reason.0),
@@ -39,7 +39,7 @@ pub(crate) fn admin(agent: &Agent, teams: &[Team], base: &str) -> Value {
         "avatar": image_url(agent, base),
         "team_priority_level": {"primary_team_ids": primary, "secondary_team_ids": secondary},
         "role": {"type": "role", "id": agent.role.as_str(), "name": agent.role.as_str()},
-        "deskgate": {"assignment_limit": agent.assignment_limit},
+        "deskgate": {"assignment_limit": agent.assignment_limit, "signature": agent.signature},
     })
 }
 

@@ -73,6 +73,8 @@ fn wire(shape: Shape) -> Wire {
         away: None,
         assignment_limit: None,
         avatar: None,
+        job_title: None,
+        signature: None,
     };
     let shared = Shared {
         rates: Rates::default(),
