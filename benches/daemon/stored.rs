@@ -24,6 +24,7 @@ use deskgate::domain::channel_kind::ChannelKind;
 use deskgate::domain::id::ContactId;
 use deskgate::domain::id::ThreadId;
 use deskgate::domain::id::TicketTypeId;
+use deskgate::domain::retention::Retention;
 use deskgate::domain::ticket_type::Category;
 use deskgate::store::Store;
 use deskgate::store::backup::STORE_FILE;
@@ -108,13 +109,7 @@ async fn open(data_dir: &Path) -> Desk {
     std::fs::create_dir_all(data_dir).unwrap();
     let clock = Clock::default();
     let store = Store::open_or_create(&data_dir.join(STORE_FILE)).unwrap();
-    let main_address = SupportAddress {
-        address: Address::parse(SUPPORT).unwrap(),
-        name: "Support".to_owned(),
-        new_mail_as: None,
-        team: None,
-        brand: None,
-    };
+    let main_address = SupportAddress::plain(Address::parse(SUPPORT).unwrap(), "Support");
     let settings = Settings {
         workspace_name: "Example".to_owned(),
         default_locale: "en".to_owned(),
@@ -132,6 +127,7 @@ async fn open(data_dir: &Path) -> Desk {
         intake: Default::default(),
         mail_limits: Default::default(),
         page_origins: Vec::new(),
+        retention: Retention::default(),
         identity: IdentitySettings { enforced: false, secret: None, ..IdentitySettings::default() },
         disk_reserve_bytes: 0,
         broadcasts: deskgate::desk::broadcasts::BroadcastSettings::default(),

@@ -118,6 +118,8 @@ enum Command {
     Verify,
     /// Give freed space back
     Compact,
+    /// Say what is past its keeping and would go now; nothing goes
+    Retention,
     /// Mailboxes
     #[command(subcommand)]
     Mailbox(mailbox::Mailbox),
@@ -215,6 +217,7 @@ fn dispatch(command: Command, context: &Context, passed: PassedSockets) -> Runni
         Command::Erase(erase) => Box::pin(data_rights::erase(erase, context)),
         Command::Verify => Box::pin(upkeep::verify(context)),
         Command::Compact => Box::pin(upkeep::compact(context)),
+        Command::Retention => Box::pin(upkeep::retention(context)),
         Command::Mailbox(mailbox) => Box::pin(mailbox::run(mailbox, context)),
         Command::Relay(relay) => Box::pin(relay::run(relay, context)),
         Command::Init(init) => Box::pin(init::run(init, context)),

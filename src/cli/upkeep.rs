@@ -1,4 +1,4 @@
-//! `deskgate verify` and `deskgate compact`.
+//! `deskgate verify`, `deskgate compact` and `deskgate retention`.
 
 use crate::cli::Context;
 use crate::cli::door::Door;
@@ -39,4 +39,20 @@ pub(crate) async fn compact(context: &Context) -> Result<(), Failure> {
         }
         other => unexpected(&other),
     }
+}
+
+/// What the next sweeps take away, if nothing changes (DAT-7).
+pub(crate) async fn retention(context: &Context) -> Result<(), Failure> {
+    let due = match Door::open(context).await?.ask(Request::Retention).await? {
+        Answer::Retention(due) => due,
+        other => return unexpected(&other),
+    };
+    if context.screen.is_json() {
+        return context.screen.json(&due);
+    }
+    let rows = due.iter().map(|row| {
+        let size = if row.bytes > 0 { bytes(row.bytes) } else { String::new() };
+        vec![row.what.clone(), row.count.to_string(), size]
+    });
+    context.screen.table(&["WHAT", "DUE", "SIZE"], &rows.collect::<Vec<_>>())
 }

@@ -15,6 +15,7 @@ pub mod messenger;
 pub mod oauth;
 mod reader;
 pub mod relay;
+pub(crate) mod retention;
 pub mod secret;
 pub mod tickets;
 mod value;
@@ -44,6 +45,7 @@ use crate::config::workspace::Brand;
 use crate::config::workspace::Notify;
 use crate::config::workspace::Support;
 use crate::config::workspace::Workspace;
+use crate::domain::retention::Retention;
 use crate::domain::ticket_rules::TicketRules;
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -97,6 +99,8 @@ pub struct Config {
     pub templates_dir: Option<PathBuf>,
     /// `[limits]`.
     pub limits: Limits,
+    /// `[retention]`.
+    pub retention: Retention,
     /// `[log]`.
     pub log: Log,
 }
@@ -204,6 +208,7 @@ fn read(reader: &Reader<'_>) -> Config {
         webhooks: webhooks::webhooks(reader.section("webhooks")),
         templates_dir: workspace::templates(reader.section("templates")),
         limits: limits::limits(reader.section("limits")),
+        retention: retention::retention(reader.section("retention")),
         log: limits::log(reader.section("log")),
         workspace,
         http,

@@ -146,6 +146,7 @@ pub(super) fn settings(config: &Config) -> Result<Settings, Failure> {
             blocked_senders: config.smtp.blocked_senders.clone(),
         },
         mail_limits: config.limits.mail,
+        retention: config.retention,
         page_origins: config
             .messenger
             .allowed_origins

@@ -41,8 +41,6 @@ const TRACED_MAX: usize = 500;
 const JOURNAL_LOOKED_AT_MAX: usize = 10_000;
 /// Quarantined rows that are counted.
 const QUARANTINE_COUNTED_MAX: usize = 10_000;
-/// Log entries kept for sockets that resume (MSG-40): so many in all.
-const LOG_KEPT: u64 = 1_000_000;
 /// Log entries dropped in one transaction.
 const PRUNED_PER_COMMIT: usize = 200;
 /// How long a `client_id` gives its first answer (MSG-42).
@@ -322,7 +320,7 @@ impl Desk {
         let now = self.inner.clock.now();
         let last = self.log_seq()?;
         let unread = self.webhooks_read_to()?.unwrap_or(last).min(self.notices_read_to()?);
-        let keep_from = EventSeq(last.0.saturating_sub(LOG_KEPT).min(unread.0));
+        let keep_from = EventSeq(last.0.saturating_sub(self.inner.settings.retention.log_entries).min(unread.0));
         for _ in 0..100 {
             let dropped = self.inner.store.update(move |tx| store::events::prune(tx, keep_from, PRUNED_PER_COMMIT));
             if dropped.await? < PRUNED_PER_COMMIT as u64 {
@@ -337,6 +335,7 @@ impl Desk {
         self.prune_notifications().await?;
         self.sweep_suppressions().await?;
         self.scour_again().await?;
+        self.let_go().await?;
         let inner = self.inner.clone();
         let swept = tokio::task::spawn_blocking(move || {
             let is_named = |hash: &_| inner.store.view(|tx| store::blob_refs::is_named(tx, *hash));

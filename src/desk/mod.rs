@@ -30,6 +30,7 @@ pub mod people;
 pub mod reporting_data;
 pub mod reports;
 pub mod requests;
+pub mod retention;
 pub mod search;
 pub mod thread;
 pub mod ticket;
@@ -46,6 +47,7 @@ use crate::domain::id::StateId;
 use crate::domain::intake::MultiAddress;
 use crate::domain::mail_limits::MailLimits;
 use crate::domain::refusal::Refusal;
+use crate::domain::retention::Retention;
 use crate::domain::sender_list::SenderList;
 use crate::domain::spam_mark::SpamMark;
 use crate::domain::state::StateCategory;
@@ -210,6 +212,8 @@ pub struct Settings {
     pub signers: mail::signing::Signers,
     /// How broadcasts are bounded.
     pub broadcasts: broadcasts::BroadcastSettings,
+    /// How long things are kept.
+    pub retention: Retention,
 }
 
 /// Who is in a messenger now, as far as the desk needs it.
@@ -268,6 +272,8 @@ struct Inner {
     hours_set: AtomicU64,
     /// How often agents and teams were changed here since the start.
     people_set: AtomicU64,
+    /// How far what ages was walked.
+    walks: retention::Walks,
     settings: Settings,
 }
 
@@ -317,6 +323,7 @@ impl Desk {
             notices_read_to: AtomicU64::default(),
             hours_set: AtomicU64::default(),
             people_set: AtomicU64::default(),
+            walks: retention::Walks::default(),
             settings,
         };
         Ok(Self { inner: Arc::new(inner) })

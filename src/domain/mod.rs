@@ -40,6 +40,7 @@ pub mod propagation;
 pub mod refusal;
 pub mod reply_time;
 pub mod report;
+pub mod retention;
 pub mod search;
 pub mod sender_list;
 pub mod spam_mark;

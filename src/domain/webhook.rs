@@ -46,8 +46,6 @@ pub const SLOW_DELAY_MAX: Duration = Duration::from_secs(2 * 3_600);
 pub const FAILURES_IN_ROW_MAX: u32 = 50;
 /// A subscription pauses for so long (WHK-3).
 pub const PAUSE: Duration = Duration::from_secs(15 * 60);
-/// Notifications are listed and can be replayed for so long (WHK-3, DAT-7).
-pub const KEPT: Duration = Duration::from_secs(7 * 24 * 3_600);
 /// Attempts kept with a notification; older ones are dropped.
 pub const ATTEMPTS_KEPT_MAX: usize = 10;
 /// Longest answer kept of an attempt, in characters.

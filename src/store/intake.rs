@@ -12,6 +12,7 @@ use crate::store::engine::WriteTx;
 use crate::store::error::Result;
 use crate::store::key;
 use crate::store::message_ids;
+use crate::store::meta;
 use crate::store::record;
 use crate::store::tables;
 
@@ -58,6 +59,23 @@ pub fn of_raw(tx: &dyn ReadTx, raw: BlobHash, limit: usize) -> Result<Vec<Intake
 pub fn newest(tx: &dyn ReadTx, before: Option<IntakeId>, limit: usize) -> Result<Vec<IntakeRow>> {
     let to = before.map_or_else(|| key::END.to_vec(), |id| key::one(id.0));
     record::list(tx.scan_back(tables::INTAKE, &[], &to, limit)?)
+}
+
+/// Arrivals, oldest first; `after` is the last one of the page before.
+///
+/// # Errors
+/// `Corrupt`.
+pub fn after(tx: &dyn ReadTx, after: Option<IntakeId>, limit: usize) -> Result<Vec<IntakeRow>> {
+    record::list(key::behind(tx, tables::INTAKE, true, after.map(|id| key::one(id.0)), limit)?)
+}
+
+/// Takes an arrival out of the journal (DAT-7). The keys it claimed stay claimed.
+///
+/// # Errors
+/// `Corrupt`.
+pub fn forget(tx: &mut dyn WriteTx, row: &IntakeRow) -> Result<()> {
+    record::remove(tx, row)?;
+    meta::note_forgotten(tx, row.id)
 }
 
 /// What no two arrivals have in common (EML-15).

@@ -1,5 +1,6 @@
 //! Counters and facts of the whole store: who it belongs to, the secrets it keeps, the highest id handed out.
 
+use crate::domain::id::IntakeId;
 use crate::store::engine::ReadTx;
 use crate::store::engine::WriteTx;
 use crate::store::error::Result;
@@ -10,6 +11,7 @@ use crate::store::tables::META;
 const WORKSPACE_ID: &[u8] = b"workspace_id";
 const HIGHEST_ID: &[u8] = b"highest_id";
 /// There while nothing may be sent (OPS-5).
+const FORGOTTEN: &[u8] = b"journal_forgotten";
 const SENDING_PAUSED: &[u8] = b"sending_paused";
 /// Sequence of the newest event; stays when the log is pruned.
 pub(crate) const LAST_EVENT: &[u8] = b"last_event";
@@ -75,6 +77,19 @@ pub fn put_secret(tx: &mut dyn WriteTx, name: &str, bytes: &[u8]) -> Result<()> 
 /// `Corrupt` when it is not a number.
 pub fn highest_id(tx: &dyn ReadTx) -> Result<u64> {
     counter(tx, HIGHEST_ID)
+}
+
+/// The newest arrival that the journal let go with age: what older ones were named by may name nothing (DAT-7).
+///
+/// # Errors
+/// `Corrupt` when it is not a number.
+pub fn forgotten_up_to(tx: &dyn ReadTx) -> Result<IntakeId> {
+    counter(tx, FORGOTTEN).map(IntakeId)
+}
+
+/// Remembers that the journal let an arrival go.
+pub(crate) fn note_forgotten(tx: &mut dyn WriteTx, id: IntakeId) -> Result<()> {
+    if id > forgotten_up_to(&*tx)? { set_counter(tx, FORGOTTEN, id.0) } else { Ok(()) }
 }
 
 /// Remembers that `id` is in use.

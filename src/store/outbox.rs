@@ -128,6 +128,14 @@ pub fn newest(tx: &dyn ReadTx, limit: usize) -> Result<Vec<Delivery>> {
     record::list(tx.scan_back(tables::DELIVERIES, &[], key::END, limit)?)
 }
 
+/// Deliveries of every state, oldest first; `after` is the last one of the page before.
+///
+/// # Errors
+/// `Corrupt`.
+pub fn after(tx: &dyn ReadTx, after: Option<DeliveryId>, limit: usize) -> Result<Vec<Delivery>> {
+    record::list(key::behind(tx, tables::DELIVERIES, true, after.map(|id| key::one(id.0)), limit)?)
+}
+
 /// The delivery that goes out with that Message-ID, given without brackets.
 ///
 /// # Errors

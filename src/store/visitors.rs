@@ -26,6 +26,19 @@ pub fn put(tx: &mut dyn WriteTx, hash: &[u8; 32], contact: ContactId) -> Result<
     tx.put(VISITORS, hash, &key::one(contact.0))
 }
 
+/// Tokens with their contacts, in no order that means anything; `after` is the last one of the page before.
+///
+/// # Errors
+/// `Corrupt` for a damaged row.
+pub fn after(tx: &dyn ReadTx, after: &[u8], limit: usize) -> Result<Vec<([u8; 32], ContactId)>> {
+    let from = if after.is_empty() { Vec::new() } else { key::after(after) };
+    let read = |(hash, id): (Vec<u8>, Vec<u8>)| {
+        let row = <[u8; 32]>::try_from(hash.as_slice()).ok().zip(key::number(&id));
+        row.map(|(hash, id)| (hash, ContactId(id))).ok_or_else(|| record::corrupt(VISITORS, &hash, "names no contact"))
+    };
+    tx.scan(VISITORS, &from, key::END, limit)?.into_iter().map(read).collect()
+}
+
 /// Lets a token stand for nobody.
 ///
 /// # Errors

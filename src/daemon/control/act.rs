@@ -131,7 +131,12 @@ pub(crate) async fn act(
         Request::Erase { contact, yes } => erase(control, &contact, yes).await,
         Request::Verify => blocking(control, |control| Ok(Answer::Faults(control.desk.verify()?))).await,
         Request::Compact => blocking(control, compact).await,
+        Request::Retention => blocking(control, retention).await,
     }
+}
+
+fn retention(control: &Control) -> Result<Answer, Failure> {
+    Ok(Answer::Retention(control.desk.due_to_go()?.into_iter().map(Into::into).collect()))
 }
 
 fn address(text: &str) -> Result<Address, Failure> {

@@ -1,6 +1,7 @@
 //! Answers to commands: rows as they are shown, not as they are stored.
 
 use crate::desk::mail::forwarding::Forwarding;
+use crate::desk::retention::DueToGo;
 use crate::domain::agent::Agent;
 use crate::domain::agent::Token;
 use crate::domain::delivery::Delivery;
@@ -49,6 +50,21 @@ pub(crate) enum Answer {
         before_bytes: u64,
         after_bytes: u64,
     },
+    Retention(Vec<DueRow>),
+}
+
+/// So many of a kind are past their keeping.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct DueRow {
+    pub(crate) what: String,
+    pub(crate) count: u64,
+    pub(crate) bytes: u64,
+}
+
+impl From<DueToGo> for DueRow {
+    fn from(due: DueToGo) -> Self {
+        Self { what: due.what.as_str().to_owned(), count: due.count, bytes: due.bytes }
+    }
 }
 
 /// What erasing a contact takes away, or took away.

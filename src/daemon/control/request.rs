@@ -89,6 +89,8 @@ pub(crate) enum Request {
     },
     Verify,
     Compact,
+    /// What would go with age now.
+    Retention,
 }
 
 impl Request {

@@ -26,7 +26,6 @@ const JOB_TITLE_CHARS_MAX: usize = 100;
 
 /// What is to change about an agent; what is `None` stays (API-4).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[expect(clippy::option_option, reason = "null clears, absent stays")]
 pub struct AgentChange {
     /// Most open threads they have before teams give them no more; `None` sets no limit.
     pub assignment_limit: Option<Option<u32>>,

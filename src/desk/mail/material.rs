@@ -121,15 +121,7 @@ pub(super) fn material(tx: &dyn ReadTx, delivery: &Delivery) -> store::Result<Re
         Some(agent) => store::agents::get(tx, agent)?.map(|agent| agent.name),
         None => None,
     };
-    let broadcast = match &delivery.kind {
-        DeliveryKind::Broadcast { broadcast, .. } => store::broadcasts::get(tx, *broadcast)?,
-        DeliveryKind::Reply { .. }
-        | DeliveryKind::TicketSubmitted
-        | DeliveryKind::TicketStateChanged { .. }
-        | DeliveryKind::FormSent { .. }
-        | DeliveryKind::BroadcastTest { .. }
-        | DeliveryKind::AgentNotice { .. } => None,
-    };
+    let broadcast = broadcast_of(tx, delivery)?;
     if broadcast.is_some() && (contact.unsubscribed_from_emails || contact.marked_email_as_spam) {
         return Ok(Err(SkipReason::Unsubscribed));
     }
@@ -171,6 +163,19 @@ pub(super) fn material(tx: &dyn ReadTx, delivery: &Delivery) -> store::Result<Re
         to,
         others,
     }))
+}
+
+/// The broadcast that a mail brings.
+fn broadcast_of(tx: &dyn ReadTx, delivery: &Delivery) -> store::Result<Option<Broadcast>> {
+    match &delivery.kind {
+        DeliveryKind::Broadcast { broadcast, .. } => store::broadcasts::get(tx, *broadcast),
+        DeliveryKind::Reply { .. }
+        | DeliveryKind::TicketSubmitted
+        | DeliveryKind::TicketStateChanged { .. }
+        | DeliveryKind::FormSent { .. }
+        | DeliveryKind::BroadcastTest { .. }
+        | DeliveryKind::AgentNotice { .. } => Ok(None),
+    }
 }
 
 /// The envelope its writer chose; such a mail carries one part.

@@ -18,6 +18,7 @@ mod outbox;
 mod promises;
 mod propagation;
 mod races;
+mod retention;
 mod sent_copies;
 mod signatures;
 mod spam_and_lists;
@@ -131,6 +132,7 @@ impl Story {
             intake: Default::default(),
             mail_limits: Default::default(),
             page_origins: vec!["https://shop.example".to_owned()],
+            retention: Default::default(),
         };
         set(&mut settings);
         let templates = TemplateSet::new(Templates::load(None).unwrap());

@@ -36,7 +36,6 @@ use crate::domain::intake::IntakeRow;
 use crate::domain::part::Part;
 use crate::domain::propagation::Propagation;
 use crate::domain::team::Team;
-use crate::domain::webhook::KEPT;
 use crate::domain::webhook::Notification;
 use crate::domain::webhook::NotificationState;
 use crate::domain::webhook::Outcome;
@@ -251,12 +250,13 @@ impl Desk {
         Ok(replayed.await?)
     }
 
-    /// Takes away what is older than a week; returns how many.
+    /// Takes away what is past its keeping (DAT-7); returns how many.
     ///
     /// # Errors
     /// When the store cannot be written.
     pub async fn prune_notifications(&self) -> Result<usize> {
-        let kept_ms = u64::try_from(KEPT.as_millis()).unwrap_or(u64::MAX);
+        let kept = self.inner.settings.retention.webhook_deliveries;
+        let kept_ms = u64::try_from(kept.as_millis()).unwrap_or(u64::MAX);
         let older_than = Millis(self.inner.clock.now().0.saturating_sub(kept_ms));
         let mut pruned: usize = 0;
         for _ in 0..PRUNINGS_MAX {

@@ -151,6 +151,7 @@ fn settings() -> Settings {
         intake: Default::default(),
         mail_limits: Default::default(),
         page_origins: vec!["https://shop.example".to_owned()],
+        retention: Default::default(),
         identity: IdentitySettings::default(),
         disk_reserve_bytes: 0,
         tickets: TicketRules::default(),

@@ -84,7 +84,7 @@ impl Check<'_> {
             EventKind::AgentChanged { agent, .. } | EventKind::AgentSaw { agent, .. } => self.names_id(from, tables::AGENTS, agent.0),
             EventKind::Broadcast { broadcast, .. } => self.names_id(from, tables::BROADCASTS, broadcast.0),
             EventKind::DeliverySettled(delivery) => self.names_id(from, tables::DELIVERIES, delivery.0),
-            EventKind::Quarantined(intake) => self.names_id(from, tables::INTAKE, intake.0),
+            EventKind::Quarantined(intake) => self.names_arrival(from, &key::one(intake.0)),
             EventKind::ConversationCreated
             | EventKind::ConversationUpdated
             | EventKind::TicketCreated

@@ -2,6 +2,7 @@
 
 use crate::domain::agent::Agent;
 use crate::domain::alarm::Alarm;
+use crate::domain::id::IntakeId;
 use crate::domain::intake::IntakeResult;
 use crate::domain::intake::IntakeRow;
 use crate::domain::mailbox_cursor::MailboxCursor;
@@ -11,8 +12,11 @@ use crate::domain::upload::Upload;
 use crate::store::Store;
 use crate::store::blob_refs;
 use crate::store::blobs::Blobs;
+use crate::store::engine::Table;
 use crate::store::error::Result;
+use crate::store::key;
 use crate::store::message_ids;
+use crate::store::meta;
 use crate::store::record::cursor::NamedCursor;
 use crate::store::tables;
 use crate::store::verify::Check;
@@ -42,9 +46,7 @@ fn in_order(ranges: &[(u32, u32)]) -> bool {
 impl Check<'_> {
     pub(super) fn mail(&mut self) -> Result<()> {
         self.records::<IntakeRow>(|check, key, row| check.arrival(key, row))?;
-        self.each(tables::INTAKE_BY_UID, |check, row, value| {
-            check.value_names((tables::INTAKE_BY_UID, row), value, tables::INTAKE)
-        })?;
+        self.each(tables::INTAKE_BY_UID, |check, row, value| check.names_arrival((tables::INTAKE_BY_UID, row), value))?;
         self.each(tables::MESSAGE_IDS, |check, row, value| check.message_id(row, value))?;
         self.records::<AddressStanding>(|_, _, _| Ok(()))?;
         self.each(tables::ERASED_ADDRESSES, |check, row, value| {
@@ -73,11 +75,20 @@ impl Check<'_> {
         })
     }
 
+    /// An arrival that is there, or that went with age (DAT-7).
+    pub(super) fn names_arrival(&mut self, from: (Table, &[u8]), id: &[u8]) -> Result<()> {
+        let is_forgotten = match key::number(id) {
+            Some(id) => IntakeId(id) <= meta::forgotten_up_to(self.tx)?,
+            None => false,
+        };
+        if is_forgotten { Ok(()) } else { self.value_names(from, id, tables::INTAKE) }
+    }
+
     fn message_id(&mut self, row: &[u8], value: &[u8]) -> Result<()> {
         let from = (tables::MESSAGE_IDS, row);
         match message_ids::read_row(row) {
             Some((message_ids::ARRIVAL, _)) => self.leads_back::<IntakeRow>(from.0, row, value),
-            Some((message_ids::CONTENT, _)) => self.value_names(from, value, tables::INTAKE),
+            Some((message_ids::CONTENT, _)) => self.names_arrival(from, value),
             Some((message_ids::THREAD, thread)) if value.is_empty() => self.names(from, tables::THREADS, thread),
             _ => {
                 self.fault(from.0, row, "is of no arrival, content or thread");
@@ -97,7 +108,10 @@ impl Check<'_> {
                 self.names_id(from, tables::PART_BY_ID, part.0)
             }
             IntakeResult::Duplicate { of, thread } => {
-                self.names_id(from, tables::INTAKE, of.0)?;
+                self.names_arrival(from, &key::one(of.0))?;
+                if *of <= meta::forgotten_up_to(self.tx)? {
+                    return Ok(());
+                }
                 self.names_id(from, tables::THREADS, thread.0)
             }
             IntakeResult::Unsubscribed { contact, tracker } => {

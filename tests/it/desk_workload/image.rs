@@ -123,6 +123,7 @@ pub async fn desk(store: Store, dir: &Path, now: Millis) -> Result<Desk> {
         intake: Default::default(),
         mail_limits: Default::default(),
         page_origins: Vec::new(),
+        retention: Default::default(),
         identity: IdentitySettings::default(),
         disk_reserve_bytes: 0,
         tickets: Default::default(),

@@ -145,6 +145,7 @@ fn settings(enforced: bool) -> Settings {
         intake: Default::default(),
         mail_limits: Default::default(),
         page_origins: Vec::new(),
+        retention: Default::default(),
         identity: IdentitySettings { enforced, secret: Some(SECRET.to_vec()), ..IdentitySettings::default() },
         disk_reserve_bytes: 0,
         tickets: Default::default(),

@@ -425,8 +425,13 @@ fn duplicate(
     let known = store::intake::get(tx, first)?;
     let thread = match known.as_ref().map(|row| &row.result) {
         Some(IntakeResult::Part { thread, .. } | IntakeResult::Duplicate { thread, .. }) => *thread,
-        Some(IntakeResult::Own | IntakeResult::Quarantined { .. } | IntakeResult::Unsubscribed { .. }) | None => {
+        Some(IntakeResult::Own | IntakeResult::Quarantined { .. } | IntakeResult::Unsubscribed { .. }) => {
             ThreadId::default()
+        }
+        // Past its keeping (DAT-7); the thread still knows the mail.
+        None => {
+            let known_by = store::message_ids::threads_of(tx, reading.candidates.own_id.as_str())?;
+            known_by.first().copied().unwrap_or_default()
         }
     };
     let result = IntakeResult::Duplicate { of: first, thread };
