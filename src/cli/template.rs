@@ -7,6 +7,7 @@ use crate::daemon::open;
 use crate::template::Page;
 use crate::template::Preview;
 use crate::template::Sender;
+use crate::template::Templates;
 use serde_json::json;
 use std::fs;
 use std::io;
@@ -24,7 +25,7 @@ pub(crate) enum Template {
     List,
     /// The source of one
     Show {
-        /// Its path as in the list
+        /// Its path as in the list, or the name of a mail
         name: String,
     },
     /// One with sample data, or with the JSON of `--data FILE`
@@ -63,10 +64,7 @@ pub(crate) fn run(command: Template, context: &Context) -> Result<(), Failure> {
             };
             context.screen.table(&["PATH", "FROM", "BYTES"], &templates.list().map(row).collect::<Vec<_>>())
         }
-        Template::Show { name } => match templates.source(&name) {
-            Some(source) => context.screen.line(source.trim_end_matches('\n')),
-            None => Err(Failure::new(Exit::Usage, format!("no template {name:?}; see deskgate template list"))),
-        },
+        Template::Show { name } => show_source(context, &templates, &name),
         Template::Preview { name, locale, brand, out } => {
             if let Some(id) = brand.as_ref().filter(|id| !config.brands.iter().any(|brand| brand.id == **id)) {
                 return Err(Failure::new(Exit::Config, format!("there is no [[brand]] with the id {id:?}")));
@@ -90,6 +88,23 @@ pub(crate) fn run(command: Template, context: &Context) -> Result<(), Failure> {
             context.screen.line(&format!("{} files are written; open {}", pages.len(), first.display()))
         }
     }
+}
+
+/// The file of that path; of a mail's name, all its files, each below its path.
+fn show_source(context: &Context, templates: &Templates, name: &str) -> Result<(), Failure> {
+    if let Some(source) = templates.source(name) {
+        return context.screen.line(source.trim_end_matches('\n'));
+    }
+    let within =
+        |path: &str| [format!("{name}/"), format!("email/{name}/")].iter().any(|folder| path.starts_with(folder));
+    let mut found = templates.list().map(|listed| listed.path).filter(|path| within(path)).peekable();
+    if found.peek().is_none() {
+        return Err(Failure::new(Exit::Usage, format!("no template {name:?}; see deskgate template list")));
+    }
+    found.try_for_each(|path| {
+        let source = templates.source(path).unwrap_or_default();
+        context.screen.line(&format!("==> {path}\n{}", source.trim_end_matches('\n')))
+    })
 }
 
 /// Writes the pages and names the first one.

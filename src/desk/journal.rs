@@ -19,6 +19,7 @@ use crate::domain::delivery::Delivery;
 use crate::domain::delivery::DeliveryState;
 use crate::domain::id::AttachmentId;
 use crate::domain::id::BroadcastId;
+use crate::domain::id::ContactId;
 use crate::domain::id::DeliveryId;
 use crate::domain::id::EventSeq;
 use crate::domain::id::IntakeId;
@@ -37,6 +38,9 @@ use std::time::Duration;
 
 /// Rows of a trace.
 const TRACED_MAX: usize = 500;
+/// Threads of a contact that a trace of their address follows, and arrivals of one mail.
+const TRACED_THREADS_MAX: usize = 50;
+const TRACED_COPIES_MAX: usize = 10;
 /// Journal rows looked through for an address.
 const JOURNAL_LOOKED_AT_MAX: usize = 10_000;
 /// Quarantined rows that are counted.
@@ -107,16 +111,38 @@ pub struct ArrivalFilter {
 }
 
 impl ArrivalFilter {
-    fn lets_through(&self, row: &IntakeRow) -> bool {
-        let is = |text: &String| self.address.as_ref() == Address::parse(text).as_ref();
-        let names = row.support_address == self.address || row.reverse_path.iter().chain(&row.recipients).any(is);
+    fn lets_through(&self, tx: &dyn ReadTx, row: &IntakeRow, writers: &[ContactId]) -> store::Result<bool> {
         let of_uid = |uid: u64| row.source.ends_with(&format!(" uid {uid}"));
-        self.message_id.as_ref().is_none_or(|id| row.message_id == *id)
-            && (self.address.is_none() || names)
+        let fits = self.message_id.as_ref().is_none_or(|id| row.message_id == *id)
             && self.uid.is_none_or(of_uid)
             && self.since.is_none_or(|since| row.at >= since)
-            && self.until.is_none_or(|until| row.at <= until)
+            && self.until.is_none_or(|until| row.at <= until);
+        match &self.address {
+            Some(address) if fits => Ok(is_named(row, address) || is_written_by(tx, row, writers)?),
+            _ => Ok(fits),
+        }
     }
+}
+
+/// Whether the envelope names the address, or it is the support address.
+fn is_named(row: &IntakeRow, address: &Address) -> bool {
+    let is = |text: &String| Address::parse(text).as_ref() == Some(address);
+    row.support_address.as_ref() == Some(address) || row.reverse_path.iter().chain(&row.recipients).any(is)
+}
+
+/// Whether one of these contacts wrote the mail: not every way in has an envelope.
+fn is_written_by(tx: &dyn ReadTx, row: &IntakeRow, writers: &[ContactId]) -> store::Result<bool> {
+    let IntakeResult::Part { part, .. } = &row.result else { return Ok(false) };
+    if writers.is_empty() {
+        return Ok(false);
+    }
+    let author = store::parts::by_id(tx, *part)?.and_then(|part| part.author.contact());
+    Ok(author.is_some_and(|author| writers.contains(&author)))
+}
+
+fn contacts_with(tx: &dyn ReadTx, address: Option<&Address>) -> store::Result<Vec<ContactId>> {
+    let Some(address) = address else { return Ok(Vec::new()) };
+    Ok(store::contacts::by_email(tx, address)?.into_iter().map(|contact| contact.id).collect())
 }
 
 impl Desk {
@@ -197,9 +223,16 @@ impl Desk {
                 None => store::intake::newest(tx, before, ARRIVALS_LOOKED_AT_MAX)?,
             };
             found.sort_by_key(|row| std::cmp::Reverse(row.id));
-            Ok(found)
+            found.retain(|row| before.is_none_or(|before| row.id < before));
+            let writers = contacts_with(tx, filter.address.as_ref())?;
+            let mut through = Vec::new();
+            for row in found {
+                if filter.lets_through(tx, &row, &writers)? {
+                    through.push(row);
+                }
+            }
+            Ok(through)
         })?;
-        found.retain(|row| before.is_none_or(|before| row.id < before) && filter.lets_through(row));
         let has_more = found.len() > limit;
         found.truncate(limit);
         Ok((found, has_more))
@@ -417,22 +450,27 @@ fn trace_deliveries(steps: &mut Vec<TraceStep>, deliveries: Vec<Delivery>) {
     }
 }
 
+/// What came from or for an address, by envelope or by who wrote it, and what went to whom it belongs to.
 fn trace_address(tx: &dyn ReadTx, steps: &mut Vec<TraceStep>, address: &str) -> store::Result<()> {
-    let rows = store::intake::newest(tx, None, JOURNAL_LOOKED_AT_MAX)?;
-    let names = |row: &IntakeRow| {
-        let from = row.reverse_path.as_ref().is_some_and(|path| path.to_lowercase() == address);
-        from || row.recipients.iter().any(|recipient| recipient == address)
-    };
-    trace_arrivals(tx, steps, rows.into_iter().filter(names).take(TRACED_MAX).collect())?;
     let Some(address) = Address::parse(address) else { return Ok(()) };
-    for contact in store::contacts::by_email(tx, &address)? {
-        for thread in store::threads::of_contact(tx, contact.id, 50)? {
-            let deliveries = store::outbox::of_thread(tx, thread.id, 100)?;
-            let theirs = deliveries.into_iter().filter(|delivery| delivery.contact == contact.id);
+    let newest = store::intake::newest(tx, None, JOURNAL_LOOKED_AT_MAX)?.into_iter();
+    let mut arrivals: BTreeMap<IntakeId, IntakeRow> =
+        newest.filter(|row| is_named(row, &address)).map(|row| (row.id, row)).collect();
+    for contact in contacts_with(tx, Some(&address))? {
+        for thread in store::threads::of_contact(tx, contact, TRACED_THREADS_MAX)? {
+            for part in store::parts::newest(tx, thread.id, TRACED_MAX)? {
+                let written = part.email.as_ref().filter(|_| part.author.contact() == Some(contact));
+                let Some(email) = written else { continue };
+                let rows = store::intake::by_message_id(tx, &email.message_id, TRACED_COPIES_MAX)?;
+                arrivals.extend(rows.into_iter().map(|row| (row.id, row)));
+            }
+            let deliveries = store::outbox::of_thread(tx, thread.id, TRACED_MAX)?;
+            let theirs = deliveries.into_iter().filter(|delivery| delivery.contact == contact);
             trace_deliveries(steps, theirs.collect());
         }
     }
-    Ok(())
+    let skipped = arrivals.len().saturating_sub(TRACED_MAX);
+    trace_arrivals(tx, steps, arrivals.into_values().skip(skipped).collect())
 }
 
 /// A moment as ISO 8601 in UTC.

@@ -84,6 +84,15 @@ pub fn to_start(tx: &dyn ReadTx, now: Millis, limit: usize) -> Result<Vec<Broadc
     record::load(tx, tables::BROADCASTS_SCHEDULED, rows)
 }
 
+/// Broadcasts of all Trackers, newest first; `before` is the last one of the page before.
+///
+/// # Errors
+/// `Corrupt`.
+pub fn newest(tx: &dyn ReadTx, before: Option<BroadcastId>, limit: usize) -> Result<Vec<Broadcast>> {
+    let to = before.map_or_else(|| key::END.to_vec(), |id| key::one(id.0));
+    record::list(tx.scan_back(tables::BROADCASTS, &[], &to, limit)?)
+}
+
 /// Broadcasts of a Tracker, newest first; `before` is the last one of the page before.
 ///
 /// # Errors

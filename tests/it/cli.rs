@@ -225,6 +225,20 @@ fn eml_15_an_import_started_again_adds_nothing() {
     assert_eq!(import("mbox", &mbox)["results"], serde_json::json!({ "duplicate": 3 }));
     assert_eq!(import("eml", &eml)["results"], serde_json::json!({ "new_conversation": 1 }));
     assert_eq!(import("eml", &eml)["results"], serde_json::json!({ "duplicate": 1 }));
+    let mistyped = gateway.run(&["import", "eml", eml.to_str().unwrap(), "--support", "suport@example.com"]);
+    let said = String::from_utf8_lossy(&mistyped.stderr).into_owned();
+    assert_eq!(mistyped.status.code(), Some(2), "{said}");
+    assert!(said.contains("suport@example.com is no [[support]] address; there are support@example.com"), "{said}");
+    gateway.finish();
+}
+
+#[test]
+fn dat_7_what_is_past_its_keeping_is_said_before_it_goes() {
+    let gateway = Plan::default().toml("[retention]\nraw_mail_bytes_max = 1\n").start();
+    gateway.lmtp("bob@example.net", SUPPORT, &mail("bob@example.net", "Hi", "1@example.net", "Hello"));
+    let due = gateway.cli_json(&["retention"]);
+    assert_eq!((&due[0]["what"], &due[0]["count"]), (&serde_json::json!("raw_mail"), &serde_json::json!(1)), "{due}");
+    assert!(gateway.cli(&["retention"]).contains("closed_conversations"));
     gateway.finish();
 }
 
@@ -276,6 +290,9 @@ fn templates_are_listed_shown_and_previewed() {
     let list = gateway.cli(&["template", "list"]);
     assert!(list.contains("email/agent_reply/subject.hbs"), "{list}");
     assert!(!gateway.cli(&["template", "show", "email/agent_reply/text.hbs"]).is_empty());
+    let whole = gateway.cli(&["template", "show", "agent_reply"]);
+    assert_eq!(whole.matches("==> email/agent_reply/").count(), 3, "{whole}");
+    assert_eq!(gateway.run(&["template", "show", "nothing"]).status.code(), Some(2));
     let preview = gateway.cli_json(&["template", "preview", "agent_reply"]);
     assert!(preview["html"].as_str().unwrap().contains("<html"), "{preview}");
     assert_eq!(gateway.run(&["template", "preview", "nothing"]).status.code(), Some(78));

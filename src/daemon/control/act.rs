@@ -176,7 +176,14 @@ fn of_agent(error: desk::Error, email: &str) -> Failure {
 }
 
 async fn take_in(control: &Control, origin: String, support: &str, raw: Vec<u8>) -> Result<Answer, Failure> {
-    let source = ArrivalSource::Import { origin, support: address(support)? };
+    let support = address(support)?;
+    let known = &control.desk.settings().support;
+    if !known.iter().any(|known| known.address == support) {
+        let known: Vec<String> = known.iter().map(|known| known.address.to_string()).collect();
+        let why = format!("{support} is no [[support]] address; there are {}", known.join(", "));
+        return Err(Failure::new(Exit::Usage, why));
+    }
+    let source = ArrivalSource::Import { origin, support };
     let arrival = Arrival { source, reverse_path: None, recipients: Vec::new(), raw };
     let outcome = control.door.accept(arrival).await;
     let why = match &outcome {

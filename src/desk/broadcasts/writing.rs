@@ -215,22 +215,27 @@ impl Desk {
         Ok(self.inner.store.view(|tx| counted(tx, known(tx, id)?, now))?)
     }
 
-    /// Broadcasts of a Tracker, newest first, at most `limit` behind `before`. Scope as for one.
+    /// Broadcasts of a Tracker, or of all, newest first, at most `limit` behind `before`. Scope as for one.
     ///
     /// # Errors
     /// `NotFound` for the ticket.
     pub fn broadcasts_of(
         &self,
         caller: &Caller,
-        tracker: ThreadId,
+        tracker: Option<ThreadId>,
         before: Option<BroadcastId>,
         limit: usize,
     ) -> Result<Vec<BroadcastView>> {
         require(caller, &[Scope::Broadcasts, Scope::ReadTickets])?;
         let at = At::of(&self.inner.clock);
         Ok(self.inner.store.view(|tx| {
-            open_ticket(tx, tracker, &at)?;
-            let found = store::broadcasts::of_tracker(tx, tracker, before, limit)?;
+            let found = match tracker {
+                Some(tracker) => {
+                    open_ticket(tx, tracker, &at)?;
+                    store::broadcasts::of_tracker(tx, tracker, before, limit)?
+                }
+                None => store::broadcasts::newest(tx, before, limit)?,
+            };
             found.into_iter().map(|broadcast| counted(tx, broadcast, at.now)).collect()
         })?)
     }

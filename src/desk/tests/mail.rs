@@ -2,14 +2,18 @@
 
 use super::SUPPORT;
 use super::Story;
+use super::address;
 use super::arrival;
 use super::field;
 use super::text;
 use super::thread_of;
+use crate::desk::journal::ArrivalFilter;
 use crate::desk::mail::arrival::Accepted;
 use crate::desk::mail::arrival::Arrival;
+use crate::desk::mail::arrival::ArrivalSource;
 use crate::desk::mail::arrival::MailDoor;
 use crate::desk::thread::conversations::ThreadAct;
+use crate::domain::address::Address;
 use crate::domain::delivery_class::DeliveryClass;
 use crate::domain::part::PartKind;
 use crate::domain::part::PlacedBy;
@@ -278,5 +282,29 @@ async fn obj_65_a_mail_is_given_to_the_team_of_the_address_it_came_to() {
     story.desk.assign(&story.agent, thread, nobody, None).await.unwrap();
     assert_eq!(thread_of(&story.mail(answer, "Well?").await), thread);
     assert_eq!(owners(thread), (None, None), "only what begins is given away");
+    story.end();
+}
+
+#[tokio::test]
+async fn eml_90_the_journal_answers_for_who_wrote_also_where_a_mail_came_without_envelope() {
+    let story = Story::begin().await;
+    let (ana, ben) = (address("ana@example.com"), address("ben@example.com"));
+    let import = |from: &Address, id: &str| Arrival {
+        source: ArrivalSource::Import { origin: "box".to_owned(), support: address(SUPPORT) },
+        reverse_path: None,
+        recipients: Vec::new(),
+        raw: format!("From: {from}\r\nMessage-ID: <{id}@x>\r\nSubject: S\r\n\r\nHello\r\n").into_bytes(),
+    };
+    let first = thread_of(&story.desk.accept(import(&ana, "a")).await.unwrap());
+    story.desk.accept(import(&ana, "a")).await.unwrap();
+    story.desk.accept(import(&ben, "b")).await.unwrap();
+    story.desk.agent_comment(&story.agent, first, text("Hi")).await.unwrap();
+    let steps: Vec<String> = story.desk.trace("Ana@example.com").unwrap().into_iter().map(|step| step.what).collect();
+    let found = |word: &str| steps.iter().filter(|step| step.contains(word)).count();
+    assert_eq!((found("<a@x>"), found("duplicate of"), found("owed to"), found("<b@x>")), (2, 1, 1, 0), "{steps:#?}");
+    let filter = ArrivalFilter { address: Some(ben), ..Default::default() };
+    let (rows, _) = story.desk.arrivals(None, &filter, None, 10).unwrap();
+    assert_eq!(rows.iter().map(|row| row.message_id.as_str()).collect::<Vec<_>>(), ["b@x"]);
+    assert!(story.desk.trace("nobody@example.com").unwrap().is_empty());
     story.end();
 }

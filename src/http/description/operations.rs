@@ -168,6 +168,7 @@ const OPERATIONS: &[Operation] = &[
     act("delete", "/tickets/{id}/links/{thread_id}", "unlink a thread", "ticket"),
     get("/tickets/{id}/broadcasts", "broadcasts of a Tracker", &[], "list"),
     post("/tickets/{id}/broadcasts", "draft a broadcast of a Tracker, or send it", bodies::broadcast, "broadcast"),
+    get("/broadcasts", "broadcasts of all Trackers, newest first", PAGE, "list"),
     post("/broadcasts", "draft a broadcast of a Tracker, or send it", bodies::broadcast, "broadcast"),
     get("/broadcasts/{id}", "a broadcast with its counts", &[], "broadcast"),
     put("/broadcasts/{id}", "change a draft", bodies::broadcast_change, "broadcast"),

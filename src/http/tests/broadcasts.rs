@@ -174,6 +174,29 @@ async fn tst_66_the_ledger_as_csv_has_every_row_and_its_sums_are_the_counts() {
 }
 
 #[tokio::test]
+async fn api_46_broadcasts_are_listed_by_tracker_and_of_all_trackers() {
+    let house = House::new().await;
+    let (first, _) = tracker(&house, 1).await;
+    let type_id = &house.get(&format!("/api/tickets/{first}")).await.ok()["ticket_type"]["id"];
+    let second = id(&house.post("/api/tickets", json!({"ticket_type_id": type_id, "contacts": []})).await.ok());
+    let mut made = Vec::new();
+    for of in [&first, &second, &first] {
+        let new = json!({"subject": "News", "body": "It works."});
+        made.insert(0, id(&house.post(&format!("/api/tickets/{of}/broadcasts"), new).await.ok()));
+    }
+    let listed = async |path: &str| {
+        let page = house.get(path).await.ok();
+        let ids: Vec<String> = page["data"].as_array().unwrap().iter().map(id).collect();
+        (ids, page["pages"]["next"]["starting_after"].as_str().map(str::to_owned))
+    };
+    assert_eq!(listed("/api/broadcasts").await, (made.clone(), None));
+    let (page, next) = listed("/api/broadcasts?per_page=2").await;
+    assert_eq!(page, made[..2]);
+    assert_eq!(listed(&format!("/api/broadcasts?starting_after={}", next.unwrap())).await, (made[2..].to_vec(), None));
+    assert_eq!(listed(&format!("/api/tickets/{second}/broadcasts")).await.0, made[1..2]);
+}
+
+#[tokio::test]
 async fn api_46_what_cannot_be_sent_is_refused_and_leaves_nothing() {
     let house = House::new().await;
     let task_type = house.ticket_type("Back-office").await;

@@ -85,7 +85,7 @@ impl DeskWorkload {
     /// The Tracker's broadcast, unless one is running.
     pub(super) async fn start_broadcast(&mut self, life: &Life) -> Result<(), Stop> {
         let (desk, agent) = (&life.desk, &self.image.agent);
-        let earlier = desk.broadcasts_of(agent, self.image.tracker, None, 100).map_err(stop)?;
+        let earlier = desk.broadcasts_of(agent, Some(self.image.tracker), None, 100).map_err(stop)?;
         if earlier.iter().any(|view| view.broadcast.state.is_under_way() || view.broadcast.starts_at().is_some()) {
             return self.batches(life).await;
         }

@@ -29,7 +29,7 @@ async fn brc_30_a_draft_is_changed_deleted_or_sent() {
     let other = story.desk.create_broadcast(&story.agent, issue, news()).await.unwrap();
     story.desk.delete_broadcast(&story.agent, other.id).await.unwrap();
     assert!(story.desk.broadcast(&story.agent, other.id).is_err());
-    let listed = story.desk.broadcasts_of(&story.agent, issue, None, 9).unwrap();
+    let listed = story.desk.broadcasts_of(&story.agent, Some(issue), None, 9).unwrap();
     assert_eq!(listed.iter().map(|view| view.broadcast.id).collect::<Vec<_>>(), [draft.id]);
     story.end();
 }
@@ -45,7 +45,7 @@ async fn brc_4_what_cannot_be_rendered_is_refused() {
     }
     let not_a_tracker = story.desk.start_broadcast(&story.agent, threads[0], news(), None).await;
     assert!(matches!(not_a_tracker, Err(Error::Refused(_))));
-    assert_eq!(story.desk.broadcasts_of(&story.agent, issue, None, 9).unwrap().len(), 0, "nothing is left of it");
+    assert_eq!(story.desk.broadcasts_of(&story.agent, Some(issue), None, 9).unwrap().len(), 0, "nothing is left of it");
     story.end();
 }
 

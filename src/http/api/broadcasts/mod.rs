@@ -44,7 +44,7 @@ const ON_MESSENGER: u64 = 2;
 pub(crate) fn routes() -> Router<Api> {
     Router::new()
         .route("/tickets/{id}/broadcasts", get(of_tracker).post(create_on_tracker))
-        .route("/broadcasts", post(create))
+        .route("/broadcasts", get(of_all).post(create))
         .route("/broadcasts/{id}", get(one).put(change).delete(delete))
         .route("/broadcasts/{id}/preview", post(show))
         .route("/broadcasts/{id}/test", post(test))
@@ -173,6 +173,14 @@ fn pick(fields: &Fields<'_>) -> Result<Pick> {
 
 async fn of_tracker(call: Call) -> Answer {
     let tracker: ThreadId = call.id("id", "ticket")?;
+    list(&call, Some(tracker)).await
+}
+
+async fn of_all(call: Call) -> Answer {
+    list(&call, None).await
+}
+
+async fn list(call: &Call, tracker: Option<ThreadId>) -> Answer {
     let asked = call.page(PER_PAGE_DEFAULT)?;
     let before = asked.after_one().map(BroadcastId);
     let limit = asked.per_page.saturating_add(1);
