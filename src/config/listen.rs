@@ -57,6 +57,8 @@ pub struct Http {
     pub listen: Listen,
     /// Base of every link that goes out, without a slash at the end.
     pub public_url: String,
+    /// Proxies that are believed about whom they ask for, beside those on this machine (OPS-3).
+    pub trusted_proxies: Vec<IpNet>,
 }
 
 /// `[ops]`.
@@ -119,9 +121,10 @@ pub(crate) fn http(section: Section<'_>) -> Http {
     let listen = listen(&section, "127.0.0.1:8080", false);
     let expected = "an address such as https://desk.example.com, without a path, a question mark or a slash at the end";
     let given = section.parsed("public_url", expected, |text| is_origin(text).then(|| text.to_owned()));
+    let trusted_proxies = networks(&section, "trusted_proxies");
     section.end();
     let public_url = given.unwrap_or_else(|| format!("http://{listen}"));
-    Http { listen, public_url }
+    Http { listen, public_url, trusted_proxies }
 }
 
 pub(crate) fn ops(section: Section<'_>) -> Ops {

@@ -40,7 +40,7 @@ fn p25_every_fault_is_told_at_once_with_its_line() {
         [
             "t.toml:2: workspace.time_zone: \"Mars/Olympus\" is not a time zone such as Europe/Berlin",
             "t.toml:4: http.listen: expected a text, found a whole number",
-            "t.toml:5: http.listn: unknown key; [http] knows listen, public_url",
+            "t.toml:5: http.listn: unknown key; [http] knows listen, public_url, trusted_proxies",
             "t.toml:6: htpp: unknown section; known are brand, data, dkim, http, limits, lmtp, log, mailbox, messenger, messenger_key, notify, ops, relay, retention, smtp, support, templates, tickets, webhooks, workspace",
             "t.toml: support: no support address; add [[support]] with address = \"support@…\"",
         ]

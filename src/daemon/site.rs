@@ -18,6 +18,7 @@ use crate::http::Api;
 use crate::http::RateLimits;
 use crate::http::messenger::AllowedOrigins;
 use crate::http::ops::health::Health;
+use crate::http::trusted_proxies::TrustedProxies;
 use crate::http::widget::Preset;
 use crate::search::TextIndex;
 use axum::Router;
@@ -83,8 +84,9 @@ pub(super) async fn site(
     }
     let origins = AllowedOrigins::new(listed);
     let widget = http::widget::route(&preset, &origins);
-    let mut router =
-        http::router(api.with_messenger(hub.clone())).merge(widget).merge(http::messenger::route(hub.clone(), origins));
+    let proxies = TrustedProxies::new(&config.http.trusted_proxies);
+    let messenger = http::messenger::route(hub.clone(), origins, proxies);
+    let mut router = http::router(api.with_messenger(hub.clone())).merge(widget).merge(messenger);
     if config.is_development() {
         router = router.merge(http::dev_mail::routes(desk.clone()));
     }

@@ -11,7 +11,6 @@ use crate::channel::messenger::Hub;
 use crate::clock;
 use crate::desk::random_bytes;
 use crate::http::messenger::Door;
-use crate::http::messenger::client_address;
 use crate::http::messenger::said;
 use crate::http::messenger::turned_away;
 use axum::Json;
@@ -95,7 +94,7 @@ pub(crate) async fn poll(State(door): State<Door>, request: Request) -> Response
     if !door.origins.allow(request.headers()) {
         return said(StatusCode::FORBIDDEN, "this page may not connect");
     }
-    let (name, from) = (name_of(request.headers()), client_address(&request));
+    let (name, from) = (name_of(request.headers()), door.proxies.client_address(&request));
     let Ok(body) = to_bytes(request.into_body(), BODY_BYTES_MAX).await else {
         return said(StatusCode::PAYLOAD_TOO_LARGE, "too much at once");
     };

@@ -56,6 +56,7 @@ mod pictures;
 mod rate;
 mod serve;
 mod shape;
+pub mod trusted_proxies;
 mod unsubscribe;
 mod webhook_bodies;
 pub mod widget;

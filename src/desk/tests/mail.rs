@@ -216,7 +216,7 @@ async fn p16_a_bounce_to_our_signed_address_fails_its_delivery_and_a_forged_one_
     let forged = story.mail(&bounce("f"), report).await;
     assert_ne!(thread_of(&forged), thread);
     assert_eq!(story.desk.delivery(None, delivery.id).unwrap().state.as_str(), "sent");
-    let prepared = story.desk.inner.keys.bounce_address(&super::address(SUPPORT), delivery.id).unwrap();
+    let prepared = story.desk.inner.keys.bounce_address(&address(SUPPORT), delivery.id).unwrap();
     let real = story.mail_to(&prepared.to_string(), &bounce("r"), report).await;
     assert_eq!(thread_of(&real), thread);
     assert_eq!(story.desk.delivery(None, delivery.id).unwrap().state.as_str(), "failed");
@@ -241,7 +241,7 @@ async fn eml_15_two_bounces_of_one_message_id_fail_each_its_own_delivery() {
                   MIME-Version: 1.0\nContent-Type: multipart/report; report-type=delivery-status; boundary=b";
     for (thread, name) in threads.iter().zip(["ana", "ben"]) {
         let delivery = deliveries.iter().find(|delivery| delivery.thread == *thread).unwrap();
-        let to = story.desk.inner.keys.bounce_address(&super::address(SUPPORT), delivery.id).unwrap().to_string();
+        let to = story.desk.inner.keys.bounce_address(&address(SUPPORT), delivery.id).unwrap().to_string();
         let report = format!(
             "--b\nContent-Type: text/plain\n\nsorry\n--b\nContent-Type: message/delivery-status\n\n\
              Reporting-MTA: dns; mx.example\n\nFinal-Recipient: rfc822; {name}@example.com\nAction: failed\n\

@@ -6,6 +6,7 @@ use axum::Router;
 use deskgate::channel::messenger::hub::Options;
 use deskgate::http::messenger;
 use deskgate::http::messenger::AllowedOrigins;
+use deskgate::http::trusted_proxies::TrustedProxies;
 use serde_json::json;
 use std::net::SocketAddr;
 use tokio::net::TcpListener;
@@ -17,7 +18,7 @@ use tokio_tungstenite::tungstenite::http::HeaderValue;
 
 async fn listening(bench: &Bench, origins: &[&str]) -> SocketAddr {
     let origins: Vec<String> = origins.iter().map(|origin| (*origin).to_owned()).collect();
-    let router: Router = messenger::route(bench.hub.clone(), AllowedOrigins::new(&origins));
+    let router: Router = messenger::route(bench.hub.clone(), AllowedOrigins::new(&origins), TrustedProxies::default());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
