@@ -9,6 +9,7 @@
 //! | `notify`, [`addressing`], `brands` | which mails a change owes to whom; To, Cc, Bcc and subject; whose name a thread is answered in |
 //! | [`outbox`], `deferred_mail` | what is owed: lease, prepare, settle; what waits for its next try |
 //! | `material`, `compose`, [`signing`], [`mail_previews`] | from a delivery to a mail: what it is made of, what it says; DKIM signatures on it; what mails look like |
+//! | `reclassing` | an agent says what kind of mail it is |
 //! | [`sent_copies`] | copies for Sent folders |
 //! | `delivery_failures`, [`suppressions`] | a mail that failed; addresses that get none, limits of automatic mail |
 //! | [`sending`] | whether anything is sent |
@@ -27,6 +28,7 @@ pub(in crate::desk) mod material;
 pub(in crate::desk) mod notify;
 pub mod outbox;
 pub mod pictures;
+mod reclassing;
 pub mod sending;
 pub mod sent_copies;
 pub mod signing;

@@ -38,13 +38,27 @@ impl Inner {
         comment: &Comment<'_>,
         change: &mut Change,
     ) -> store::Result<Part> {
+        // Before it is added: what is added to an automatic thread nobody is told of.
+        draft.thread.automatic = false;
+        let part = draft.add(new);
+        self.follow_comment(tx, draft, &part, comment, change)?;
+        Ok(part)
+    }
+
+    /// The consequences of a comment that is in its place.
+    pub(crate) fn follow_comment(
+        &self,
+        tx: &mut dyn WriteTx,
+        draft: &mut Draft,
+        part: &Part,
+        comment: &Comment<'_>,
+        change: &mut Change,
+    ) -> store::Result<()> {
         let now = draft.at.now;
         draft.thread.waiting_since.get_or_insert(now);
         draft.thread.last_contact_reply_at = Some(now);
-        draft.thread.current_channel = new.channel;
-        draft.thread.automatic = false;
+        draft.thread.current_channel = part.channel;
         draft.thread.awaits_contact = false;
-        let part = draft.add(new);
         let author = draft.thread.participants.iter_mut().find(|known| known.contact == comment.contact.id);
         if let Some(author) = author {
             author.seen_seq = part.seq;
@@ -66,6 +80,6 @@ impl Inner {
         contact.last_replied_at = Some(now);
         contact.updated_at = now;
         change.contacts.push(contact);
-        Ok(part)
+        Ok(())
     }
 }

@@ -270,6 +270,19 @@ impl Draft {
         part
     }
 
+    /// A mail that is there turns out to be a person's: it is a comment from now on, with the event of one (EML-27).
+    pub(crate) fn became_comment(&mut self, part: Part) -> Part {
+        let part = Part { kind: PartKind::Comment, updated_at: self.at.now, ..part };
+        self.thread.updated_at = self.at.now;
+        self.thread.automatic = false;
+        if audience::is_visible_part(&part) {
+            self.thread.last_visible_seq = self.thread.last_visible_seq.max(part.seq);
+        }
+        self.note(EventKind::PartCreated { part: part.id, part_seq: part.seq }, None);
+        self.parts.push(part.clone());
+        part
+    }
+
     /// Notes an event that has no part.
     pub(crate) fn note(&mut self, kind: EventKind, cause: Option<Cause>) {
         self.events.push(Event {

@@ -8,6 +8,7 @@ use crate::domain::id::IntakeId;
 use crate::domain::id::PartId;
 use crate::http::Api;
 use crate::http::api::Answer;
+use crate::http::api::conversations::conversation_answer;
 use crate::http::api::wire;
 use crate::http::api::wire::intake::row;
 use crate::http::call::Call;
@@ -15,6 +16,7 @@ use crate::http::error::ApiError;
 use crate::http::error::Result;
 use crate::http::fields::read_moment_text;
 use crate::http::files::download_headers;
+use crate::http::input::Input;
 use crate::http::paging::PER_PAGE_DEFAULT;
 use crate::http::paging::PER_PAGE_MAX;
 use crate::http::pictures;
@@ -36,6 +38,7 @@ pub(crate) fn routes() -> Router<Api> {
         .route("/parts/{id}/source", get(source))
         .route("/parts/{id}/body", get(pictures::body))
         .route("/parts/{id}/fetch", post(fetch))
+        .route("/parts/{id}/reclass", post(reclass))
 }
 
 /// The journal of mail that came in, newest first, by `message_id`, `address`, `uid`, `since` and `until`.
@@ -64,6 +67,17 @@ const MOMENT: &str = "Unix seconds or an ISO 8601 time with offset";
 fn asked<T>(call: &Call, name: &str, expected: &str, read: impl Fn(&str) -> Option<T>) -> Result<Option<T>> {
     let given = call.query(name).filter(|text| !text.is_empty());
     given.map(|text| read(text).ok_or_else(|| ApiError::wrong_type(name, expected))).transpose()
+}
+
+/// Another `delivery_class` for a mail: human, auto_reply, list or spam (EML-27).
+async fn reclass(call: Call, input: Input) -> Answer {
+    let id: PartId = call.id("id", "part")?;
+    let word = input.fields().required_text("delivery_class")?;
+    let class = word
+        .parse()
+        .map_err(|_| ApiError::field("parameter_invalid", "delivery_class", "use human, auto_reply, list or spam"))?;
+    let part = call.desk().reclass(&call.caller, id, class).await?;
+    conversation_answer(&call, part.thread).await
 }
 
 async fn list(call: Call) -> Answer {

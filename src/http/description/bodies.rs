@@ -270,6 +270,11 @@ pub(super) fn link() -> Value {
     object(&[], &[("thread_id", id()), ("thread_ids", json!({"type": "array", "maxItems": 1000, "items": id()}))])
 }
 
+pub(super) fn reclass() -> Value {
+    let classes = json!({"enum": ["human", "auto_reply", "list", "spam"]});
+    object(&["delivery_class"], &[("delivery_class", classes)])
+}
+
 pub(super) fn broadcast() -> Value {
     object(
         &["body"],

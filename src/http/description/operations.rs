@@ -227,6 +227,7 @@ const OPERATIONS: &[Operation] = &[
     act("delete", "/suppressions/{address}", "let an address get mail again", "object"),
     get("/parts/{id}/source", "the raw mail of a part", &[], ""),
     get("/parts/{id}/body", "a body with its pictures", &["remote_images"], "object"),
+    post("/parts/{id}/reclass", "say what kind of mail it is", bodies::reclass, "conversation"),
     act("post", "/parts/{id}/fetch", "fetch the mail that was too large to be taken in", "object"),
     get("/templates", "texts of mails and messengers in use", &[], "list"),
     get("/templates/{name}/preview", "a mail with sample data", &["locale", "brand", "format"], "object"),

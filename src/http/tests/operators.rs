@@ -114,3 +114,29 @@ async fn api_49_a_quarantined_mail_is_read_as_it_came() {
     let narrow = House { token: narrow, ..house };
     assert_eq!(narrow.get(&path).await.error().0, 403);
 }
+
+#[tokio::test]
+async fn eml_27_the_class_of_a_mail_is_said_by_the_api() {
+    let house = House::new().await;
+    let away = String::from_utf8_lossy(MAIL).replace("Subject:", "Auto-Submitted: auto-replied\r\nSubject:");
+    let Accepted::Part { part, .. } = take_in(&house, away.as_bytes()).await else { panic!("not a part") };
+    let path = format!("/api/parts/{part}/reclass");
+    for wrong in [json!({"delivery_class": "friendly"}), json!({"delivery_class": "own"}), json!({})] {
+        assert_eq!(house.post(&path, wrong).await.error().0, 400);
+    }
+    let read = house.post(&path, json!({"delivery_class": "human"})).await.ok();
+    assert_eq!((&read["state"], &read["source"]["deskgate"]["delivery_class"]), (&json!("open"), &json!("human")));
+}
+
+#[tokio::test]
+async fn obj_12_an_agent_says_what_they_are_and_how_they_sign() {
+    let house = House::new().await;
+    let path = format!("/api/admins/{}", house.agent);
+    let given = json!({"job_title": "Care", "signature": "{{agent.name}}"});
+    let set = house.put(&path, given).await.ok();
+    assert_eq!((&set["job_title"], &set["deskgate"]["signature"]), (&json!("Care"), &json!("{{agent.name}}")));
+    let (status, code) = house.put(&path, json!({"signature": "{{agent.pay}}"})).await.error();
+    assert_eq!((status, code.as_str()), (400, "parameter_invalid"));
+    let cleared = house.put(&path, json!({"signature": null})).await.ok();
+    assert_eq!((&cleared["job_title"], &cleared["deskgate"]["signature"]), (&json!("Care"), &json!(null)));
+}

@@ -23,7 +23,7 @@ use crate::store::save::Change;
 impl Inner {
     /// Makes the conversation that a person's mail just began a Customer ticket, where its address says so. Mail is asked
     /// for no attribute; a type that cannot be used leaves a conversation, since no mail is lost over a setting.
-    pub(super) fn mail_as_ticket(
+    pub(in crate::desk) fn mail_as_ticket(
         &self,
         tx: &mut dyn WriteTx,
         draft: &mut Draft,
