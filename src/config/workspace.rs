@@ -61,6 +61,8 @@ pub struct Support {
     pub allowed_lists: SenderList,
     /// What stands below agents' mail from it: Markdown with placeholders (EML-61).
     pub signature_template: Option<String>,
+    /// Whether a mail that begins a conversation is acknowledged (EML-74).
+    pub auto_ack: bool,
 }
 
 /// `[notify]`.
@@ -135,6 +137,7 @@ pub(crate) fn support(reader: &Reader<'_>, workspace: &Workspace, relays: &[Rela
         let subject_matching = section.flag("subject_matching", false);
         let team = section.text("team").filter(|wanted| !wanted.trim().is_empty());
         let signature_template = section.text("signature_template").filter(|text| !text.trim().is_empty());
+        let auto_ack = section.flag("auto_ack", false);
         let allowed_lists = senders(&section, "allowed_lists");
         match address {
             _ if text.is_empty() => {}
@@ -157,6 +160,7 @@ pub(crate) fn support(reader: &Reader<'_>, workspace: &Workspace, relays: &[Rela
                     brand,
                     allowed_lists,
                     signature_template,
+                    auto_ack,
                 });
             }
         }

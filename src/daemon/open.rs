@@ -166,6 +166,7 @@ fn support_address(support: &Support) -> Result<SupportAddress, Failure> {
         team: support.team.clone(),
         brand: support.brand.clone(),
         allowed_lists: support.allowed_lists.clone(),
+        auto_ack: support.auto_ack,
         signature: support.signature_template.as_deref().map(Signature::compile).transpose().map_err(refused)?,
     })
 }

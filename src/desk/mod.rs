@@ -118,6 +118,8 @@ pub struct SupportAddress {
     pub allowed_lists: SenderList,
     /// What stands below agents' mail from it, where they have no signature of their own (EML-61).
     pub signature: Option<Signature>,
+    /// Whether a mail that begins a conversation is acknowledged (EML-74).
+    pub auto_ack: bool,
 }
 
 impl SupportAddress {
@@ -132,6 +134,7 @@ impl SupportAddress {
             brand: None,
             allowed_lists: SenderList::default(),
             signature: None,
+            auto_ack: false,
         }
     }
 }

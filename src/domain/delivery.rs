@@ -57,6 +57,11 @@ pub enum DeliveryKind {
         /// Its card.
         part: PartId,
     },
+    /// A mail that began a conversation is acknowledged, where its address does so (EML-74).
+    AutoAck {
+        /// The mail.
+        part: PartId,
+    },
     /// A Tracker's broadcast (NTF-5).
     Broadcast {
         /// Which.
@@ -85,6 +90,7 @@ impl DeliveryKind {
             Self::Reply { .. } => "reply",
             Self::TicketSubmitted | Self::TicketStateChanged { .. } => "status",
             Self::FormSent { .. } => "form",
+            Self::AutoAck { .. } => "auto_ack",
             Self::Broadcast { .. } => "broadcast",
             Self::BroadcastTest { .. } => "broadcast_test",
             Self::AgentNotice { .. } => "agent_notice",
@@ -100,6 +106,7 @@ impl DeliveryKind {
             | Self::TicketSubmitted
             | Self::TicketStateChanged { .. }
             | Self::FormSent { .. }
+            | Self::AutoAck { .. }
             | Self::BroadcastTest { .. }
             | Self::AgentNotice { .. } => None,
         }
@@ -113,6 +120,7 @@ impl DeliveryKind {
             Self::TicketSubmitted
             | Self::TicketStateChanged { .. }
             | Self::FormSent { .. }
+            | Self::AutoAck { .. }
             | Self::AgentNotice { .. } => true,
         }
     }
@@ -122,9 +130,11 @@ impl DeliveryKind {
     pub fn is_status(&self) -> bool {
         match self {
             Self::TicketSubmitted | Self::TicketStateChanged { .. } | Self::FormSent { .. } => true,
-            Self::Reply { .. } | Self::Broadcast { .. } | Self::BroadcastTest { .. } | Self::AgentNotice { .. } => {
-                false
-            }
+            Self::Reply { .. }
+            | Self::AutoAck { .. }
+            | Self::Broadcast { .. }
+            | Self::BroadcastTest { .. }
+            | Self::AgentNotice { .. } => false,
         }
     }
 }

@@ -16,18 +16,21 @@ pub enum Kind {
     TrackerBroadcast,
     /// A form to fill.
     FormSent,
+    /// A mail came in.
+    AutoAck,
     /// News for an agent.
     AgentNotice,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::AgentReply,
         Self::TicketSubmitted,
         Self::TicketStateChanged,
         Self::TrackerBroadcast,
         Self::FormSent,
+        Self::AutoAck,
         Self::AgentNotice,
     ];
 
@@ -40,6 +43,7 @@ impl Kind {
             Self::TicketStateChanged => "ticket_state_changed",
             Self::TrackerBroadcast => "tracker_broadcast",
             Self::FormSent => "form_sent",
+            Self::AutoAck => "auto_ack",
             Self::AgentNotice => "agent_notice",
         }
     }
@@ -53,6 +57,7 @@ impl Kind {
             Self::TicketStateChanged => "ticket_state_changed",
             Self::TrackerBroadcast => "tracker_broadcast",
             Self::FormSent => "form_requested",
+            Self::AutoAck => "mail_received",
             Self::AgentNotice => "agent_notice",
         }
     }
@@ -187,6 +192,9 @@ embedded! {
     "email/form_sent/subject.hbs"
     "email/form_sent/text.hbs"
     "email/form_sent/html.hbs"
+    "email/auto_ack/subject.hbs"
+    "email/auto_ack/text.hbs"
+    "email/auto_ack/html.hbs"
     "email/agent_notice/subject.hbs"
     "email/agent_notice/text.hbs"
     "email/agent_notice/html.hbs"
@@ -195,6 +203,7 @@ embedded! {
     "messenger/ticket_state_changed.hbs"
     "messenger/tracker_broadcast.hbs"
     "messenger/form_requested.hbs"
+    "messenger/mail_received.hbs"
     "messenger/agent_notice.hbs"
     "partials/html_head.hbs"
     "partials/html_top.hbs"

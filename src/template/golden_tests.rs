@@ -43,6 +43,7 @@ fn mails_read_as_in_the_fixtures() {
         (sample::full(Kind::TicketStateChanged), golden!("ticket_state_changed")),
         (sample::full(Kind::TrackerBroadcast), golden!("tracker_broadcast")),
         (sample::full(Kind::FormSent), golden!("form_sent")),
+        (sample::full(Kind::AutoAck), golden!("auto_ack")),
         (sample::full(Kind::AgentNotice), golden!("agent_notice")),
     ];
     for (notice, (text, html)) in cases {
@@ -70,6 +71,7 @@ fn frames_are_one_line_each() {
         "Ana Example: Hi Ben, invoices show the right address again. There is nothing you need to do: - new invoices are \
          correct - old ones were made out again",
         "Ana asks you to fill in a form: Billing question",
+        "Thank you for your message. It has reached us, and we will answer as soon as we can.",
         "Wrong address on my invoice: Ben Example wrote, Ben Example wrote, given to you, the snooze has ended, Cleo Example \
          named you, a mail could not be delivered, a broadcast is held, your mail was not taken",
     ];

@@ -51,6 +51,7 @@ fn with_value(kind: Kind, value: &str) -> Notice {
             fill(&mut view.about);
             view.form_name = some();
         }
+        Notice::AutoAck(view) => fill(&mut view.about),
         Notice::AgentNotice(view) => {
             fill(&mut view.about);
             view.news.iter_mut().for_each(|item| {

@@ -4,6 +4,7 @@ use super::catalog::Kind;
 use super::view::About;
 use super::view::AgentNotice;
 use super::view::AgentReply;
+use super::view::AutoAck;
 use super::view::Body;
 use super::view::CleanHtml;
 use super::view::CleanText;
@@ -68,6 +69,7 @@ pub(super) fn full(kind: Kind) -> Notice {
             email_thread: false,
             form_name: Some("Billing question".to_owned()),
         }),
+        Kind::AutoAck => Notice::AutoAck(AutoAck { about: about() }),
         Kind::AgentNotice => Notice::AgentNotice(AgentNotice { about: about(), news: news(), answer_is_sent: true }),
     }
 }
@@ -120,6 +122,7 @@ pub(super) fn sparse(kind: Kind) -> Notice {
         Kind::TrackerBroadcast => {
             Notice::TrackerBroadcast(TrackerBroadcast { about, email_thread: true, ..TrackerBroadcast::default() })
         }
+        Kind::AutoAck => Notice::AutoAck(AutoAck { about }),
         Kind::FormSent => Notice::FormSent(FormSent { about, email_thread: true, ..FormSent::default() }),
         Kind::AgentNotice => {
             let item = NewsItem { kind: "customer_reply".to_owned(), ..NewsItem::default() };

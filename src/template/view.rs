@@ -293,6 +293,14 @@ pub struct AgentNotice {
     pub answer_is_sent: bool,
 }
 
+/// A mail came in and began a conversation (EML-74).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct AutoAck {
+    /// To whom, about what.
+    #[serde(flatten)]
+    pub about: About,
+}
+
 /// Something a contact or an agent is told, on whichever channel.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
@@ -307,6 +315,8 @@ pub enum Notice {
     TrackerBroadcast(TrackerBroadcast),
     /// See [`FormSent`].
     FormSent(FormSent),
+    /// See [`AutoAck`].
+    AutoAck(AutoAck),
     /// See [`AgentNotice`].
     AgentNotice(AgentNotice),
 }
@@ -321,6 +331,7 @@ impl Notice {
             Self::TicketStateChanged(_) => Kind::TicketStateChanged,
             Self::TrackerBroadcast(_) => Kind::TrackerBroadcast,
             Self::FormSent(_) => Kind::FormSent,
+            Self::AutoAck(_) => Kind::AutoAck,
             Self::AgentNotice(_) => Kind::AgentNotice,
         }
     }
@@ -333,6 +344,7 @@ impl Notice {
             Self::TicketStateChanged(view) => &view.about.lang,
             Self::TrackerBroadcast(view) => &view.about.lang,
             Self::FormSent(view) => &view.about.lang,
+            Self::AutoAck(view) => &view.about.lang,
             Self::AgentNotice(view) => &view.about.lang,
         }
     }
@@ -341,7 +353,7 @@ impl Notice {
     pub(super) fn part_count(&self) -> usize {
         match self {
             Self::AgentReply(view) => view.parts.len() + view.earlier.len(),
-            Self::TicketSubmitted(_) | Self::FormSent(_) => 0,
+            Self::TicketSubmitted(_) | Self::FormSent(_) | Self::AutoAck(_) => 0,
             Self::TicketStateChanged(view) => view.parts.len(),
             Self::TrackerBroadcast(view) => view.files.len(),
             Self::AgentNotice(view) => view.news.len(),
@@ -360,7 +372,7 @@ impl Notice {
             Self::TicketSubmitted(view) => of(&view.description.body_html, &view.description.body_text),
             Self::TicketStateChanged(view) => of_parts(&view.parts),
             Self::TrackerBroadcast(view) => of(&view.body_html, &view.body_text),
-            Self::FormSent(_) => 0,
+            Self::FormSent(_) | Self::AutoAck(_) => 0,
             Self::AgentNotice(view) => view.news.iter().map(|item| of(&item.body_html, &item.body_text)).sum(),
         }
     }

@@ -39,6 +39,10 @@ form-asks-named = Ein Formular für Sie von { $agent }: { $form }
 a-form = ein Formular
 why-wrote = Sie erhalten diese E-Mail, weil Sie uns geschrieben haben.
 
+ack-received = Vielen Dank für Ihre Nachricht. Sie ist bei uns angekommen; wir antworten, sobald wir können.
+ack-add = Wenn Sie etwas ergänzen möchten, antworten Sie auf diese E-Mail.
+ack-why = Diese E-Mail hat unser System einmalig geschrieben, weil Sie uns geschrieben haben.
+
 submitted-preheader = Ihre Anfrage ist bei uns. Antworten Sie auf diese E-Mail, um etwas zu ergänzen.
 submitted-preheader-ticket = Ihre Anfrage ist bei uns: #{ $number }, { $title }. Antworten Sie auf diese E-Mail, um etwas zu ergänzen.
 submitted-thanks = vielen Dank, Ihre Anfrage ist bei uns.

@@ -40,6 +40,10 @@ form-asks-named = { $agent } asks you to fill in a form: { $form }
 a-form = a form
 why-wrote = You get this mail because you wrote to us.
 
+ack-received = Thank you for your message. It has reached us, and we will answer as soon as we can.
+ack-add = To add something, answer this mail.
+ack-why = This mail was written by our system, once, because you wrote to us.
+
 submitted-preheader = We have your request. Answer this mail to add something.
 submitted-preheader-ticket = We have your request: #{ $number }, { $title }. Answer this mail to add something.
 submitted-thanks = thank you, we have your request.

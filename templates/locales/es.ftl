@@ -39,6 +39,10 @@ form-asks-named = Un formulario para usted de { $agent }: { $form }
 a-form = un formulario
 why-wrote = Recibe este correo porque nos escribió.
 
+ack-received = Gracias por su mensaje. Nos ha llegado y le responderemos en cuanto podamos.
+ack-add = Para añadir algo, responda a este correo.
+ack-why = Este correo lo ha escrito nuestro sistema, una sola vez, porque usted nos escribió.
+
 submitted-preheader = Hemos recibido su solicitud. Responda a este correo para añadir algo.
 submitted-preheader-ticket = Hemos recibido su solicitud: #{ $number }, { $title }. Responda a este correo para añadir algo.
 submitted-thanks = gracias, hemos recibido su solicitud.

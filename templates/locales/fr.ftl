@@ -39,6 +39,10 @@ form-asks-named = Un formulaire à remplir de la part de { $agent } : { $form }
 a-form = un formulaire
 why-wrote = Vous recevez cet e-mail parce que vous nous avez écrit.
 
+ack-received = Merci pour votre message. Il nous est bien parvenu et nous vous répondrons dès que possible.
+ack-add = Pour ajouter quelque chose, répondez à cet e-mail.
+ack-why = Cet e-mail a été écrit une seule fois par notre système, parce que vous nous avez écrit.
+
 submitted-preheader = Nous avons bien reçu votre demande. Répondez à cet e-mail pour la compléter.
 submitted-preheader-ticket = Nous avons bien reçu votre demande : #{ $number }, { $title }. Répondez à cet e-mail pour la compléter.
 submitted-thanks = merci, nous avons bien reçu votre demande.

@@ -203,6 +203,7 @@ impl Inner {
                 about: view::About { url: self.hosted_form(*part, material), ..about },
                 email_thread,
             }),
+            DeliveryKind::AutoAck { .. } => Notice::AutoAck(view::AutoAck { about }),
             // What it tells is read by `agent_notices::mail`, which makes such mails.
             DeliveryKind::AgentNotice { .. } => {
                 Notice::AgentNotice(view::AgentNotice { about, ..view::AgentNotice::default() })

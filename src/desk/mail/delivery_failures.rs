@@ -25,6 +25,7 @@ fn concerns_thread(delivery: &Delivery) -> bool {
         | DeliveryKind::TicketSubmitted
         | DeliveryKind::TicketStateChanged { .. }
         | DeliveryKind::FormSent { .. }
+        | DeliveryKind::AutoAck { .. }
         | DeliveryKind::Broadcast { .. } => true,
         DeliveryKind::BroadcastTest { .. } | DeliveryKind::AgentNotice { .. } => false,
     }

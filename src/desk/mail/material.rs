@@ -173,6 +173,7 @@ fn broadcast_of(tx: &dyn ReadTx, delivery: &Delivery) -> store::Result<Option<Br
         | DeliveryKind::TicketSubmitted
         | DeliveryKind::TicketStateChanged { .. }
         | DeliveryKind::FormSent { .. }
+        | DeliveryKind::AutoAck { .. }
         | DeliveryKind::BroadcastTest { .. }
         | DeliveryKind::AgentNotice { .. } => Ok(None),
     }
@@ -265,7 +266,9 @@ fn parts_of(
             Ok(unseen(load(&[*part])?, seen_seq))
         }
         // Made of other material.
-        DeliveryKind::BroadcastTest { .. } | DeliveryKind::AgentNotice { .. } => Ok(Ok(Vec::new())),
+        DeliveryKind::AutoAck { .. } | DeliveryKind::BroadcastTest { .. } | DeliveryKind::AgentNotice { .. } => {
+            Ok(Ok(Vec::new()))
+        }
         DeliveryKind::TicketSubmitted => {
             let shared = shared_in(tx, thread.id)?;
             let waits = policy(tx, shared.as_ref().unwrap_or(thread))?.submitted == EmailPolicy::WhenUnseen;

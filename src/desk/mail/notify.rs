@@ -20,6 +20,7 @@ use crate::domain::id::AgentId;
 use crate::domain::id::DeliveryId;
 use crate::domain::id::Millis;
 use crate::domain::id::PartId;
+use crate::domain::part::Part;
 use crate::domain::thread::Participant;
 use crate::domain::thread::Thread;
 use crate::domain::type_settings::MailEvent;
@@ -160,6 +161,18 @@ impl Inner {
             draft.owed.push(if policy == EmailPolicy::Never { never(delivery) } else { delivery });
         }
         Ok(())
+    }
+
+    /// A mail that began a conversation is acknowledged, where its address does so and the ticket made of it does not say as much (EML-74).
+    pub(crate) fn owe_acknowledgement(&self, draft: &mut Draft, part: &Part, contact: &Contact, to: &Address) {
+        let support = self.settings.support.iter().find(|support| support.address == *to);
+        let answerable = part.email.as_ref().is_some_and(|email| email.may_answer_automatically);
+        if draft.thread.ticket.is_some() || !answerable || !support.is_some_and(|support| support.auto_ack) {
+            return;
+        }
+        let now = draft.at.now;
+        let delivery = self.owed(draft, contact, None, DeliveryKind::AutoAck { part: part.id }, now);
+        draft.owed.push(delivery);
     }
 
     /// A delivery with its Message-ID; settled at once where there is nobody to mail (NTF-13).

@@ -99,6 +99,7 @@ impl Inner {
         if let Some(support) = draft.thread.support_address.clone().filter(|_| begins) {
             self.mail_as_ticket(tx, &mut draft, &part, &support, answerable, &change)?;
             self.give_to_team_of(tx, &mut draft, &support)?;
+            self.owe_acknowledgement(&mut draft, &part, &contact, &support);
         }
         conclude(tx, vec![draft], change)?;
         Ok(part)

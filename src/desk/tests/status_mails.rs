@@ -85,3 +85,45 @@ async fn eml_74_a_status_mail_says_the_number_the_title_and_what_the_state_was_a
     assert!(sent.contains(&format!("#{number} Invoice")) && sent.contains("Submitted -> Waiting on you"), "{sent}");
     story.end();
 }
+
+async fn acknowledging(new_mail_as: Option<&str>) -> Story {
+    let new_mail_as = new_mail_as.map(str::to_owned);
+    let set = move |settings: &mut Settings| {
+        settings.main_address =
+            SupportAddress { auto_ack: true, new_mail_as: new_mail_as.clone(), ..settings.main_address.clone() };
+        settings.support = vec![settings.main_address.clone()];
+    };
+    Story::begin_with(set).await
+}
+
+#[tokio::test]
+async fn eml_74_a_first_mail_is_acknowledged_once_where_its_address_does_so() {
+    let story = acknowledging(None).await;
+    let thread = thread_of(&story.mail("From: Ana <ana@example.com>\nSubject: Lamp\nMessage-ID: <1@x>", "Dark").await);
+    let sent = mails(&story).await;
+    assert!(sent.len() == 1 && sent[0].contains("Thank you for your message."), "{sent:?}");
+    assert_eq!((field(&sent[0], "Subject"), field(&sent[0], "In-Reply-To")), ("Re: Lamp", "<1@x>"));
+    assert_eq!(field(&sent[0], "Auto-Submitted"), "auto-generated");
+    story.mail("From: Ana <ana@example.com>\nMessage-ID: <2@x>\nIn-Reply-To: <1@x>", "And cold").await;
+    assert!(mails(&story).await.is_empty(), "once a conversation");
+    let part = story.parts(thread).remove(0);
+    assert!(part.email.is_some_and(|email| email.may_answer_automatically));
+    for machine in
+        ["Auto-Submitted: auto-replied", "List-Id: <l.example>", "Return-Path: <>\nX-Auto-Response-Suppress: All"]
+    {
+        let headers = format!("From: Bot <bot@example.com>\nMessage-ID: <{}@x>\n{machine}", machine.len());
+        story.mail(&headers, "Beep").await;
+        assert!(mails(&story).await.is_empty(), "{machine}");
+    }
+    story.end();
+}
+
+#[tokio::test]
+async fn eml_74_what_becomes_a_ticket_is_told_of_by_that_mail_alone() {
+    let story = acknowledging(Some("Inbox")).await;
+    story.ticket_type("Inbox", Category::Customer).await;
+    story.mail("From: Ana <ana@example.com>\nSubject: Lamp\nMessage-ID: <1@x>", "Dark").await;
+    let sent = mails(&story).await;
+    assert!(sent.len() == 1 && !sent[0].contains("Thank you for your message."), "{sent:?}");
+    story.end();
+}

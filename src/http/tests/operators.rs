@@ -135,7 +135,7 @@ async fn obj_12_an_agent_says_what_they_are_and_how_they_sign() {
     let given = json!({"job_title": "Care", "signature": "{{agent.name}}"});
     let set = house.put(&path, given).await.ok();
     assert_eq!((&set["job_title"], &set["deskgate"]["signature"]), (&json!("Care"), &json!("{{agent.name}}")));
-    let (status, code) = house.put(&path, json!({"signature": "{{agent.pay}}"})).await.error();
+    let (status, code, _) = house.put(&path, json!({"signature": "{{agent.pay}}"})).await.error();
     assert_eq!((status, code.as_str()), (400, "parameter_invalid"));
     let cleared = house.put(&path, json!({"signature": null})).await.ok();
     assert_eq!((&cleared["job_title"], &cleared["deskgate"]["signature"]), (&json!("Care"), &json!(null)));

@@ -61,6 +61,7 @@ enum StoredDeliveryKind {
     FormSent { part: u64 },
     BroadcastTest { broadcast: u64 },
     AgentNotice { news: Vec<StoredNews> },
+    AutoAck { part: u64 },
 }
 
 /// Append only.
@@ -96,6 +97,7 @@ impl From<&DeliveryKind> for StoredDeliveryKind {
             DeliveryKind::Reply { parts } => Self::Reply { parts: parts.iter().map(|id| id.0).collect() },
             DeliveryKind::TicketSubmitted => Self::TicketSubmitted,
             DeliveryKind::FormSent { part } => Self::FormSent { part: part.0 },
+            DeliveryKind::AutoAck { part } => Self::AutoAck { part: part.0 },
             DeliveryKind::TicketStateChanged { part } => Self::TicketStateChanged { part: part.0 },
             DeliveryKind::Broadcast { broadcast, part } => Self::Broadcast { broadcast: broadcast.0, part: part.0 },
             DeliveryKind::BroadcastTest { broadcast } => Self::BroadcastTest { broadcast: broadcast.0 },
@@ -112,6 +114,7 @@ impl StoredDeliveryKind {
             Self::Reply { parts } => DeliveryKind::Reply { parts: parts.into_iter().map(PartId).collect() },
             Self::TicketSubmitted => DeliveryKind::TicketSubmitted,
             Self::FormSent { part } => DeliveryKind::FormSent { part: PartId(part) },
+            Self::AutoAck { part } => DeliveryKind::AutoAck { part: PartId(part) },
             Self::TicketStateChanged { part } => DeliveryKind::TicketStateChanged { part: PartId(part) },
             Self::Broadcast { broadcast, part } => {
                 DeliveryKind::Broadcast { broadcast: BroadcastId(broadcast), part: PartId(part) }

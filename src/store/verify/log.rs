@@ -155,9 +155,9 @@ impl Check<'_> {
                 parts.iter().try_for_each(|part| self.names_id(from, tables::PART_BY_ID, part.0))
             }
             DeliveryKind::TicketSubmitted => Ok(()),
-            DeliveryKind::TicketStateChanged { part } | DeliveryKind::FormSent { part } => {
-                self.names_id(from, tables::PART_BY_ID, part.0)
-            }
+            DeliveryKind::TicketStateChanged { part }
+            | DeliveryKind::FormSent { part }
+            | DeliveryKind::AutoAck { part } => self.names_id(from, tables::PART_BY_ID, part.0),
             DeliveryKind::Broadcast { broadcast, part } => {
                 self.names_id(from, tables::BROADCASTS, broadcast.0)?;
                 self.names_id(from, tables::PART_BY_ID, part.0)

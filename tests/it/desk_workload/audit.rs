@@ -285,6 +285,7 @@ impl Held {
                 DeliveryKind::Reply { parts } => parts.clone(),
                 DeliveryKind::TicketStateChanged { part }
                 | DeliveryKind::FormSent { part }
+                | DeliveryKind::AutoAck { part }
                 | DeliveryKind::Broadcast { part, .. } => vec![*part],
                 DeliveryKind::AgentNotice { .. }
                 | DeliveryKind::TicketSubmitted

@@ -210,6 +210,7 @@ impl Inner {
                     self.mail_as_ticket(tx, &mut draft, &part, &reading.support, reading.may_answer, &change)?;
                     note_of_forward(tx, &mut draft, reading)?;
                     self.give_to_team_of(tx, &mut draft, &reading.support)?;
+                    self.owe_acknowledgement(&mut draft, &part, &contact, &reading.support);
                 }
                 part
             }

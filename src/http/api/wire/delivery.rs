@@ -22,6 +22,7 @@ pub(crate) fn delivery(delivery: &Delivery) -> Value {
         | DeliveryKind::TicketSubmitted
         | DeliveryKind::TicketStateChanged { .. }
         | DeliveryKind::FormSent { .. }
+        | DeliveryKind::AutoAck { .. }
         | DeliveryKind::AgentNotice { .. } => None,
     };
     json!({
@@ -111,6 +112,7 @@ pub(crate) fn carries(delivery: &Delivery, part: &Part) -> bool {
         kind @ (DeliveryKind::Reply { .. }
         | DeliveryKind::TicketStateChanged { .. }
         | DeliveryKind::FormSent { .. }
+        | DeliveryKind::AutoAck { .. }
         | DeliveryKind::Broadcast { .. }
         | DeliveryKind::BroadcastTest { .. }) => parts_of(kind).any(|named| named == part.id),
     }
@@ -121,6 +123,7 @@ fn parts_of(kind: &DeliveryKind) -> impl Iterator<Item = PartId> {
         DeliveryKind::Reply { parts } => (None, parts.as_slice()),
         DeliveryKind::TicketStateChanged { part }
         | DeliveryKind::FormSent { part }
+        | DeliveryKind::AutoAck { part }
         | DeliveryKind::Broadcast { part, .. } => (Some(*part), &[][..]),
         DeliveryKind::TicketSubmitted | DeliveryKind::BroadcastTest { .. } | DeliveryKind::AgentNotice { .. } => {
             (None, &[][..])
