@@ -120,6 +120,7 @@ async fn open(data_dir: &Path) -> Desk {
         main_address,
         unseen_delay: Duration::from_secs(120),
         state_mail_settle: Duration::from_secs(10),
+        mail_contacts: true,
         signers: Default::default(),
         keep_uncertain: false,
         sent_from: Vec::new(),

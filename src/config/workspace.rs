@@ -74,6 +74,8 @@ pub struct Notify {
     pub state_mail_settle: Duration,
     /// Whether a mail that the relay may have is not sent once more (EML-65).
     pub keep_uncertain: bool,
+    /// Whether contacts are mailed at all (NTF-13).
+    pub mail_contacts: bool,
 }
 
 pub(crate) fn workspace(section: Section<'_>) -> Workspace {
@@ -193,8 +195,9 @@ pub(crate) fn notify(section: Section<'_>) -> Notify {
     let unseen_delay = Duration::from_secs(section.number("unseen_delay_s", 0..=DAY_S, 120));
     let state_mail_settle = Duration::from_secs(section.number("state_mail_settle_s", 0..=DAY_S, 10));
     let keep_uncertain = section.choice("retry_uncertain", &[("once", false), ("never", true)], false);
+    let mail_contacts = section.flag("mail_contacts", true);
     section.end();
-    Notify { unseen_delay, state_mail_settle, keep_uncertain }
+    Notify { unseen_delay, state_mail_settle, keep_uncertain, mail_contacts }
 }
 
 /// `[templates]`: the directory whose files go before the embedded ones.

@@ -121,6 +121,7 @@ pub(super) fn settings(config: &Config) -> Result<Settings, Failure> {
         brands: config.brands.iter().map(brand).collect(),
         unseen_delay: config.notify.unseen_delay,
         state_mail_settle: config.notify.state_mail_settle,
+        mail_contacts: config.notify.mail_contacts,
         broadcasts: BroadcastSettings {
             confirm_over: config.limits.broadcast_confirm_over,
             posts_per_s: config.limits.broadcast_posts_per_s,

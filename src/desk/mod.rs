@@ -193,6 +193,8 @@ pub struct Settings {
     pub unseen_delay: Duration,
     /// State mails wait so long for further changes (NTF-11).
     pub state_mail_settle: Duration,
+    /// Whether contacts are mailed at all (NTF-13).
+    pub mail_contacts: bool,
     /// Messenger identity.
     pub identity: IdentitySettings,
     /// Less free space than this counts as a full disk, in bytes.

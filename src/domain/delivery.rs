@@ -186,6 +186,8 @@ pub enum SkipReason {
     NoSession,
     /// The agent has seen it, acted since, or wants no mail of it (NTF-15).
     SeenByAgent,
+    /// The house mails no contacts (NTF-13).
+    MailOff,
 }
 
 impl SkipReason {
@@ -215,6 +217,7 @@ impl SkipReason {
             Self::RequiredToClose => "required_to_close",
             Self::NoSession => "no_session",
             Self::SeenByAgent => "seen_by_agent",
+            Self::MailOff => "mail_off",
         }
     }
 }

@@ -4,7 +4,6 @@
 //! served: until then nothing is owed to them, from then on their row stands.
 
 use crate::desk::Inner;
-use crate::desk::mail::notify::unreachable_reason;
 use crate::desk::thread::draft::At;
 use crate::desk::thread::draft::Draft;
 use crate::domain::broadcast::Broadcast;
@@ -69,29 +68,34 @@ pub(crate) fn mail_thread(
     Ok(chosen)
 }
 
-/// Why a contact gets no mail, as far as it is known before others are looked at.
-pub(crate) fn no_mail(tx: &dyn ReadTx, broadcast: &Broadcast, contact: &Contact) -> store::Result<Option<SkipReason>> {
-    if broadcast.options.excluded_contacts.contains(&contact.id) {
-        return Ok(Some(SkipReason::Excluded));
-    }
-    if let Some(reason) = unreachable_reason(contact) {
-        return Ok(Some(reason));
-    }
-    if contact.unsubscribed_from_emails || contact.marked_email_as_spam {
-        return Ok(Some(SkipReason::Unsubscribed));
-    }
-    if store::broadcasts::stopped_at(tx, broadcast.tracker, contact.id)?.is_some() {
-        return Ok(Some(SkipReason::Stopped));
-    }
-    Ok((broadcast.options.email == EmailPolicy::Never).then_some(SkipReason::PolicyNever))
-}
-
 /// Whether somebody was in a messenger as this contact so recently that the session still holds (MSG-15).
 pub(crate) fn has_session(contact: &Contact, now: Millis) -> bool {
     contact.last_seen_at.is_some_and(|seen| now.since(seen) < SESSION)
 }
 
 impl Inner {
+    /// Why a contact gets no mail, as far as it is known before others are looked at.
+    pub(crate) fn no_mail(
+        &self,
+        tx: &dyn ReadTx,
+        broadcast: &Broadcast,
+        contact: &Contact,
+    ) -> store::Result<Option<SkipReason>> {
+        if broadcast.options.excluded_contacts.contains(&contact.id) {
+            return Ok(Some(SkipReason::Excluded));
+        }
+        if let Some(reason) = self.unreachable(contact) {
+            return Ok(Some(reason));
+        }
+        if contact.unsubscribed_from_emails || contact.marked_email_as_spam {
+            return Ok(Some(SkipReason::Unsubscribed));
+        }
+        if store::broadcasts::stopped_at(tx, broadcast.tracker, contact.id)?.is_some() {
+            return Ok(Some(SkipReason::Stopped));
+        }
+        Ok((broadcast.options.email == EmailPolicy::Never).then_some(SkipReason::PolicyNever))
+    }
+
     /// How long the part may wait to be seen before it is mailed (BRC-21).
     pub(crate) fn broadcast_delay(
         &self,
@@ -129,7 +133,7 @@ impl Inner {
         let Some(part) = row_of(&thread)?.and_then(|row| row.part) else { return Ok(None) };
         let Some(contact) = store::contacts::get(&*tx, contact)? else { return Ok(None) };
         let row = |state| LedgerEntry { part: Some(part), ..LedgerEntry::new(state, thread.id, at.now) };
-        if let Some(reason) = reason_against(&*tx, broadcast, &contact)? {
+        if let Some(reason) = self.reason_against(&*tx, broadcast, &contact)? {
             store::ledger::put(tx, broadcast.id, key, &row(LedgerState::Skipped(reason)))?;
             return Ok(None);
         }
@@ -144,16 +148,21 @@ impl Inner {
         store::ledger::put(tx, broadcast.id, key, &entry)?;
         Ok(Some(owed))
     }
-}
 
-/// Why a contact gets no mail, others' addresses looked at too (BRC-12).
-fn reason_against(tx: &dyn ReadTx, broadcast: &Broadcast, contact: &Contact) -> store::Result<Option<SkipReason>> {
-    if let Some(reason) = no_mail(tx, broadcast, contact)? {
-        return Ok(Some(reason));
+    /// Why a contact gets no mail, others' addresses looked at too (BRC-12).
+    fn reason_against(
+        &self,
+        tx: &dyn ReadTx,
+        broadcast: &Broadcast,
+        contact: &Contact,
+    ) -> store::Result<Option<SkipReason>> {
+        if let Some(reason) = self.no_mail(tx, broadcast, contact)? {
+            return Ok(Some(reason));
+        }
+        let taken = match &contact.email {
+            Some(address) => store::ledger::email_claimed(tx, broadcast.id, address)?,
+            None => None,
+        };
+        Ok(taken.filter(|holder| *holder != contact.id).map(|_| SkipReason::DuplicateAddress))
     }
-    let taken = match &contact.email {
-        Some(address) => store::ledger::email_claimed(tx, broadcast.id, address)?,
-        None => None,
-    };
-    Ok(taken.filter(|holder| *holder != contact.id).map(|_| SkipReason::DuplicateAddress))
 }

@@ -13,7 +13,6 @@ use crate::desk::broadcasts::known;
 use crate::desk::broadcasts::options::mapped;
 use crate::desk::broadcasts::recipients::has_session;
 use crate::desk::broadcasts::recipients::mail_thread;
-use crate::desk::broadcasts::recipients::no_mail;
 use crate::desk::broadcasts::recipients::not_meant;
 use crate::desk::broadcasts::serving::shut_out;
 use crate::domain::agent::Caller;
@@ -203,7 +202,7 @@ impl Inner {
         now: Millis,
     ) -> store::Result<Recipient> {
         let delay = self.broadcast_delay(broadcast, participant, contact, now);
-        let email = match no_mail(tx, broadcast, contact)? {
+        let email = match self.no_mail(tx, broadcast, contact)? {
             Some(reason) => Err(reason),
             None if delay == Duration::ZERO => Ok("email_at_once"),
             None => Ok("email_if_unseen"),

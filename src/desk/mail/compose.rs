@@ -69,6 +69,9 @@ impl Desk {
         if let DeliveryKind::AgentNotice { news } = &delivery.kind {
             return self.inner.prepare_notice(delivery, news);
         }
+        if !self.inner.settings.mail_contacts {
+            return Ok(Prepared::Settle(Verdict::Skipped(SkipReason::MailOff)));
+        }
         if let Some(verdict) = self.inner.store.view(|tx| held(tx, delivery))? {
             return Ok(Prepared::Settle(verdict));
         }

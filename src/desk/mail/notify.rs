@@ -198,7 +198,7 @@ impl Inner {
             address: contact.email.clone(),
             from: from.address.clone(),
             kind,
-            state: unreachable_reason(contact).map_or(DeliveryState::Queued, DeliveryState::Skipped),
+            state: self.unreachable(contact).map_or(DeliveryState::Queued, DeliveryState::Skipped),
             message_id,
             created_at: draft.at.now,
             due_at,
@@ -209,6 +209,11 @@ impl Inner {
             attempt_count: 0,
             despite_suppression: false,
         }
+    }
+
+    /// Why no mail can go to this contact: nobody gets any where the house says so (NTF-13).
+    pub(crate) fn unreachable(&self, contact: &Contact) -> Option<SkipReason> {
+        if self.settings.mail_contacts { unreachable_reason(contact) } else { Some(SkipReason::MailOff) }
     }
 
     /// Whether this is one of the addresses customers write to.

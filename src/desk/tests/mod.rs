@@ -117,6 +117,7 @@ impl Story {
             main_address,
             unseen_delay: Duration::from_secs(120),
             state_mail_settle: Duration::from_secs(10),
+            mail_contacts: true,
             broadcasts: crate::desk::broadcasts::BroadcastSettings::default(),
             identity: IdentitySettings {
                 enforced: false,

@@ -127,3 +127,17 @@ async fn eml_74_what_becomes_a_ticket_is_told_of_by_that_mail_alone() {
     assert!(sent.len() == 1 && !sent[0].contains("Thank you for your message."), "{sent:?}");
     story.end();
 }
+
+#[tokio::test]
+async fn ntf_13_where_the_house_mails_no_customers_each_delivery_says_so() {
+    let story = Story::begin_with(|settings| settings.mail_contacts = false).await;
+    let ticket = converted(&story, "ana").await;
+    story.desk.agent_comment(&story.agent, ticket, text("Here it is")).await.unwrap();
+    moved(&story, ticket, StateCategory::Resolved).await;
+    assert!(mails(&story).await.is_empty());
+    let owed = story.desk.inner.store.view(|tx| store::outbox::of_thread(tx, ticket, 50)).unwrap();
+    let kinds: Vec<&str> = owed.iter().map(|row| row.kind.as_str()).collect();
+    assert!(kinds.contains(&"reply") && kinds.len() >= 3, "{kinds:?}");
+    assert!(owed.iter().all(|row| row.state == DeliveryState::Skipped(SkipReason::MailOff)), "{owed:#?}");
+    story.end();
+}

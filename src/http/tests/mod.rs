@@ -143,6 +143,7 @@ fn settings() -> Settings {
         brands: Vec::new(),
         unseen_delay: Duration::from_secs(120),
         state_mail_settle: Duration::from_secs(10),
+        mail_contacts: true,
         broadcasts: crate::desk::broadcasts::BroadcastSettings::default(),
         signers: Default::default(),
         keep_uncertain: false,

@@ -115,7 +115,7 @@ codes! {
         SeenInMessenger = 0, NoAddress = 1, DuplicateContact = 2, DuplicateAddress = 3, Unsubscribed = 4,
         Suppressed = 5, Blocked = 6, Removed = 7, Cancelled = 8, StateWentBack = 9, Redacted = 10, PolicyNever = 11,
         RateLimited = 12, Stopped = 13, Unlinked = 14, Merged = 15, Erased = 16, Filtered = 17, Excluded = 18,
-        RequiredToClose = 19, NoSession = 20, SeenByAgent = 21
+        RequiredToClose = 19, NoSession = 20, SeenByAgent = 21, MailOff = 22
     }
     Stage { BeforeDot = 0, AfterDot = 1, Answered = 2 }
     DeliveryClass {

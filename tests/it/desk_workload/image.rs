@@ -115,6 +115,7 @@ pub async fn desk(store: Store, dir: &Path, now: Millis) -> Result<Desk> {
         main_address,
         unseen_delay: Duration::from_secs(120),
         state_mail_settle: Duration::from_secs(10),
+        mail_contacts: true,
         broadcasts: deskgate::desk::broadcasts::BroadcastSettings::default(),
         signers: Default::default(),
         keep_uncertain: false,

@@ -137,6 +137,7 @@ fn settings(enforced: bool) -> Settings {
         brands: Vec::new(),
         unseen_delay: Duration::from_secs(120),
         state_mail_settle: Duration::from_secs(10),
+        mail_contacts: true,
         broadcasts: deskgate::desk::broadcasts::BroadcastSettings::default(),
         signers: Default::default(),
         keep_uncertain: false,
