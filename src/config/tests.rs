@@ -105,6 +105,17 @@ fn secrets_come_from_files_beside_the_configuration_or_from_credentials() {
 }
 
 #[test]
+fn a_signature_has_lines_and_a_name_has_none() {
+    let parse =
+        |line: &str| Config::parse(&format!("{SUPPORT}{line}\n"), "t.toml", Path::new("/"), &Environment::default());
+    let config = parse("signature_template = \"{{agent.name}}  \\n{{brand.name}}\"").unwrap();
+    assert_eq!(config.support[0].signature_template.as_deref(), Some("{{agent.name}}  \n{{brand.name}}"));
+    assert!(
+        parse("name = \"two\\nlines\"").unwrap_err().to_string().contains("support.0.name: holds control characters")
+    );
+}
+
+#[test]
 fn the_data_directory_of_the_command_line_wins() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("c.toml");

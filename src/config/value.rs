@@ -14,12 +14,21 @@ const SHOWN_CHARS_MAX: usize = 60;
 impl Section<'_> {
     /// A text without control characters, if set and not empty.
     pub(crate) fn text(&self, key: &'static str) -> Option<String> {
+        self.text_without(key, char::is_control)
+    }
+
+    /// The same, of several lines perhaps.
+    pub(crate) fn lines(&self, key: &'static str) -> Option<String> {
+        self.text_without(key, |c| c.is_control() && c != '\n')
+    }
+
+    fn text_without(&self, key: &'static str, refused: impl Fn(char) -> bool) -> Option<String> {
         let text = match self.find(key)? {
             Found::Env(setting) => setting.text.clone(),
             Found::Toml(DeValue::String(text)) => text.to_string(),
             Found::Toml(other) => return self.wrong_type(key, "a text", other),
         };
-        if text.chars().any(char::is_control) {
+        if text.chars().any(refused) {
             self.fault(key, "holds control characters");
             return None;
         }

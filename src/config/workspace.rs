@@ -138,7 +138,7 @@ pub(crate) fn support(reader: &Reader<'_>, workspace: &Workspace, relays: &[Rela
         let strict_senders = section.flag("strict_senders", false);
         let subject_matching = section.flag("subject_matching", false);
         let team = section.text("team").filter(|wanted| !wanted.trim().is_empty());
-        let signature_template = section.text("signature_template").filter(|text| !text.trim().is_empty());
+        let signature_template = section.lines("signature_template");
         let auto_ack = section.flag("auto_ack", false);
         let allowed_lists = senders(&section, "allowed_lists");
         match address {

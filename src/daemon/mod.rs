@@ -133,7 +133,7 @@ impl<'e> Daemon<'e> {
     /// Why it had to end.
     pub(crate) async fn until_stopped(mut self) -> Result<(), Failure> {
         let templates = self.running.house.desk.templates();
-        let reload = Reload { environment: self.environment, templates, level: &self.level };
+        let reload = Reload { environment: self.environment, templates, level: &self.level, hub: &self.running.hub };
         let fault = wait(&mut self.signals, &self.running, &reload, &mut self.config).await;
         drain(self.running, self.signals).await?;
         fault

@@ -1,8 +1,9 @@
-//! SIGHUP: new templates and a new log level, without a restart.
+//! SIGHUP: new templates, a new log level and other networks that are blocked, without a restart.
 //!
 //! **Invariant:** nothing changes unless all of it is sound (P25); what cannot change while running is named in the log,
 //! not half applied.
 
+use crate::channel::messenger::hub::Hub;
 use crate::config::Config;
 use crate::config::env::Environment;
 use crate::daemon::logging::LevelHandle;
@@ -15,6 +16,7 @@ pub(crate) struct Reload<'a> {
     pub(crate) environment: &'a Environment,
     pub(crate) templates: &'a TemplateSet,
     pub(crate) level: &'a LevelHandle,
+    pub(crate) hub: &'a Hub,
 }
 
 impl Reload<'_> {
@@ -29,6 +31,8 @@ impl Reload<'_> {
         let files = template_files(&new).map_err(|error| format!("templates kept as they were: {error}"))?;
         self.templates.reload(&files).map_err(|error| format!("templates kept as they were: {error}"))?;
         self.level.set(&new.log.level)?;
+        self.hub.block(&new.messenger.blocked_networks);
+        running.messenger.blocked_networks.clone_from(&new.messenger.blocked_networks);
         let waiting = needs_restart(running, &new);
         if !waiting.is_empty() {
             tracing::warn!(sections = waiting.join(", "), "changed, but these sections need a restart");
@@ -64,6 +68,7 @@ fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
         ("webhooks", pair(&old.webhooks, &new.webhooks)),
         ("notify", pair(&old.notify, &new.notify)),
         ("limits", pair(&old.limits, &new.limits)),
+        ("retention", old.retention != new.retention),
         ("log.format", old.log.format != new.log.format),
     ];
     changed.into_iter().filter(|(_, differs)| *differs).map(|(section, _)| section).collect()
@@ -91,5 +96,7 @@ mod tests {
         assert_eq!(needs_restart(&old, &new), ["http", "log.format"]);
         let new = config("[tickets]\nmerge_across = true\n[webhooks]\nallow_private = true");
         assert_eq!(needs_restart(&old, &new), ["tickets", "webhooks"]);
+        let new = config("[retention]\nvisitors_days = 1\n[smtp]\nspam_header = \"X-Spam: yes\"");
+        assert_eq!(needs_restart(&old, &new), ["smtp", "retention"]);
     }
 }

@@ -71,12 +71,12 @@ pub(super) async fn site(
         file_link: Some(Arc::new(move |part, attachment| links.file_link(part, attachment))),
         upload_pass: Some(Arc::new(move |contact| passes.upload_pass(contact))),
         look: look(config),
-        blocked: config.messenger.blocked_networks.clone(),
         sockets_max: config.limits.sockets_max,
         sockets_per_contact_max: config.limits.sockets_per_contact_max,
         ..Options::default()
     };
     let hub = Hub::new(desk.clone(), options);
+    hub.block(&config.messenger.blocked_networks);
     desk.see_presence(Arc::new(hub.clone()));
     let listed = &config.messenger.allowed_origins;
     if listed.is_empty() && !config.is_development() {

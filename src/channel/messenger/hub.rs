@@ -29,6 +29,7 @@ use crate::domain::id::AgentId;
 use crate::domain::id::ContactId;
 use crate::domain::id::EventSeq;
 use crate::domain::id::ThreadId;
+use ipnet::IpNet;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -80,6 +81,8 @@ pub struct Hub {
 struct Shared {
     desk: Desk,
     options: Options,
+    /// Networks from which nobody is let in (MSG-62).
+    blocked: Mutex<Vec<IpNet>>,
     started: Instant,
     next_seat: AtomicU64,
     draining: AtomicBool,
@@ -147,6 +150,7 @@ impl Hub {
         let moments = Moments::new(options.view_holds);
         let looked_at = AtomicU64::new(desk.log_seq().unwrap_or_default().0);
         let shared = Shared {
+            blocked: Mutex::default(),
             messages: pace(options.messages_per_minute, MINUTE_MS),
             conversations: pace(options.conversations_per_hour, HOUR_MS),
             forms: pace(options.forms_per_hour, HOUR_MS),
@@ -254,9 +258,6 @@ impl Hub {
     }
 
     fn admitted(&self, from: Option<IpAddr>) -> Result<Place, Refused> {
-        if from.is_some_and(|from| self.shared.options.blocked.iter().any(|network| network.contains(&from))) {
-            return Err(Refused::Blocked);
-        }
         if let Some(from) = from {
             let taken = lock(&self.shared.connects).take(from, self.now_ms());
             taken.map_err(|wait_ms| Refused::TooOften(wait_ms.div_ceil(1_000)))?;
@@ -265,6 +266,10 @@ impl Hub {
         // Read under the lock, so that a drain that has listed the seats misses none.
         if self.shared.draining.load(Ordering::Acquire) {
             return Err(Refused::Draining);
+        }
+        // And so that a block that has shown out the seats misses none.
+        if from.is_some_and(|from| is_among(&lock(&self.shared.blocked), from)) {
+            return Err(Refused::Blocked);
         }
         if seats.len() >= self.shared.options.sockets_max {
             return Err(Refused::Full);
@@ -289,6 +294,14 @@ impl Hub {
                 session::serve(hub, place, io).await;
             }
         });
+    }
+
+    /// Lets nobody in from these networks from now on, and shows out who is there (MSG-62).
+    pub fn block(&self, networks: &[IpNet]) {
+        networks.clone_into(&mut lock(&self.shared.blocked));
+        let seats = self.seats();
+        let theirs = seats.values().filter(|seat| seat.from.is_some_and(|from| is_among(networks, from)));
+        theirs.for_each(|seat| seat.order_close(Close::NotAuthorised));
     }
 
     /// Closes every socket with 1001, takes no new ones, and waits until all are gone, 10 s at most. How many were left.
@@ -489,6 +502,10 @@ impl desk::Presence for Hub {
     fn is_online(&self, contact: ContactId) -> bool {
         Self::is_online(self, contact)
     }
+}
+
+fn is_among(networks: &[IpNet], ip: IpAddr) -> bool {
+    networks.iter().any(|network| network.contains(&ip))
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -2,7 +2,6 @@
 
 use crate::channel::messenger::protocol::objects::FileLink;
 use crate::domain::id::ContactId;
-use ipnet::IpNet;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,8 +33,6 @@ pub struct Options {
     pub leads_per_hour: u32,
     /// An agent's look at a conversation ends so long after their last signal (DSK-7).
     pub view_holds: Duration,
-    /// From where nobody is let in (MSG-62).
-    pub blocked: Vec<IpNet>,
     /// Makes links to the files of parts.
     pub file_link: Option<Arc<FileLink>>,
     /// Makes passes for sending files ahead (MSG-60).
@@ -91,7 +88,6 @@ impl Default for Options {
             connects_per_minute: 60,
             leads_per_hour: 20,
             view_holds: Duration::from_secs(60),
-            blocked: Vec::new(),
             file_link: None,
             upload_pass: None,
             look: Look::default(),

@@ -87,8 +87,8 @@ async fn msg_61_too_many_connects_get_429_and_a_drain_503() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn msg_62_from_a_blocked_network_nobody_opens_the_messenger() {
-    let blocked = vec!["192.0.2.0/24".parse().unwrap(), "2001:db8::7/128".parse().unwrap()];
-    let bench = Bench::with(Options { blocked, ..Options::default() }, false).await;
+    let bench = Bench::new().await;
+    bench.hub.block(&["192.0.2.0/24".parse().unwrap(), "2001:db8::7/128".parse().unwrap()]);
     let address = listening(&bench, &[]).await;
     for (from, refused) in [
         ("192.0.2.9", Some(403)),
@@ -99,4 +99,23 @@ async fn msg_62_from_a_blocked_network_nobody_opens_the_messenger() {
     ] {
         assert_eq!(connect(address, &[("x-forwarded-for", from)]).await.err(), refused, "{from}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn msg_62_a_network_that_is_blocked_is_shown_out_and_kept_out_until_it_is_let_in_again() {
+    let bench = Bench::new().await;
+    let address = listening(&bench, &[]).await;
+    let (theirs, others) = ([("x-forwarded-for", "192.0.2.9")], [("x-forwarded-for", "192.0.3.9")]);
+    let (mut silent, _) = connect(address, &theirs).await.unwrap();
+    let (mut talking, _) = connect(address, &theirs).await.unwrap();
+    let (mut other, _) = connect(address, &others).await.unwrap();
+    talking.hello(json!({}), None).await;
+    other.hello(json!({}), None).await;
+    bench.hub.block(&["192.0.2.0/24".parse().unwrap()]);
+    assert_eq!((talking.close_code().await, silent.close_code().await), (4001, 4001));
+    other.post("c", None, "still here").await;
+    assert_eq!(connect(address, &theirs).await.err(), Some(403));
+    assert!(connect(address, &others).await.is_ok());
+    bench.hub.block(&[]);
+    assert!(connect(address, &theirs).await.is_ok());
 }
