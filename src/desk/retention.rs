@@ -7,6 +7,7 @@
 //! keys by which a mail that comes again is known stay for good (EML-15, DAT-6).
 
 use crate::desk::Desk;
+use crate::desk::Error;
 use crate::desk::Inner;
 use crate::desk::Result;
 use crate::desk::thread::deletion::bury_thread;
@@ -187,31 +188,38 @@ impl Desk {
     /// # Errors
     /// When the store cannot be read or written.
     pub(crate) async fn let_go(&self) -> Result<()> {
-        let inner = self.inner.clone();
-        let rules = tokio::task::spawn_blocking(move || inner.retention_rules()).await;
-        let rules = rules.map_err(|error| crate::desk::Error::Unavailable(error.to_string()))??;
+        let rules = self.reading(|inner| inner.retention_rules()).await?;
         for what in Aged::ALL.into_iter().filter(|what| rules.asks_for(*what)) {
-            let mut gone = 0_u64;
-            for _ in 0..PAGES_PER_SWEEP {
-                let after = self.inner.walks().get(&what).copied();
-                let page = self.inner.store.view(|tx| rules.page(tx, what, after))?;
-                for (id, _) in &page.due {
-                    self.inner.drop_aged(what, *id, rules).await?;
-                    gone += 1;
-                }
-                match page.next {
-                    Some(next) => drop(self.inner.walks().insert(what, next)),
-                    None => drop(self.inner.walks().remove(&what)),
-                }
-                if page.next.is_none() {
-                    break;
-                }
-            }
+            let gone = self.walk(what, rules).await?;
             if gone > 0 {
                 tracing::info!(what = what.as_str(), gone, "past their keeping");
             }
+            if gone > 0 && what == Aged::Visitors {
+                self.drop_tokens_of_nobody().await?;
+            }
         }
-        self.drop_tokens_of_nobody().await
+        Ok(())
+    }
+
+    /// One sweep's walk over a kind; how many went.
+    async fn walk(&self, what: Aged, rules: Rules) -> Result<u64> {
+        let mut gone = 0;
+        for _ in 0..PAGES_PER_SWEEP {
+            let after = self.inner.walks().get(&what).copied();
+            let page = self.reading(move |inner| Ok(inner.store.view(|tx| rules.page(tx, what, after))?)).await?;
+            for (id, _) in &page.due {
+                self.inner.drop_aged(what, *id, rules).await?;
+                gone += 1;
+            }
+            match page.next {
+                Some(next) => drop(self.inner.walks().insert(what, next)),
+                None => {
+                    self.inner.walks().remove(&what);
+                    break;
+                }
+            }
+        }
+        Ok(gone)
     }
 
     /// Tokens of visitors who are gone stand for nobody.
@@ -219,24 +227,11 @@ impl Desk {
         let mut after: Vec<u8> = Vec::new();
         loop {
             let from = after.clone();
-            let step = self.inner.store.view(move |tx| {
-                let known = store::visitors::after(tx, &from, PAGE)?;
-                let last = known.last().map(|(hash, _)| hash.to_vec());
-                let mut nobodys = Vec::new();
-                for (hash, contact) in known {
-                    if !store::contacts::get(tx, contact)?.is_some_and(|contact| contact.is_there()) {
-                        nobodys.push(hash);
-                    }
-                }
-                Ok((nobodys, last))
-            });
-            let (nobodys, last) = step?;
+            let (nobodys, last) = self.reading(move |inner| Ok(inner.store.view(|tx| tokens(tx, &from))?)).await?;
             if !nobodys.is_empty() {
-                let removed = self
-                    .inner
-                    .store
-                    .update(move |tx| nobodys.iter().try_for_each(|hash| store::visitors::remove(tx, hash)));
-                removed.await?;
+                let drop_them =
+                    move |tx: &mut dyn WriteTx| nobodys.iter().try_for_each(|hash| store::visitors::remove(tx, hash));
+                self.inner.store.update(drop_them).await?;
             }
             match last {
                 Some(last) => after = last,
@@ -244,6 +239,27 @@ impl Desk {
             }
         }
     }
+
+    /// Reads away from the threads that serve.
+    async fn reading<T: Send + 'static>(&self, read: impl FnOnce(&Inner) -> Result<T> + Send + 'static) -> Result<T> {
+        let inner = self.inner.clone();
+        let done = tokio::task::spawn_blocking(move || read(&inner)).await;
+        done.unwrap_or_else(|error| Err(Error::Unavailable(error.to_string())))
+    }
+}
+
+/// The tokens among the next ones whose contact is gone, and the last one looked at.
+#[expect(clippy::type_complexity, reason = "a page of rows and where it ends")]
+fn tokens(tx: &dyn ReadTx, after: &[u8]) -> store::Result<(Vec<[u8; 32]>, Option<Vec<u8>>)> {
+    let known = store::visitors::after(tx, after, PAGE)?;
+    let last = known.last().map(|(hash, _)| hash.to_vec());
+    let mut nobodys = Vec::new();
+    for (hash, contact) in known {
+        if !store::contacts::get(tx, contact)?.is_some_and(|contact| contact.is_there()) {
+            nobodys.push(hash);
+        }
+    }
+    Ok((nobodys, last))
 }
 
 impl Inner {
