@@ -62,6 +62,14 @@ impl Signature {
         Ok(Self { written: Written::compile(NAME, markdown, MARKDOWN_BYTES_MAX, [&full, &empty])? })
     }
 
+    /// One that [`Signature::compile`] took before.
+    ///
+    /// # Errors
+    /// Syntax.
+    pub fn kept(markdown: &str) -> Result<Self, TemplateError> {
+        Ok(Self { written: Written::read(NAME, markdown)? })
+    }
+
     /// The signature of the agent in `values`.
     ///
     /// # Errors

@@ -49,16 +49,24 @@ impl Written {
         if let Some(at) = sentinel::find_mark(markdown) {
             return Err(TemplateError::at_offset(name, markdown, at, "has a private-use character here"));
         }
-        let mut registry = functions::registry(sentinel::wrap, Locales::embedded());
-        engine::compile(&mut registry, name, name, markdown)?;
-        if let Some(template) = engine::template(&registry, name) {
-            Check::new(&registry, Mode::Written, &Locales::embedded()).entry(name, template, full)?;
+        let written = Self::read(name, markdown)?;
+        if let Some(template) = written.template() {
+            Check::new(&written.registry, Mode::Written, &Locales::embedded()).entry(name, template, full)?;
         }
-        let written = Self { name, registry };
         for values in [full, empty] {
             written.render(values)?;
         }
         Ok(written)
+    }
+
+    /// The same of what was checked before it was kept, at the cost of reading it alone.
+    ///
+    /// # Errors
+    /// Syntax.
+    pub(super) fn read(name: &'static str, markdown: &str) -> Result<Self, TemplateError> {
+        let mut registry = functions::registry(sentinel::wrap, Locales::embedded());
+        engine::compile(&mut registry, name, name, markdown)?;
+        Ok(Self { name, registry })
     }
 
     /// The writing with these values.

@@ -75,7 +75,7 @@ fn changed(tx: &mut dyn WriteTx, agent: AgentId, change: &AgentChange) -> store:
 impl Inner {
     /// What stands below an agent's mail from `support`: their own signature, else that of the address, else nothing.
     pub(crate) fn signature(&self, agent: &Agent, support: &SupportAddress, brand_name: &str) -> view::Body {
-        let own = agent.signature.as_deref().map(Signature::compile).transpose();
+        let own = agent.signature.as_deref().map(Signature::kept).transpose();
         let own =
             own.inspect_err(|error| tracing::warn!(agent = %agent.id, %error, "the agent's signature is left out"));
         let Some(signature) = own.ok().flatten().or_else(|| support.signature.clone()) else {
