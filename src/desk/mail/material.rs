@@ -377,7 +377,8 @@ pub(crate) fn references(tx: &dyn ReadTx, delivery: &Delivery) -> store::Result<
         .collect();
     let in_reply_to = in_reply_to.or_else(|| ours.iter().max_by_key(|(at, _)| *at).map(|(_, id)| id.clone()));
     dated.append(&mut ours);
-    dated.sort();
+    // What came in stands before what answered it in the same moment: the first id names the talk for Outlook (Thread-Index).
+    dated.sort_by_key(|(at, _)| *at);
     dated.dedup_by(|a, b| a.1 == b.1);
     Ok((dated.into_iter().map(|(_, id)| id).collect(), in_reply_to))
 }

@@ -106,6 +106,11 @@ async fn eml_74_a_first_mail_is_acknowledged_once_where_its_address_does_so() {
     assert_eq!(field(&sent[0], "Auto-Submitted"), "auto-generated");
     story.mail("From: Ana <ana@example.com>\nMessage-ID: <2@x>\nIn-Reply-To: <1@x>", "And cold").await;
     assert!(mails(&story).await.is_empty(), "once a conversation");
+    story.desk.agent_comment(&story.agent, thread, text("A new one is on its way")).await.unwrap();
+    let answer = mails(&story).await.remove(0);
+    assert!(field(&answer, "References").starts_with("<1@x>"), "the first mail is the first id (EML-61): {answer}");
+    let talk = |mail: &str| field(mail, "Thread-Index").chars().take(28).collect::<String>();
+    assert_eq!(talk(&answer), talk(&sent[0]), "one talk for Outlook");
     let part = story.parts(thread).remove(0);
     assert!(part.email.is_some_and(|email| email.may_answer_automatically));
     for machine in
