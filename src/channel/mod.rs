@@ -5,6 +5,7 @@
 pub(crate) mod exchange;
 pub mod imap;
 pub mod messenger;
+pub(crate) mod networks;
 pub mod oauth;
 pub mod smtp_in;
 pub mod smtp_out;

@@ -76,19 +76,22 @@ struct Rules {
     raw_from: IntakeId,
 }
 
+/// Whether people have still to look at it.
+fn waits(row: &IntakeRow) -> bool {
+    matches!(row.result, IntakeResult::Quarantined { .. })
+}
+
 impl Rules {
     fn is_past(&self, at: Millis, kept: Option<Duration>) -> bool {
         kept.is_some_and(|kept| self.now.since(at) > kept)
     }
 
     fn raw_goes(&self, row: &IntakeRow) -> bool {
-        let waits = matches!(row.result, IntakeResult::Quarantined { .. });
-        row.raw.is_some() && !waits && (row.id < self.raw_from || self.is_past(row.at, self.kept.raw_mail))
+        row.raw.is_some() && !waits(row) && (row.id < self.raw_from || self.is_past(row.at, self.kept.raw_mail))
     }
 
     fn row_goes(&self, row: &IntakeRow) -> bool {
-        let waits = matches!(row.result, IntakeResult::Quarantined { .. });
-        !waits && self.is_past(row.at, self.kept.journal)
+        !waits(row) && self.is_past(row.at, self.kept.journal)
     }
 
     fn visitor_goes(&self, tx: &dyn ReadTx, contact: &Contact) -> store::Result<bool> {
@@ -114,14 +117,12 @@ impl Rules {
             page.due.extend(goes.then_some((id, bytes)));
         };
         match what {
-            Aged::RawMail => {
+            Aged::RawMail | Aged::Journal => {
                 for row in store::intake::after(tx, after.map(IntakeId), PAGE)? {
-                    look(row.id.0, self.raw_goes(&row), row.raw_bytes);
-                }
-            }
-            Aged::Journal => {
-                for row in store::intake::after(tx, after.map(IntakeId), PAGE)? {
-                    look(row.id.0, self.row_goes(&row), 0);
+                    match what {
+                        Aged::RawMail => look(row.id.0, self.raw_goes(&row), row.raw_bytes),
+                        _ => look(row.id.0, self.row_goes(&row), 0),
+                    }
                 }
             }
             Aged::Attempts => {
@@ -168,17 +169,19 @@ impl Desk {
         let rules = self.inner.retention_rules()?;
         let of_kind = |what: Aged| {
             let mut due = DueToGo { what, count: 0, bytes: 0 };
+            if !rules.asks_for(what) {
+                return Ok(due);
+            }
             let mut after = None;
-            while rules.asks_for(what) {
+            loop {
                 let page = self.inner.store.view(|tx| rules.page(tx, what, after))?;
                 due.count += page.due.len() as u64;
                 due.bytes += page.due.iter().map(|(_, bytes)| bytes).sum::<u64>();
-                after = page.next;
-                if after.is_none() {
-                    break;
+                match page.next {
+                    Some(next) => after = Some(next),
+                    None => return Ok(due),
                 }
             }
-            Ok(due)
         };
         Aged::ALL.into_iter().map(of_kind).collect()
     }

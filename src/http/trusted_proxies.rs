@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** nobody is believed about an address but a peer that the configuration names, or one on this machine.
 
+use crate::channel::networks::is_among;
 use axum::extract::ConnectInfo;
 use axum::extract::Request;
 use ipnet::IpNet;
@@ -21,7 +22,7 @@ impl TrustedProxies {
     }
 
     fn name(&self, ip: IpAddr) -> bool {
-        ip.is_loopback() || self.0.iter().any(|network| network.contains(&ip))
+        ip.is_loopback() || is_among(&self.0, ip)
     }
 
     /// Whom a connect counts for (MSG-61): the last in the line of proxies that is none of ours. A peer on this machine that asks for

@@ -22,6 +22,7 @@ use crate::channel::messenger::receipts::Receipts;
 use crate::channel::messenger::room::Room;
 use crate::channel::messenger::seat::Seat;
 use crate::channel::messenger::session;
+use crate::channel::networks::is_among;
 use crate::clock;
 use crate::desk;
 use crate::desk::Desk;
@@ -502,10 +503,6 @@ impl desk::Presence for Hub {
     fn is_online(&self, contact: ContactId) -> bool {
         Self::is_online(self, contact)
     }
-}
-
-fn is_among(networks: &[IpNet], ip: IpAddr) -> bool {
-    networks.iter().any(|network| network.contains(&ip))
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

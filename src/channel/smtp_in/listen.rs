@@ -3,6 +3,7 @@
 //! **Invariant:** [`serve`] returns only when every session has ended, and it always returns: within `drain_data_s` and a
 //! few seconds for the last replies after the drain began.
 
+use crate::channel::networks::is_among;
 use crate::channel::smtp_in::ListenerOptions;
 use crate::channel::smtp_in::body::Budget;
 use crate::channel::smtp_in::caps::Caps;
@@ -14,7 +15,6 @@ use crate::channel::smtp_in::session::Session;
 use crate::channel::smtp_in::session::Signals;
 use crate::channel::smtp_in::wire::Stream;
 use crate::desk::mail::arrival::MailDoor;
-use ipnet::IpNet;
 use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -85,7 +85,7 @@ pub async fn serve<D: MailDoor>(
     let sessions = TaskTracker::new();
     while let Some(accepted) = next(&listener, &signals.drain).await {
         match accepted {
-            Ok(caller) if is_among(&options.proxies, caller.ip) => {
+            Ok(caller) if caller.ip.is_some_and(|ip| is_among(&options.proxies, ip)) => {
                 sessions.spawn(behind_proxy(house.clone(), caller));
             }
             Ok(caller) => {
@@ -135,7 +135,7 @@ impl<D: MailDoor> House<D> {
         let options = &self.options;
         // A Unix socket is guarded by its file mode.
         let is_closed = options.edge.is_none() && !options.trusted.is_empty() && caller.ip.is_some();
-        if is_closed && !is_among(&options.trusted, caller.ip) {
+        if is_closed && !caller.ip.is_some_and(|ip| is_among(&options.trusted, ip)) {
             turn_away(caller, &FOREIGN).await;
             return None;
         }
@@ -150,10 +150,6 @@ impl<D: MailDoor> House<D> {
         turn_away(caller, full).await;
         None
     }
-}
-
-fn is_among(networks: &[IpNet], ip: Option<IpAddr>) -> bool {
-    ip.is_some_and(|ip| networks.iter().any(|network| network.contains(&ip.to_canonical())))
 }
 
 /// A session whose proxy says first who the peer is.

@@ -177,9 +177,9 @@ fn of_agent(error: desk::Error, email: &str) -> Failure {
 
 async fn take_in(control: &Control, origin: String, support: &str, raw: Vec<u8>) -> Result<Answer, Failure> {
     let support = address(support)?;
-    let known = &control.desk.settings().support;
-    if !known.iter().any(|known| known.address == support) {
-        let known: Vec<String> = known.iter().map(|known| known.address.to_string()).collect();
+    let settings = control.desk.settings();
+    if settings.support_at(&support).is_none() {
+        let known: Vec<String> = settings.support.iter().map(|known| known.address.to_string()).collect();
         let why = format!("{support} is no [[support]] address; there are {}", known.join(", "));
         return Err(Failure::new(Exit::Usage, why));
     }

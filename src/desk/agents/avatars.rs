@@ -1,11 +1,13 @@
 //! Agents' pictures: set, taken away, served.
 //!
-//! A picture is kept without what it tells beside the picture. The bytes are kept before the commit that names them; what nobody names any more goes with the next sweep.
+//! A picture is kept without what it tells beside the picture. The bytes are kept before the commit that names them; what nobody
+//! names any more goes with the next sweep.
 
 use crate::desk::Desk;
 use crate::desk::Inner;
 use crate::desk::Result;
 use crate::desk::access::require;
+use crate::desk::agents::teams::known_agent;
 use crate::desk::thread::draft::missing;
 use crate::domain::address::Address;
 use crate::domain::agent::Agent;
@@ -47,8 +49,7 @@ impl Desk {
             None => None,
         };
         let put = self.inner.store.update(move |tx| {
-            let known = store::agents::get(&*tx, agent)?.filter(|agent| !agent.disabled);
-            let agent = Agent { avatar, ..known.ok_or_else(|| missing("admin"))? };
+            let agent = Agent { avatar, ..known_agent(&*tx, agent)? };
             store::agents::put(tx, &agent)?;
             Ok(agent)
         });

@@ -81,7 +81,7 @@ impl Desk {
 impl Inner {
     /// Gives a thread that a mail began to the team of the address it came to (OBJ-65), unless it has owners.
     pub(crate) fn give_to_team_of(&self, tx: &mut dyn WriteTx, draft: &mut Draft, to: &Address) -> store::Result<()> {
-        let support = self.settings.support.iter().find(|support| support.address == *to);
+        let support = self.settings.support_at(to);
         let Some(wanted) = support.and_then(|support| support.team.as_deref()) else { return Ok(()) };
         if draft.thread.team_assignee.is_some() || draft.thread.admin_assignee.is_some() {
             return Ok(());

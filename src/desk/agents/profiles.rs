@@ -7,7 +7,7 @@ use crate::desk::Inner;
 use crate::desk::Result;
 use crate::desk::SupportAddress;
 use crate::desk::access::require;
-use crate::desk::thread::draft::missing;
+use crate::desk::agents::teams::known_agent;
 use crate::domain::agent::Agent;
 use crate::domain::agent::Caller;
 use crate::domain::agent::Scope;
@@ -62,8 +62,7 @@ impl Desk {
 }
 
 fn changed(tx: &mut dyn WriteTx, agent: AgentId, change: &AgentChange) -> store::Result<Agent> {
-    let known = store::agents::get(&*tx, agent)?.filter(|agent| !agent.disabled);
-    let mut agent = known.ok_or_else(|| missing("admin"))?;
+    let mut agent = known_agent(&*tx, agent)?;
     let given = |text: &Option<String>| text.clone().filter(|text| !text.trim().is_empty());
     agent.assignment_limit = change.assignment_limit.unwrap_or(agent.assignment_limit);
     agent.job_title = change.job_title.as_ref().map_or(agent.job_title, given);

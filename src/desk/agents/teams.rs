@@ -200,7 +200,8 @@ fn known_team(tx: &dyn ReadTx, id: TeamId) -> store::Result<Team> {
     store::teams::get(tx, id)?.filter(|team| !team.archived).ok_or_else(|| missing("team"))
 }
 
-fn known_agent(tx: &dyn ReadTx, id: AgentId) -> store::Result<Agent> {
+/// An agent who is not disabled.
+pub(in crate::desk) fn known_agent(tx: &dyn ReadTx, id: AgentId) -> store::Result<Agent> {
     store::agents::get(tx, id)?.filter(|agent| !agent.disabled).ok_or_else(|| missing("admin"))
 }
 

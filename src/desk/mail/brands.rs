@@ -9,10 +9,15 @@ use crate::desk::SupportAddress;
 use crate::domain::address::Address;
 
 impl Settings {
+    /// What the configuration says of a support address; `None` for any other.
+    #[must_use]
+    pub fn support_at(&self, address: &Address) -> Option<&SupportAddress> {
+        self.support.iter().find(|support| support.address == *address)
+    }
+
     /// The address that answers what came to `address`: itself while it is ours, else the main one.
     pub(crate) fn answering(&self, address: Option<&Address>) -> &SupportAddress {
-        let known = self.support.iter().find(|support| Some(&support.address) == address);
-        known.unwrap_or(&self.main_address)
+        address.and_then(|address| self.support_at(address)).unwrap_or(&self.main_address)
     }
 
     /// The brand of a thread that came to `address`; none is the workspace's own (OBJ-37).

@@ -121,14 +121,13 @@ pub(super) fn material(tx: &dyn ReadTx, delivery: &Delivery) -> store::Result<Re
         Some(agent) => store::agents::get(tx, agent)?.map(|agent| agent.name),
         None => None,
     };
-    let broadcast = broadcast_of(tx, delivery)?;
+    let broadcast = match delivery.kind.lane() {
+        Some(broadcast) => store::broadcasts::get(tx, broadcast)?,
+        None => None,
+    };
     if broadcast.is_some() && (contact.unsubscribed_from_emails || contact.marked_email_as_spam) {
         return Ok(Err(SkipReason::Unsubscribed));
     }
-    let form = type_of_form(tx, &parts)?;
-    let earlier = earlier(tx, delivery, &thread, parts.first())?;
-    let agents = agents(tx, parts.iter().chain(&earlier))?;
-    let (references, in_reply_to) = references(tx, delivery)?;
     let shared = shared_in(tx, thread.id)?;
     let stoppable = match &broadcast {
         Some(broadcast) => Some(broadcast.tracker),
@@ -139,6 +138,10 @@ pub(super) fn material(tx: &dyn ReadTx, delivery: &Delivery) -> store::Result<Re
     {
         return Ok(Err(SkipReason::Stopped));
     }
+    let form = type_of_form(tx, &parts)?;
+    let earlier = earlier(tx, delivery, &thread, parts.first())?;
+    let agents = writers(tx, delivery, parts.iter().chain(&earlier))?;
+    let (references, in_reply_to) = references(tx, delivery)?;
     let ticket = ticket_view(tx, shared.as_ref().unwrap_or(&thread))?;
     let previous_state = previous_state(tx, delivery)?;
     let (to, others) = match mailing.filter(|mailing| !mailing.recipients.is_empty()) {
@@ -163,20 +166,6 @@ pub(super) fn material(tx: &dyn ReadTx, delivery: &Delivery) -> store::Result<Re
         to,
         others,
     }))
-}
-
-/// The broadcast that a mail brings.
-fn broadcast_of(tx: &dyn ReadTx, delivery: &Delivery) -> store::Result<Option<Broadcast>> {
-    match &delivery.kind {
-        DeliveryKind::Broadcast { broadcast, .. } => store::broadcasts::get(tx, *broadcast),
-        DeliveryKind::Reply { .. }
-        | DeliveryKind::TicketSubmitted
-        | DeliveryKind::TicketStateChanged { .. }
-        | DeliveryKind::FormSent { .. }
-        | DeliveryKind::AutoAck { .. }
-        | DeliveryKind::BroadcastTest { .. }
-        | DeliveryKind::AgentNotice { .. } => Ok(None),
-    }
 }
 
 /// The envelope its writer chose; such a mail carries one part.
@@ -221,9 +210,16 @@ fn earlier(tx: &dyn ReadTx, delivery: &Delivery, thread: &Thread, first: Option<
     Ok(earlier)
 }
 
-/// The agents among the authors.
-fn agents<'p>(tx: &dyn ReadTx, parts: impl Iterator<Item = &'p Part>) -> store::Result<BTreeMap<AgentId, Agent>> {
+/// The agents among the authors, where a mail shows who they are: it is theirs.
+fn writers<'p>(
+    tx: &dyn ReadTx,
+    delivery: &Delivery,
+    parts: impl Iterator<Item = &'p Part>,
+) -> store::Result<BTreeMap<AgentId, Agent>> {
     let mut agents = BTreeMap::new();
+    if !matches!(delivery.kind, DeliveryKind::Reply { .. }) {
+        return Ok(agents);
+    }
     for part in parts {
         if let Author::Agent { id, .. } = &part.author
             && !agents.contains_key(id)

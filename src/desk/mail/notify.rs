@@ -165,7 +165,7 @@ impl Inner {
 
     /// A mail that began a conversation is acknowledged, where its address does so and the ticket made of it does not say as much (EML-74).
     pub(crate) fn owe_acknowledgement(&self, draft: &mut Draft, part: &Part, contact: &Contact, to: &Address) {
-        let support = self.settings.support.iter().find(|support| support.address == *to);
+        let support = self.settings.support_at(to);
         let answerable = part.email.as_ref().is_some_and(|email| email.may_answer_automatically);
         if draft.thread.ticket.is_some() || !answerable || !support.is_some_and(|support| support.auto_ack) {
             return;
@@ -218,7 +218,7 @@ impl Inner {
 
     /// Whether this is one of the addresses customers write to.
     pub(crate) fn is_support_address(&self, address: &Address) -> bool {
-        self.settings.support.iter().any(|support| support.address == *address)
+        self.settings.support_at(address).is_some()
     }
 }
 

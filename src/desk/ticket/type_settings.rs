@@ -1,5 +1,6 @@
 //! What a ticket type decides for its tickets, checked and applied (TYP-20).
 
+use crate::desk::agents::teams::known_agent;
 use crate::desk::search::audience::check_rule;
 use crate::desk::thread::draft::missing;
 use crate::desk::ticket::ticket_types::set;
@@ -68,8 +69,7 @@ pub(crate) fn apply(tx: &dyn ReadTx, ticket_type: &mut TicketType, change: &Sett
         ticket_type.settings.on_customer_reply.set(*category, *target);
     }
     if let Some(Some(agent)) = change.default_agent {
-        let known = store::agents::get(tx, agent)?.filter(|agent| !agent.disabled);
-        known.ok_or_else(|| missing("admin"))?;
+        known_agent(tx, agent)?;
     }
     if let Some(Some(team)) = change.default_team {
         let known = store::teams::get(tx, team)?.filter(|team| !team.archived);

@@ -65,14 +65,14 @@ impl Inner {
 
     /// The team an address gives its mail to.
     fn team_of(&self, tx: &dyn ReadTx, address: &Address) -> store::Result<Option<TeamId>> {
-        let support = self.settings.support.iter().find(|support| support.address == *address);
+        let support = self.settings.support_at(address);
         let Some(wanted) = support.and_then(|support| support.team.as_deref()) else { return Ok(None) };
         Ok(team_named(tx, wanted)?.map(|team| team.id))
     }
 
     /// The brand an address is of.
     fn brand_of(&self, address: &Address) -> Option<&str> {
-        let support = self.settings.support.iter().find(|support| support.address == *address);
+        let support = self.settings.support_at(address);
         support.and_then(|support| support.brand.as_deref())
     }
 

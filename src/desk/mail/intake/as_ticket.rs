@@ -32,7 +32,7 @@ impl Inner {
         may_answer: bool,
         change: &Change,
     ) -> store::Result<()> {
-        let support = self.settings.support.iter().find(|support| support.address == *to);
+        let support = self.settings.support_at(to);
         let Some(wanted) = support.and_then(|support| support.new_mail_as.as_deref()) else { return Ok(()) };
         let Some(ticket_type) = usable(&*tx, wanted)? else {
             tracing::warn!(address = %to, new_mail_as = wanted, "no Customer type of that name or id takes tickets");
