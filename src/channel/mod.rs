@@ -7,6 +7,7 @@ pub mod imap;
 pub mod messenger;
 pub(crate) mod networks;
 pub mod oauth;
+pub(crate) mod pace;
 pub mod smtp_in;
 pub mod smtp_out;
 pub(crate) mod tls;

@@ -19,6 +19,8 @@ pub struct Limits {
     pub mail_connections_max: usize,
     /// Of these, from one address.
     pub mail_connections_per_ip_max: usize,
+    /// Mails of one sender that one host may hand over by SMTP a minute.
+    pub mails_per_sender_per_minute: u32,
     /// Memory for mails that are coming in, in bytes.
     pub inflight_bytes_max: u64,
     /// Less free space than this counts as a full disk, in bytes.
@@ -68,6 +70,7 @@ pub(crate) fn limits(section: Section<'_>) -> Limits {
         recipients_max: count("recipients_max", 10_000, 100),
         mail_connections_max: count("mail_connections_max", 10_000, 200),
         mail_connections_per_ip_max: count("mail_connections_per_ip_max", 10_000, 50),
+        mails_per_sender_per_minute: per_minute("mails_per_sender_per_minute", 120),
         inflight_bytes_max: section.number("inflight_bytes_max", MIB..=64 * 1024 * MIB, 256 * MIB),
         disk_reserve_bytes: section.number("disk_reserve_bytes", 0..=1024 * 1024 * MIB, 64 * MIB),
         api_per_token_per_minute: per_minute("api_per_token_per_minute", 10_000),

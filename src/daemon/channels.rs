@@ -8,6 +8,8 @@ use crate::channel::imap::Password;
 use crate::channel::oauth::App;
 use crate::channel::oauth::TokenSource;
 use crate::channel::oauth::Vault;
+use crate::channel::smtp_in::Certificate;
+use crate::channel::smtp_in::CertificateFault;
 use crate::channel::smtp_in::EdgeCheck;
 use crate::channel::smtp_in::ListenerOptions;
 use crate::channel::smtp_in::Protocol;
@@ -18,7 +20,6 @@ use crate::channel::smtp_out::RelayTls;
 use crate::channel::smtp_out::RelayTokens;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::config::listen::TlsFiles;
 use crate::config::mailbox::After;
 use crate::config::mailbox::Mailbox;
 use crate::config::mailbox::SignIn;
@@ -28,16 +29,18 @@ use crate::config::relay::Relay;
 use crate::config::workspace::Support;
 use crate::daemon::exit::Exit;
 use crate::daemon::exit::Failure;
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::PrivateKeyDer;
-use rustls::pki_types::pem::PemObject;
+use crate::domain::id::Millis;
 use std::sync::Arc;
 
-/// Options of a mail listener.
+/// Options of a mail listener; `certificate` is that of `[smtp]`.
 ///
 /// # Errors
-/// [`Exit::Config`] when certificate and key do not work (fault 95).
-pub(crate) fn listener(config: &Config, protocol: Protocol) -> Result<ListenerOptions, Failure> {
+/// [`Exit::Config`] when senders cannot be checked.
+pub(crate) fn listener(
+    config: &Config,
+    protocol: Protocol,
+    certificate: Option<&Arc<Certificate>>,
+) -> Result<ListenerOptions, Failure> {
     let mut options = ListenerOptions::new(protocol, &config.smtp.hostname);
     options.message_bytes_max = usize::try_from(config.limits.message_bytes_max).unwrap_or(usize::MAX);
     options.recipients_max = config.limits.recipients_max;
@@ -45,8 +48,11 @@ pub(crate) fn listener(config: &Config, protocol: Protocol) -> Result<ListenerOp
     options.connections_per_ip_max = config.limits.mail_connections_per_ip_max;
     options.inflight_bytes_max = config.limits.inflight_bytes_max;
     if protocol == Protocol::Smtp {
-        options.tls = config.smtp.tls.as_ref().map(tls).transpose()?.map(Arc::new);
+        let server = certificate.map(Certificate::server).transpose();
+        let refused = |error| Failure::new(Exit::Config, format!("smtp.tls_certificate_file: {error}"));
+        options.tls = server.map_err(refused)?.map(Arc::new);
         options.trusted.clone_from(&config.smtp.trusted_networks);
+        options.per_sender_per_minute = Some(config.limits.mails_per_sender_per_minute);
         options.proxies.clone_from(&config.smtp.proxy_networks);
         if config.smtp.check_senders {
             let edge = EdgeCheck::new(&config.smtp.hostname, config.smtp.dns, options.trusted.clone());
@@ -57,22 +63,22 @@ pub(crate) fn listener(config: &Config, protocol: Protocol) -> Result<ListenerOp
     Ok(options)
 }
 
-fn tls(files: &TlsFiles) -> Result<rustls::ServerConfig, Failure> {
-    let refused = |what: String| Failure::new(Exit::Config, format!("smtp.tls_certificate_file: {what}"));
+/// The certificate of `[smtp]`, where it has one.
+///
+/// # Errors
+/// [`Exit::Config`] when certificate and key do not work (fault 95).
+pub(crate) fn certificate(config: &Config, now: Millis) -> Result<Option<Certificate>, Failure> {
+    let Some(files) = &config.smtp.tls else { return Ok(None) };
     let shown = files.certificate.display();
-    let chain: Result<Vec<_>, _> =
-        CertificateDer::pem_file_iter(&files.certificate).and_then(Iterator::collect::<Result<Vec<_>, _>>);
-    let chain = chain.map_err(|error| refused(format!("{shown}: {error}")))?;
-    if chain.is_empty() {
-        return Err(refused(format!("{shown} holds no certificate")));
-    }
-    let key = PrivateKeyDer::from_pem_slice(files.key.reveal());
-    let key = key.map_err(|error| Failure::new(Exit::Config, format!("smtp.tls_key_file: {error}")))?;
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    rustls::ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, key))
-        .map_err(|error| refused(error.to_string()))
+    let refused = |key: &str, what: String| Failure::new(Exit::Config, format!("smtp.{key}: {what}"));
+    let chain = std::fs::read(&files.certificate);
+    let chain = chain.map_err(|error| refused("tls_certificate_file", format!("{shown}: {error}")))?;
+    let read = Certificate::read(&chain, files.key.reveal(), now);
+    let certificate = read.map_err(|fault| match fault {
+        CertificateFault::Chain(_) => refused("tls_certificate_file", format!("{shown}: {fault}")),
+        CertificateFault::Key(_) => refused("tls_key_file", fault.to_string()),
+    })?;
+    Ok(Some(certificate))
 }
 
 /// Options of a relay, for a command that uses it alone.

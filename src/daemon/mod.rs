@@ -39,6 +39,9 @@ pub(crate) use crate::daemon::channels::probe_relays;
 pub(crate) use crate::daemon::channels::token_source;
 
 use crate::channel::messenger::hub::Hub;
+use crate::channel::smtp_in::Certificate;
+use crate::channel::smtp_in::Protocol;
+use crate::clock::Clock;
 use crate::config::Config;
 use crate::config::env::Environment;
 use crate::daemon::control::Control;
@@ -72,6 +75,7 @@ struct Running {
     house: House,
     health: Health,
     hub: Hub,
+    certificate: Option<Arc<Certificate>>,
     supervisor: Supervisor,
     drain: CancellationToken,
     fatal: CancellationToken,
@@ -87,7 +91,8 @@ struct Running {
 pub(crate) fn check(config: &Config) -> Result<(), Failure> {
     open::templates(config)?;
     open::settings(config)?;
-    channels::listener(config, crate::channel::smtp_in::Protocol::Smtp).map(drop)
+    let certificate = channels::certificate(config, Clock::default().now())?.map(Arc::new);
+    channels::listener(config, Protocol::Smtp, certificate.as_ref()).map(drop)
 }
 
 /// A daemon at work, until it is told to stop.
@@ -133,7 +138,13 @@ impl<'e> Daemon<'e> {
     /// Why it had to end.
     pub(crate) async fn until_stopped(mut self) -> Result<(), Failure> {
         let templates = self.running.house.desk.templates();
-        let reload = Reload { environment: self.environment, templates, level: &self.level, hub: &self.running.hub };
+        let reload = Reload {
+            environment: self.environment,
+            templates,
+            level: &self.level,
+            hub: &self.running.hub,
+            certificate: self.running.certificate.as_ref(),
+        };
         let fault = wait(&mut self.signals, &self.running, &reload, &mut self.config).await;
         drain(self.running, self.signals).await?;
         fault
@@ -153,6 +164,7 @@ async fn start(config: &Config, health: Health, passed: PassedSockets) -> Result
     check(config)?;
     let house = open::open(config).await?;
     house.desk.probe_write().await?;
+    let certificate = channels::certificate(config, Clock::default().now())?.map(Arc::new);
     let mailboxes = mailboxes(config);
     let outside = (large_mail(config, &mailboxes), probe_relays(config, &mailboxes));
     let (drain, fatal) = (CancellationToken::new(), CancellationToken::new());
@@ -170,6 +182,7 @@ async fn start(config: &Config, health: Health, passed: PassedSockets) -> Result
     let parts = tasks::Parts {
         config,
         mailboxes: &mailboxes,
+        certificate: certificate.as_ref(),
         house: &house,
         health: &health,
         supervisor: &supervisor,
@@ -185,7 +198,7 @@ async fn start(config: &Config, health: Health, passed: PassedSockets) -> Result
     }
     tracing::info!(version = env!("CARGO_PKG_VERSION"), data = %house.data_dir.path().display(), "ready");
     systemd::tell(&[NotifyState::Ready, NotifyState::Status("ready")]);
-    Ok(Running { house, health, hub: site.hub, supervisor, drain, fatal, run_dir, addresses })
+    Ok(Running { house, health, hub: site.hub, certificate, supervisor, drain, fatal, run_dir, addresses })
 }
 
 /// Waits for a reason to end; reloads meanwhile.

@@ -1,14 +1,18 @@
-//! SIGHUP: new templates, a new log level and other networks that are blocked, without a restart.
+//! SIGHUP: new templates, a renewed certificate, a new log level and other networks that are blocked, without a restart.
 //!
 //! **Invariant:** nothing changes unless all of it is sound (P25); what cannot change while running is named in the log,
 //! not half applied.
 
 use crate::channel::messenger::hub::Hub;
+use crate::channel::smtp_in::Certificate;
+use crate::clock::Clock;
 use crate::config::Config;
 use crate::config::env::Environment;
+use crate::daemon::channels;
 use crate::daemon::logging::LevelHandle;
 use crate::daemon::open::template_files;
 use crate::template::TemplateSet;
+use std::sync::Arc;
 
 /// What a reload works on.
 #[derive(Debug)]
@@ -17,6 +21,7 @@ pub(crate) struct Reload<'a> {
     pub(crate) templates: &'a TemplateSet,
     pub(crate) level: &'a LevelHandle,
     pub(crate) hub: &'a Hub,
+    pub(crate) certificate: Option<&'a Arc<Certificate>>,
 }
 
 impl Reload<'_> {
@@ -29,10 +34,15 @@ impl Reload<'_> {
         let new = Config::load(running.file.as_deref(), Some(&data_dir), self.environment)
             .map_err(|faults| format!("configuration kept as it was: {faults}"))?;
         let files = template_files(&new).map_err(|error| format!("templates kept as they were: {error}"))?;
+        let certificate = self.renewed(&new)?;
         self.templates.reload(&files).map_err(|error| format!("templates kept as they were: {error}"))?;
         self.level.set(&new.log.level)?;
         self.hub.block(&new.messenger.blocked_networks);
         running.messenger.blocked_networks.clone_from(&new.messenger.blocked_networks);
+        if let Some((shown, renewed)) = self.certificate.zip(certificate) {
+            shown.renew(renewed);
+            running.smtp.tls.clone_from(&new.smtp.tls);
+        }
         let waiting = needs_restart(running, &new);
         if !waiting.is_empty() {
             tracing::warn!(sections = waiting.join(", "), "changed, but these sections need a restart");
@@ -41,6 +51,15 @@ impl Reload<'_> {
         running.templates_dir.clone_from(&new.templates_dir);
         tracing::info!(level = running.log.level, "templates and log level are reloaded");
         Ok(())
+    }
+
+    /// The certificate of `[smtp]` as its files are now, where the listener shows one.
+    fn renewed(&self, new: &Config) -> Result<Option<Certificate>, String> {
+        if self.certificate.is_none() {
+            return Ok(None);
+        }
+        let read = channels::certificate(new, Clock::default().now());
+        read.map_err(|failure| format!("the certificate of SMTP is kept as it was: {failure}"))
     }
 }
 

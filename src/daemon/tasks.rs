@@ -5,6 +5,7 @@ use crate::channel::imap::MailboxOptions;
 use crate::channel::imap::MailboxState;
 use crate::channel::imap::SentFolder;
 use crate::channel::smtp_in;
+use crate::channel::smtp_in::Certificate;
 use crate::channel::smtp_in::ListenerOptions;
 use crate::channel::smtp_in::Protocol;
 use crate::channel::smtp_in::SmtpListener;
@@ -51,6 +52,7 @@ use tokio_util::sync::CancellationToken;
 pub(super) struct Parts<'a> {
     pub(super) config: &'a Config,
     pub(super) mailboxes: &'a [MailboxOptions],
+    pub(super) certificate: Option<&'a Arc<Certificate>>,
     pub(super) house: &'a House,
     pub(super) health: &'a Health,
     pub(super) supervisor: &'a Supervisor,
@@ -67,10 +69,10 @@ pub(super) fn start(parts: &Parts<'_>, site: &Site, listeners: Listeners) -> Res
     start_workers(parts);
     outbox(parts);
     if let Some(bound) = listeners.smtp {
-        mail_listener(parts, "smtp", bound, channels::listener(parts.config, Protocol::Smtp)?);
+        mail_listener(parts, "smtp", bound, channels::listener(parts.config, Protocol::Smtp, parts.certificate)?);
     }
     if let Some(bound) = listeners.lmtp {
-        mail_listener(parts, "lmtp", bound, channels::listener(parts.config, Protocol::Lmtp)?);
+        mail_listener(parts, "lmtp", bound, channels::listener(parts.config, Protocol::Lmtp, None)?);
     }
     mailboxes(parts)?;
     sent_folders(parts);

@@ -1,7 +1,8 @@
 //! Raw messages and attachments, named by their content: SHA-256, stored compressed (LZ4).
 //!
 //! Small blobs stand together in packs (`DIR/blobs/packs`), large ones have files of their own (`DIR/blobs/ab/cdef…`).
-//! [`Blobs::put`] returns only when the blob is durable; the commit that names it follows after that.
+//! [`Blobs::put`] returns only when the blob is durable; the commit that names it follows after that. What comes in a stream
+//! is put as [`Pending`]: the commit itself sees to it first, with one sync for all that it names.
 //!
 //! **Invariant:** a blob that a commit may still name is never swept: not a young one, and not one of the last
 //! [`RECENT_MAX`] put by this process. What is read is verified against its name. One process at a time uses a
@@ -14,10 +15,11 @@ mod index;
 mod lz4;
 mod pack;
 mod packs;
+mod pending;
 mod recent;
 
 pub use crate::store::blobs::hash::BadHash;
-
+pub use crate::store::blobs::pending::Pending;
 pub use crate::store::blobs::recent::RECENT_MAX;
 
 use crate::clock::Clock;
@@ -133,6 +135,19 @@ impl Blobs {
     /// # Errors
     /// As [`Blobs::put`].
     pub fn put_blocking(&self, content: &[u8]) -> Result<BlobHash> {
+        let (hash, pending) = self.put_pending(content)?;
+        if pending.make_durable().is_err() {
+            self.put_file(hash, content)?;
+        }
+        Ok(hash)
+    }
+
+    /// Keeps `content` with others: for a commit that names it and has it made durable first
+    /// ([`Store::update_with`](crate::store::Store::update_with)). Until then it is not found.
+    ///
+    /// # Errors
+    /// As [`Blobs::put`].
+    pub fn put_pending(&self, content: &[u8]) -> Result<(BlobHash, Pending)> {
         if content.len() > BLOB_BYTES_MAX {
             return Err(Error::Engine(format!("a blob of more than {BLOB_BYTES_MAX} bytes")));
         }
@@ -140,15 +155,23 @@ impl Blobs {
         self.recent().add(hash);
         if content.len() <= SMALL_BYTES_MAX {
             // A file that holds it because no pack could be written is not looked for: it costs more than a second copy.
-            if self.touch_packed(hash)? || self.0.packs.append(hash, &to_block(content), self.now_ms()) {
-                return Ok(hash);
+            if self.touch_packed(hash)? {
+                return Ok((hash, Pending::durable()));
+            }
+            if let Some(outcome) = self.0.packs.add(hash, &to_block(content), self.now_ms()) {
+                return Ok((hash, Pending::of(self, outcome)));
             }
         }
+        self.put_file(hash, content)?;
+        Ok((hash, Pending::durable()))
+    }
+
+    fn put_file(&self, hash: BlobHash, content: &[u8]) -> Result<()> {
         if !self.touch_file(hash)? {
             let frame = to_frame(content).map_err(|error| Error::from_io("compressing a blob", &error))?;
             self.0.files.make(hash, &frame, self.now())?;
         }
-        Ok(hash)
+        Ok(())
     }
 
     /// The content named `hash`.

@@ -78,6 +78,7 @@ pub use crate::store::error::Error;
 pub use crate::store::error::Result;
 pub use crate::store::verify::verify;
 
+use crate::store::blobs::Pending;
 use crate::store::engine::Engine;
 use crate::store::engine::EngineStats;
 use crate::store::engine::ReadTx;
@@ -200,6 +201,18 @@ impl Store {
     /// What `closure` returned: then nothing of it was written. `Engine` or `Full`: the outcome is unknown until read.
     pub async fn update<T: Send + 'static>(
         &self,
+        closure: impl FnMut(&mut dyn WriteTx) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.update_with(Pending::durable(), closure).await
+    }
+
+    /// [`Store::update`] for a closure that names a blob, which is durable before the commit.
+    ///
+    /// # Errors
+    /// As [`Store::update`]; `Engine` with nothing written when the blob cannot be made durable.
+    pub async fn update_with<T: Send + 'static>(
+        &self,
+        blob: Pending,
         mut closure: impl FnMut(&mut dyn WriteTx) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let served = requests::served();
@@ -211,7 +224,7 @@ impl Store {
         let closed = || Error::Engine("the store is closed".to_owned());
         let (caller, answer) = oneshot::channel();
         let queue = self.0.queue.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let enqueued = queue.ok_or_else(closed)?.send(Box::new(Typed::new(closure, caller))).await;
+        let enqueued = queue.ok_or_else(closed)?.send(Box::new(Typed::new(closure, blob, caller))).await;
         enqueued.map_err(|_| closed())?;
         answer.await.map_err(|_| closed())?
     }

@@ -5,9 +5,10 @@
 //! the commit fails every closure of it gets the error, the refused ones too, since they may have been refused for what
 //! now never was.
 //!
-//! **Invariant:** the queue, the closures and the bytes of one commit have limits; this thread ends only when the store is
+//! **Invariant:** what a commit names is durable before it (P1); the queue, the closures and the bytes of one commit have limits; this thread ends only when the store is
 //! closed.
 
+use crate::store::blobs::Pending;
 use crate::store::engine::CHANGE_BYTES_MAX;
 use crate::store::engine::Engine;
 use crate::store::engine::WriteTx;
@@ -38,6 +39,8 @@ pub const GROUP_BYTES_MAX: usize = 1 << 20;
 pub(crate) trait Job: Send {
     /// Runs the closure; may be called again.
     fn run(&mut self, tx: &mut dyn WriteTx) -> Result<()>;
+    /// Makes the blob durable that its changes name.
+    fn make_durable(&self) -> Result<()>;
     /// Tells the caller how it ended.
     fn answer(self: Box<Self>, outcome: Result<()>);
 }
@@ -45,14 +48,15 @@ pub(crate) trait Job: Send {
 /// A closure with a result.
 pub(crate) struct Typed<T, F> {
     closure: F,
+    names: Pending,
     value: Option<T>,
     caller: oneshot::Sender<Result<T>>,
 }
 
 impl<T, F> Typed<T, F> {
-    /// The closure and where its answer goes.
-    pub(crate) fn new(closure: F, caller: oneshot::Sender<Result<T>>) -> Self {
-        Self { closure, value: None, caller }
+    /// The closure, the blob that it names, and where its answer goes.
+    pub(crate) fn new(closure: F, names: Pending, caller: oneshot::Sender<Result<T>>) -> Self {
+        Self { closure, names, value: None, caller }
     }
 }
 
@@ -61,6 +65,10 @@ impl<T: Send, F: FnMut(&mut dyn WriteTx) -> Result<T> + Send> Job for Typed<T, F
         self.value = None;
         self.value = Some((self.closure)(tx)?);
         Ok(())
+    }
+
+    fn make_durable(&self) -> Result<()> {
+        self.names.make_durable()
     }
 
     fn answer(self: Box<Self>, outcome: Result<()>) {
@@ -133,7 +141,9 @@ impl Writer {
                 take_over(changes, tx)?;
                 done += 1;
             }
-            Ok(())
+            // The first one's sync is that of all who wait by now.
+            let accepted = group.iter().filter(|member| member.outcome.is_ok());
+            accepted.map(|member| &member.job).try_for_each(|job| job.make_durable())
         });
         // An engine that failed before it ran anything.
         group.extend(first.map(|job| Member { job, outcome: Ok(()) }));

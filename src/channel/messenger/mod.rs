@@ -10,7 +10,7 @@
 //! | [`presence`], `moments` | who types, who is here, who looks; as contacts and as agents are shown it; never in the log |
 //! | `house` | whether somebody is there and how soon an answer comes, told anew when it changes |
 //! | [`wire`], [`close`] | bytes to a socket within a deadline, and the last words before it closes |
-//! | `pace`, `options` | how often something may be done; every limit and time |
+//! | `options` | every limit and time |
 //!
 //! A socket has no queue: it has a cursor in the log, a signal that carries nothing, and a deadline for writing. What a
 //! contact has missed is read from the store whether it was missed for a second or for a day, so a reader that is too
@@ -37,7 +37,6 @@ mod counts;
 mod house;
 pub(crate) mod moments;
 mod options;
-mod pace;
 mod receipts;
 mod room;
 mod seat;

@@ -80,7 +80,7 @@ impl Drop for Seat {
 }
 
 /// Who counts as one: an IPv4 address, or the /64 of an IPv6 address, within which anyone picks addresses freely.
-fn host_of(ip: IpAddr) -> IpAddr {
+pub(crate) fn host_of(ip: IpAddr) -> IpAddr {
     match ip.to_canonical() {
         IpAddr::V4(v4) => IpAddr::V4(v4),
         IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64)),

@@ -11,6 +11,7 @@ use crate::channel::smtp_in::caps::Full;
 use crate::channel::smtp_in::caps::Seat;
 use crate::channel::smtp_in::proxy;
 use crate::channel::smtp_in::reply::Reply;
+use crate::channel::smtp_in::senders::Senders;
 use crate::channel::smtp_in::session::Session;
 use crate::channel::smtp_in::session::Signals;
 use crate::channel::smtp_in::wire::Stream;
@@ -77,6 +78,7 @@ pub async fn serve<D: MailDoor>(
     let house = House {
         caps: Caps::new(options.connections_max, options.connections_per_ip_max),
         budget: Budget::new(options.inflight_bytes_max),
+        senders: options.per_sender_per_minute.map(|count| Arc::new(Senders::new(count, &options.trusted))),
         options: Arc::new(options),
         door,
         signals: Signals { drain, cut: CancellationToken::new() },
@@ -114,6 +116,7 @@ struct House<D> {
     door: Arc<D>,
     caps: Arc<Caps>,
     budget: Arc<Budget>,
+    senders: Option<Arc<Senders>>,
     signals: Signals,
 }
 
@@ -124,6 +127,7 @@ impl<D> Clone for House<D> {
             door: Arc::clone(&self.door),
             caps: Arc::clone(&self.caps),
             budget: Arc::clone(&self.budget),
+            senders: self.senders.clone(),
             signals: self.signals.clone(),
         }
     }
@@ -142,7 +146,9 @@ impl<D: MailDoor> House<D> {
         let full = match self.caps.seat(caller.ip) {
             Ok(seat) => {
                 let wire = (caller.stream, caller.peer, caller.ip);
-                return Some((seat, Session::new(wire, options, &self.door, &self.budget, &self.signals)));
+                let senders = self.senders.as_ref();
+                let session = Session::new(wire, options, &self.door, &self.budget, senders, &self.signals);
+                return Some((seat, session));
             }
             Err(Full::Total) => &FULL_TOTAL,
             Err(Full::Host) => &FULL_HOST,

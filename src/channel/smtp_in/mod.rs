@@ -9,6 +9,7 @@
 
 mod body;
 mod caps;
+mod certificate;
 mod command;
 mod dialog;
 mod edge;
@@ -16,6 +17,7 @@ mod listen;
 mod path;
 mod proxy;
 mod reply;
+mod senders;
 mod session;
 mod unstuff;
 mod wire;
@@ -23,6 +25,8 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
+pub use crate::channel::smtp_in::certificate::Certificate;
+pub use crate::channel::smtp_in::certificate::CertificateFault;
 pub use crate::channel::smtp_in::edge::EdgeCheck;
 pub use crate::channel::smtp_in::listen::SmtpListener;
 pub use crate::channel::smtp_in::listen::serve;
@@ -56,6 +60,8 @@ pub struct ListenerOptions {
     pub connections_max: usize,
     /// Open connections from one IPv4 address or one /64 of IPv6; more are 421 at once.
     pub connections_per_ip_max: usize,
+    /// Mails of one sender from one host a minute, relays of ours and this machine aside; more are 450.
+    pub per_sender_per_minute: Option<u32>,
     /// Time for one whole command line, and for writing replies (RFC 5321 §4.5.3.2.7).
     pub command_timeout_s: u64,
     /// Longest pause within the text.
@@ -92,6 +98,7 @@ impl ListenerOptions {
             line_bytes_max: 65_536,
             connections_max: 200,
             connections_per_ip_max: 50,
+            per_sender_per_minute: None,
             command_timeout_s: 300,
             data_timeout_s: 600,
             data_total_s: 1_800,

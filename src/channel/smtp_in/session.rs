@@ -16,6 +16,8 @@ use crate::channel::smtp_in::dialog::Step;
 use crate::channel::smtp_in::dialog::Transaction;
 use crate::channel::smtp_in::edge::Peer;
 use crate::channel::smtp_in::reply::Reply;
+use crate::channel::smtp_in::senders::Senders;
+use crate::channel::smtp_in::senders::TooOften;
 use crate::channel::smtp_in::unstuff::Found;
 use crate::channel::smtp_in::unstuff::Unstuffer;
 use crate::channel::smtp_in::wire::Line;
@@ -57,6 +59,7 @@ const TOO_LARGE: Reply = Reply::new(552, "5.3.4", "Message is larger than the SI
 const TEXT_LINE_TOO_LONG: Reply = Reply::new(552, "5.6.0", "Message has a line that is too long");
 const NO_ROOM: Reply = Reply::new(452, "4.3.1", "Too much mail is coming in at once; try again soon");
 const NOT_STORED: Reply = Reply::new(451, "4.3.0", "Message could not be stored now; try again later");
+const TOO_OFTEN: Reply = Reply::new(450, "4.7.1", "Too many mails of this sender from your host; try again later");
 const STORE_FULL: Reply = Reply::new(452, "4.3.1", "Out of storage space; try again later");
 
 /// What ends sessions from outside.
@@ -93,6 +96,7 @@ pub(crate) struct Session<D> {
     options: Arc<ListenerOptions>,
     door: Arc<D>,
     budget: Arc<Budget>,
+    senders: Option<Arc<Senders>>,
     signals: Signals,
     wire: Wire,
     dialog: Dialog,
@@ -107,12 +111,14 @@ impl<D: MailDoor> Session<D> {
         options: &Arc<ListenerOptions>,
         door: &Arc<D>,
         budget: &Arc<Budget>,
+        senders: Option<&Arc<Senders>>,
         signals: &Signals,
     ) -> Self {
         Self {
             options: Arc::clone(options),
             door: Arc::clone(door),
             budget: Arc::clone(budget),
+            senders: senders.map(Arc::clone),
             signals: signals.clone(),
             wire: Wire::new(stream),
             dialog: Dialog::new(Arc::clone(options)),
@@ -180,8 +186,8 @@ impl<D: MailDoor> Session<D> {
 
     /// DATA: 354, the text, the answer.
     async fn take_text(&mut self, transaction: Transaction) -> Result<(), Bye> {
-        if !self.budget.has(transaction.declared_bytes) {
-            self.wire.say(&NO_ROOM);
+        if let Err(reply) = self.has_place(&transaction) {
+            self.wire.say(&reply);
             return Ok(());
         }
         self.wire.say(&GO_ON);
@@ -216,6 +222,18 @@ impl<D: MailDoor> Session<D> {
             }
             Step::Lines(_) | Step::Data(_) | Step::StartTls => Ok(()),
         }
+    }
+
+    /// Whether the text of a mail may come now.
+    fn has_place(&self, transaction: &Transaction) -> Result<(), Reply> {
+        if !self.budget.has(transaction.declared_bytes) {
+            return Err(NO_ROOM);
+        }
+        let taken = self.senders.as_ref().map(|senders| senders.take(self.ip, &transaction.reverse_path));
+        taken.unwrap_or(Ok(())).map_err(|_: TooOften| {
+            tracing::info!(peer = self.peer, "mail put off: too many of this sender from this host");
+            TOO_OFTEN
+        })
     }
 
     /// LMTP answers for each accepted RCPT, SMTP once (RFC 2033 §4.2). One arrival has one outcome for all.

@@ -4,7 +4,7 @@
 //! stands `….contents`. A blob is removed by a mark at its record, then its bytes are made zeros; a pack that holds nothing
 //! any more is removed.
 //!
-//! Where a pack cannot be written, [`Packs::append`] says so and the blob gets a file of its own: slower, as safe.
+//! Where a pack cannot be written, [`Packs::make_durable`] says so and the blob gets a file of its own: slower, as safe.
 //!
 //! **Invariant:** a record that was acknowledged is never written over. A batch whose write or sync failed ends its pack:
 //! nothing is appended behind a gap, and what stands there is looked through when the store is opened again.
@@ -95,7 +95,7 @@ struct Batch {
 }
 
 /// Whether a batch became durable, once that is known.
-type Outcome = Arc<OnceLock<bool>>;
+pub(super) type Outcome = Arc<OnceLock<bool>>;
 
 /// A record of a blob that is there.
 #[derive(Debug)]
@@ -172,10 +172,14 @@ impl Packs {
         Ok((file, found))
     }
 
-    /// Appends a blob: whether it is durable. Otherwise it has to be kept in another way.
-    pub(super) fn append(&self, hash: BlobHash, block: &[u8], put_ms: u64) -> bool {
-        let Some(mut writing) = self.room(pack::record_bytes(block)) else { return false };
-        let outcome = writing.add(hash, block, put_ms);
+    /// Adds a blob to what waits, to be made durable with others; `None` where no pack can be written.
+    pub(super) fn add(&self, hash: BlobHash, block: &[u8], put_ms: u64) -> Option<Outcome> {
+        Some(self.room(pack::record_bytes(block))?.add(hash, block, put_ms))
+    }
+
+    /// Writes and syncs what waits unless somebody did: whether the blob of this outcome is durable.
+    pub(super) fn make_durable(&self, outcome: &Outcome) -> bool {
+        let mut writing = self.lock();
         loop {
             if let Some(durable) = outcome.get() {
                 return *durable;
@@ -191,8 +195,13 @@ impl Packs {
             if writing.active.as_ref().is_some_and(|active| active.takes(record_bytes, self.pack_bytes_max)) {
                 return Some(writing);
             }
-            if writing.is_busy || !writing.batch.octets.is_empty() {
+            if writing.is_busy {
                 writing = self.wait(writing);
+                continue;
+            }
+            // Whoever added it may have gone away.
+            if !writing.batch.octets.is_empty() {
+                writing = self.write_batch(writing);
                 continue;
             }
             if let Some(full) = writing.active.take() {

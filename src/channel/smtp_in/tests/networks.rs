@@ -44,3 +44,18 @@ async fn eml_7_a_header_of_whom_nobody_named_is_no_command_and_xclient_is_off() 
     listener.plays("S: 220\nC: PROXY TCP4 192.0.2.7 127.0.0.1 40000 25\nS: 5").await;
     listener.plays("S: 220\nC: XCLIENT ADDR=192.0.2.7\nS: 5\nC: EHLO c\nS: 250\nC: XCLIENT ADDR=192.0.2.7\nS: 5").await;
 }
+
+#[tokio::test]
+async fn fault_60_too_many_mails_of_a_sender_come_again_later() {
+    let change = |options: &mut crate::channel::smtp_in::ListenerOptions| {
+        options.proxies = networks(&["127.0.0.1/32"]);
+        options.per_sender_per_minute = Some(1);
+    };
+    let listener = Listener::smtp(change).await;
+    let from_outside = "C< PROXY TCP4 192.0.2.7 127.0.0.1 40000 25\\r\\n\n";
+    listener.plays(&format!("{from_outside}{MAIL}")).await;
+    let again = MAIL.replace("S: 354\nC: Subject: x\nC: \nC: .\nS: 250", "S: 450 4.7.1");
+    listener.plays(&format!("{from_outside}{again}")).await;
+    listener.plays(&format!("{from_outside}{}", MAIL.replace("a@example.org", "b@example.org"))).await;
+    assert_eq!(listener.drained().await.arrivals.lock().unwrap().len(), 2);
+}

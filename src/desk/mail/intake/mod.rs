@@ -1,9 +1,9 @@
-//! Mail in: raw bytes durable → read, classed, cleaned → one transaction (DESIGN §5 "Email in").
+//! Mail in: raw bytes put → read, classed, cleaned → raw bytes durable → one transaction (DESIGN §5 "Email in").
 //!
 //! | killed | state | what follows |
 //! |---|---|---|
-//! | before the blob is durable | nothing | no 250; the sender tries again |
-//! | while reading | an unnamed blob, a mark that reading began | no 250; tried again; after two such deaths it is quarantined unread (P6), once |
+//! | before the blob is put | nothing | no 250; the sender tries again |
+//! | while reading | perhaps an unnamed blob, a mark that reading began | no 250; tried again; after two such deaths it is quarantined unread (P6), once |
 //! | before the commit | as above, without the mark | no 250; tried again; the blob is found again or swept |
 //! | after the commit, before the 250 | everything | the sender tries again and is told 250: a duplicate (EML-15) |
 //!
@@ -37,6 +37,7 @@ use crate::domain::intake::ImapOrigin;
 use crate::domain::intake::IntakeRow;
 use crate::domain::mailbox_cursor::MailboxCursor;
 use crate::store;
+use crate::store::blobs::Pending;
 use crate::store::intake::UniqueKey;
 use futures_util::StreamExt;
 use futures_util::future::join_all;
@@ -97,26 +98,27 @@ impl Desk {
         let facts = Facts::of_row(row);
         let taken = self.off_the_loop(move |inner| {
             let raw = inner.blobs.get_blocking(hash)?;
-            Ok(inner.read(facts, &raw, hash))
+            Ok((inner.read(facts, &raw, hash), Pending::durable()))
         });
         self.take(taken.await?, Some(row.id)).await
     }
 
-    /// Keeps a message and reads it, one after the other: on two threads at once each mail costs a tenth more.
-    async fn read(&self, arrival: Arrival) -> Result<Taken, NotAccepted> {
+    /// Keeps a message and reads it, one after the other: on two threads at once each mail costs a tenth more. It becomes
+    /// durable with the others of its commit.
+    async fn read(&self, arrival: Arrival) -> Result<(Taken, Pending), NotAccepted> {
         self.refuse_when_full()?;
         let (facts, raw) = Facts::split(arrival);
         let taken = self.off_the_loop(move |inner| {
-            let hash = inner.blobs.put_blocking(&raw)?;
-            Ok(inner.read(facts, &raw, hash))
+            let (hash, pending) = inner.blobs.put_pending(&raw)?;
+            Ok((inner.read(facts, &raw, hash), pending))
         });
         taken.await
     }
 
-    async fn take(&self, taken: Taken, again: Option<IntakeId>) -> Result<Accepted, NotAccepted> {
+    async fn take(&self, (taken, raw): (Taken, Pending), again: Option<IntakeId>) -> Result<Accepted, NotAccepted> {
         let (inner, at) = (self.inner.clone(), At::of(&self.inner.clock));
         let unread = taken.reading.is_err().then_some(taken.raw);
-        let accepted = self.inner.store.update(move |tx| inner.take(tx, &taken, again, &at)).await;
+        let accepted = self.inner.store.update_with(raw, move |tx| inner.take(tx, &taken, again, &at)).await;
         if let Some(unread) = unread {
             self.inner.attempts.end(unread);
         }

@@ -1,7 +1,12 @@
 //! Packs that fill up, are cut, damaged, emptied, or cannot be written.
 
 use super::*;
+use crate::clock::Clock;
+use crate::store::Store;
+use crate::store::blobs::Blobs;
+use crate::store::blobs::Pending;
 use crate::store::blobs::lz4::to_block;
+use crate::store::wait::block_on;
 use std::collections::HashSet;
 use std::thread;
 
@@ -11,9 +16,13 @@ fn content(n: u32) -> Vec<u8> {
     n.to_be_bytes().repeat(usize::try_from(n % 70 + 1).unwrap())
 }
 
+fn append(packs: &Packs, hash: BlobHash, block: &[u8], put_ms: u64) -> bool {
+    packs.add(hash, block, put_ms).is_some_and(|outcome| packs.make_durable(&outcome))
+}
+
 fn put(packs: &Packs, n: u32) -> BlobHash {
     let hash = BlobHash::of(&content(n));
-    assert!(packs.append(hash, &to_block(&content(n)), 7));
+    assert!(append(packs, hash, &to_block(&content(n)), 7));
     hash
 }
 
@@ -90,7 +99,7 @@ fn p1_after_a_batch_that_failed_nothing_is_appended_behind_the_gap() {
     let begun = packs.lock().active.replace(Active { number: 9, file: Arc::new(full), next_at: 0, broken: false });
     assert_eq!(begun.unwrap().number, 1);
     let hash = BlobHash::of(&content(1));
-    assert!(!packs.append(hash, &to_block(&content(1)), 7), "the caller keeps it in another way");
+    assert!(!append(&packs, hash, &to_block(&content(1)), 7), "the caller keeps it in another way");
     assert!(packs.find(hash).unwrap().is_none());
     put(&packs, 1);
     assert_eq!(kept(&packs, 2).len(), 2);
@@ -135,4 +144,39 @@ fn obj_47_a_full_pack_that_holds_nothing_more_is_removed() {
     let left = hashes.len() - out.len();
     assert_eq!(kept(&packs, 60).len(), left);
     assert_eq!(kept(&Packs::of_size(dir.path().to_owned(), SMALL).unwrap(), 60).len(), left);
+}
+
+#[test]
+fn p1_blobs_that_wait_become_durable_with_the_first_that_must_be() {
+    let dir = tempfile::tempdir().unwrap();
+    let packs = Packs::of_size(dir.path().to_owned(), SMALL).unwrap();
+    let add = |n| packs.add(BlobHash::of(&content(n)), &to_block(&content(n)), 7).unwrap();
+    let [first, second] = [add(0), add(1)];
+    assert!(kept(&packs, 2).is_empty(), "nothing is there before it is durable");
+    assert!(packs.make_durable(&second));
+    assert_eq!(first.get(), Some(&true), "with the same sync");
+    assert_eq!(kept(&packs, 2).len(), 2);
+    for n in 2..600 {
+        // Nobody waits for any of them.
+        drop(add(n));
+    }
+    assert!(numbers(dir.path()).unwrap().len() > 5, "full packs are ended by those who need room");
+}
+
+#[test]
+fn p1_a_commit_whose_blob_cannot_be_made_durable_does_not_happen() {
+    let dir = tempfile::tempdir().unwrap();
+    let blobs = Blobs::open(dir.path(), Clock::default()).unwrap();
+    let store = Store::in_memory().unwrap();
+    let write = |blob: Pending| block_on(store.update_with(blob, |tx| tx.put(BLOBS, b"k", b"v")));
+    let is_written = || store.view(|tx| Ok(tx.get(BLOBS, b"k")?.is_some())).unwrap();
+    let (_, lost) = blobs.put_pending(b"lost").unwrap();
+    let full = OpenOptions::new().read(true).write(true).open("/dev/full").unwrap();
+    blobs.0.packs.lock().active.as_mut().unwrap().file = Arc::new(full);
+    assert!(matches!(write(lost), Err(Error::Engine(_))));
+    assert!(!is_written());
+    let (hash, kept) = blobs.put_pending(b"kept").unwrap();
+    assert!(!blobs.exists(hash).unwrap());
+    write(kept).unwrap();
+    assert!(is_written() && blobs.exists(hash).unwrap());
 }
