@@ -49,6 +49,20 @@ impl Clock {
         Millis(u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX))
     }
 
+    /// This moment, to ask later how far the clock has jumped.
+    #[must_use]
+    pub fn moment(&self) -> Moment {
+        Moment { wall: self.now(), running: instant() }
+    }
+
+    /// How much further than time itself the wall clock went since then; zero when it was set back. A standing clock is only
+    /// ever set, so it does not jump.
+    #[must_use]
+    pub fn jumped_since(&self, earlier: &Moment) -> Duration {
+        let went = self.now().since(earlier.wall);
+        if self.fixed.is_some() { Duration::ZERO } else { went.saturating_sub(earlier.running.elapsed()) }
+    }
+
     /// The next id: ascending, unique in this process, below 2^53 (OBJ-1).
     #[must_use]
     pub fn next_id(&self) -> u64 {
@@ -68,6 +82,13 @@ impl Clock {
     pub fn ids_after(&self, id: u64) {
         self.last_id.fetch_max(id, Ordering::SeqCst);
     }
+}
+
+/// A moment by the wall clock and by the one that cannot be set.
+#[derive(Clone, Copy, Debug)]
+pub struct Moment {
+    wall: Millis,
+    running: Instant,
 }
 
 /// A moment of the monotonic clock, for durations and deadlines.
@@ -103,5 +124,14 @@ mod tests {
         let first = clock.next_id();
         clock.set(Millis(ID_EPOCH_MS));
         assert!(clock.next_id() > first);
+    }
+
+    #[test]
+    fn p13_a_clock_that_is_right_does_not_jump() {
+        let clock = Clock::default();
+        let earlier = clock.moment();
+        assert!(clock.jumped_since(&earlier) < Duration::from_secs(60));
+        let years = Moment { wall: Millis(0), ..earlier };
+        assert!(clock.jumped_since(&years) > Duration::from_hours(24 * 365 * 50));
     }
 }

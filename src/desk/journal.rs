@@ -1,4 +1,4 @@
-//! What the desk did and how it is: trace, status, quarantine, source and files of parts, upkeep (EML-90, OPS-6).
+//! What the desk did and how it is: trace, status, quarantine, source and files of parts (EML-90, OPS-6).
 
 use crate::desk::Desk;
 use crate::desk::Error;
@@ -6,7 +6,6 @@ use crate::desk::Result;
 use crate::desk::access::require_operator;
 use crate::desk::mail::arrival::NotAccepted;
 use crate::desk::mail::forwarding::Forwarding;
-use crate::desk::requests::KNOWN_FOR;
 use crate::desk::thread::draft::missing;
 use crate::desk::webhooks::owed::Figures;
 use crate::domain::address::Address;
@@ -21,7 +20,6 @@ use crate::domain::id::AttachmentId;
 use crate::domain::id::BroadcastId;
 use crate::domain::id::ContactId;
 use crate::domain::id::DeliveryId;
-use crate::domain::id::EventSeq;
 use crate::domain::id::IntakeId;
 use crate::domain::id::Millis;
 use crate::domain::id::PartId;
@@ -45,12 +43,6 @@ const TRACED_COPIES_MAX: usize = 10;
 const JOURNAL_LOOKED_AT_MAX: usize = 10_000;
 /// Quarantined rows that are counted.
 const QUARANTINE_COUNTED_MAX: usize = 10_000;
-/// Log entries dropped in one transaction.
-const PRUNED_PER_COMMIT: usize = 200;
-/// How long a `client_id` gives its first answer (MSG-42).
-const CLIENT_IDS_KEPT: Duration = Duration::from_secs(7 * 24 * 3_600);
-/// Blobs younger than this are never swept: the commit that names them may be on its way.
-const BLOB_YOUNG: Duration = Duration::from_secs(3_600);
 
 /// A step of a trace.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -342,41 +334,6 @@ impl Desk {
         let now = self.inner.clock.now();
         let probed = self.inner.store.update(move |tx| store::meta::put_secret(tx, "last_probe", &now.0.to_be_bytes()));
         Ok(probed.await?)
-    }
-
-    /// Drops what is past its keeping: old log entries, old client ids, unused uploads, blobs that nothing names. For the daemon's
-    /// worker; bounded work per call.
-    ///
-    /// # Errors
-    /// When the store cannot be read or written.
-    pub async fn sweep(&self) -> Result<()> {
-        let now = self.inner.clock.now();
-        let last = self.log_seq()?;
-        let unread = self.webhooks_read_to()?.unwrap_or(last).min(self.notices_read_to()?);
-        let keep_from = EventSeq(last.0.saturating_sub(self.inner.settings.retention.log_entries).min(unread.0));
-        for _ in 0..100 {
-            let dropped = self.inner.store.update(move |tx| store::events::prune(tx, keep_from, PRUNED_PER_COMMIT));
-            if dropped.await? < PRUNED_PER_COMMIT as u64 {
-                break;
-            }
-        }
-        let older_than = Millis(now.0.saturating_sub(u64::try_from(CLIENT_IDS_KEPT.as_millis()).unwrap_or(0)));
-        self.inner.store.update(move |tx| store::client_ids::prune(tx, older_than, PRUNED_PER_COMMIT)).await?;
-        self.prune_uploads().await?;
-        let known_since = Millis(now.0.saturating_sub(u64::try_from(KNOWN_FOR.as_millis()).unwrap_or(0)));
-        self.inner.store.update(move |tx| store::requests::prune(tx, known_since, PRUNED_PER_COMMIT)).await?;
-        self.prune_notifications().await?;
-        self.sweep_suppressions().await?;
-        self.scour_again().await?;
-        self.let_go().await?;
-        let inner = self.inner.clone();
-        let swept = tokio::task::spawn_blocking(move || {
-            let is_named = |hash: &_| inner.store.view(|tx| store::blob_refs::is_named(tx, *hash));
-            inner.blobs.sweep(is_named, BLOB_YOUNG)
-        });
-        let swept = swept.await.map_err(|error| Error::Unavailable(error.to_string()))??;
-        tracing::debug!(removed = swept.removed, kept = swept.kept, drafts = swept.drafts, "blobs were swept");
-        Ok(())
     }
 }
 

@@ -17,6 +17,7 @@
 //! | [`reports`], [`reporting_data`] | one metric over an interval; the rows behind it |
 //! | [`webhooks`] | who is told of what happens, what is owed to them and what became of it |
 //! | [`journal`] | trace, status, quarantine |
+//! | [`retention`], [`upkeep`] | what is kept for how long; what is done every hour |
 //! | [`requests`] | requests that come twice |
 //! | [`workspace`], `file_links` | its id and the key of its file links; the links |
 
@@ -34,6 +35,7 @@ pub mod retention;
 pub mod search;
 pub mod thread;
 pub mod ticket;
+pub mod upkeep;
 pub mod webhooks;
 pub mod workspace;
 
@@ -279,6 +281,7 @@ struct Inner {
     people_set: AtomicU64,
     /// How far what ages was walked.
     walks: retention::Walks,
+    clock_looked_at: upkeep::LastLook,
     settings: Settings,
 }
 
@@ -329,6 +332,7 @@ impl Desk {
             hours_set: AtomicU64::default(),
             people_set: AtomicU64::default(),
             walks: retention::Walks::default(),
+            clock_looked_at: upkeep::LastLook::default(),
             settings,
         };
         Ok(Self { inner: Arc::new(inner) })

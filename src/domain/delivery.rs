@@ -28,6 +28,8 @@ pub const RETRY_DELAY_MIN: Duration = Duration::from_secs(60);
 pub const RETRY_DELAY_MAX: Duration = Duration::from_secs(4 * 3_600);
 /// A delivery that could not be made for this long fails (EML-63).
 pub const RETRY_FOR_MAX: Duration = Duration::from_secs(5 * 24 * 3_600);
+/// Tries before a mail is given up, however old it is: the first day of them.
+pub const RETRY_TRIES_MIN: u32 = 12;
 /// When an uncertain one-to-one mail is tried once more (EML-65).
 pub const UNCERTAIN_RETRY_AFTER: Duration = Duration::from_secs(15 * 60);
 /// Most replies grouped into one mail.
@@ -393,9 +395,12 @@ pub enum Verdict {
 
 /// When to try again after `tries` failed tries, or `None` to give up: one minute doubling to four hours for five days
 /// (EML-63), jittered by up to a quarter so that a relay that comes back is not stormed. `jitter` is any random number.
+///
+/// Days in which nothing was tried, since the daemon was down or the clock was set forward, do not count alone: nothing is
+/// given up before [`RETRY_TRIES_MIN`] tries (P13).
 #[must_use]
 pub fn next_attempt(tries: u32, owed_at: Millis, now: Millis, jitter: u64) -> Option<Millis> {
-    if now.since(owed_at) >= RETRY_FOR_MAX {
+    if tries >= RETRY_TRIES_MIN && now.since(owed_at) >= RETRY_FOR_MAX {
         return None;
     }
     let doubled = RETRY_DELAY_MIN.saturating_mul(2_u32.saturating_pow(tries.saturating_sub(1).min(16)));
@@ -413,7 +418,10 @@ mod tests {
         let minutes: Vec<u64> =
             (1..=10).map(|tries| next_attempt(tries, Millis(0), Millis(0), 0).unwrap().0 / 60_000).collect();
         assert_eq!(minutes, [1, 2, 4, 8, 16, 32, 64, 128, 240, 240]);
-        assert_eq!(next_attempt(3, Millis(0), Millis(5 * 24 * 3_600_000), 0), None);
+        let five_days = Millis(5 * 24 * 3_600_000);
+        assert_eq!(next_attempt(12, Millis(0), five_days, 0), None);
+        assert!(next_attempt(12, Millis(0), Millis(five_days.0 - 1), 0).is_some());
+        assert!(next_attempt(11, Millis(0), five_days, 0).is_some(), "P13: too few tries to give up");
     }
 
     #[test]

@@ -23,6 +23,13 @@ impl Millis {
         Self(self.0.saturating_add(u64::try_from(by.as_millis()).unwrap_or(u64::MAX)))
     }
 
+    /// Whether a moment has come that was at most `wait_max` ahead when it was noted. One that is further ahead of `now` was
+    /// noted by a clock that has been set back since: it counts as come, lest it be waited for in vain (P13).
+    #[must_use]
+    pub fn has_come(self, now: Self, wait_max: Duration) -> bool {
+        self <= now || self > now.plus(wait_max)
+    }
+
     /// Time from `earlier` to this moment; zero if `earlier` is later.
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {

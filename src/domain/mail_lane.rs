@@ -37,8 +37,14 @@ impl MailLane {
     #[must_use]
     pub fn allowed(&self, rate_per_minute: Option<u32>, now: Millis) -> usize {
         let Some(gap) = gap_us(rate_per_minute) else { return usize::MAX };
+        usize::try_from(BURST_US.max(gap).saturating_sub(self.ahead_us(gap, now)) / gap).unwrap_or(usize::MAX)
+    }
+
+    /// How far what was taken reaches into the future. More than a burst was never taken: then the clock has been set back
+    /// since, or the rate was raised.
+    fn ahead_us(&self, gap: u64, now: Millis) -> u64 {
         let ahead = self.spent_until_us.saturating_sub(now.0.saturating_mul(1_000));
-        usize::try_from(BURST_US.max(gap).saturating_sub(ahead) / gap).unwrap_or(usize::MAX)
+        if ahead > BURST_US.max(gap) { 0 } else { ahead }
     }
 
     /// When the next one may begin.
@@ -52,7 +58,7 @@ impl MailLane {
     /// Takes so many.
     pub fn take(&mut self, count: usize, rate_per_minute: Option<u32>, now: Millis) {
         let Some(gap) = gap_us(rate_per_minute) else { return };
-        let from = self.spent_until_us.max(now.0.saturating_mul(1_000));
+        let from = now.0.saturating_mul(1_000).saturating_add(self.ahead_us(gap, now));
         self.spent_until_us = from.saturating_add(gap.saturating_mul(u64::try_from(count).unwrap_or(u64::MAX)));
     }
 
@@ -92,6 +98,16 @@ mod tests {
             assert_eq!(lane.allowed(rate, now), 1);
         }
         assert_eq!(MailLane::new(BroadcastId(1)).allowed(None, Millis(0)), usize::MAX);
+    }
+
+    #[test]
+    fn p13_a_clock_that_is_set_back_does_not_stop_a_lane() {
+        let (later, now, rate) = (Millis(90 * 86_400_000), Millis(1_000_000), Some(60));
+        let mut lane = MailLane::new(BroadcastId(1));
+        lane.take(10, rate, later);
+        assert_eq!((lane.allowed(rate, now), lane.next_at(rate, now)), (10, now));
+        lane.take(10, rate, now);
+        assert_eq!(lane.next_at(rate, now), Millis(now.0 + 1_000), "the rate holds again");
     }
 
     #[test]

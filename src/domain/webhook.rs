@@ -42,6 +42,8 @@ pub const RETRY_FOR_MAX: Duration = Duration::from_secs(24 * 3_600);
 pub const SLOW_DELAY_MIN: Duration = Duration::from_secs(60);
 /// Longest rest after a 429 (WHK-3).
 pub const SLOW_DELAY_MAX: Duration = Duration::from_secs(2 * 3_600);
+/// Nothing waits longer than this for its next attempt.
+const WAIT_MAX: Duration = SLOW_DELAY_MAX;
 /// So many failures in a row pause a subscription (WHK-3).
 pub const FAILURES_IN_ROW_MAX: u32 = 50;
 /// A subscription pauses for so long (WHK-3).
@@ -157,7 +159,7 @@ impl Webhook {
     /// Whether it is to be told now.
     #[must_use]
     pub fn takes_now(&self, now: Millis) -> bool {
-        self.state == WebhookState::Active && self.paused_until.is_none_or(|until| until <= now)
+        self.state == WebhookState::Active && self.paused_until.is_none_or(|until| until.has_come(now, WAIT_MAX))
     }
 }
 
@@ -231,6 +233,12 @@ pub struct Notification {
 }
 
 impl Notification {
+    /// Whether its time has come.
+    #[must_use]
+    pub fn is_due(&self, now: Millis) -> bool {
+        self.due_at.has_come(now, WAIT_MAX)
+    }
+
     /// A notification that is due at once.
     #[must_use]
     pub fn new(id: NotificationId, webhook: WebhookId, topic: Topic, entry: Option<LogEntry>, now: Millis) -> Self {

@@ -1,6 +1,7 @@
 //! Counters and facts of the whole store: who it belongs to, the secrets it keeps, the highest id handed out.
 
 use crate::domain::id::IntakeId;
+use crate::domain::id::Millis;
 use crate::store::engine::ReadTx;
 use crate::store::engine::WriteTx;
 use crate::store::error::Result;
@@ -10,8 +11,10 @@ use crate::store::tables::META;
 
 const WORKSPACE_ID: &[u8] = b"workspace_id";
 const HIGHEST_ID: &[u8] = b"highest_id";
-/// There while nothing may be sent (OPS-5).
+const CLOCK_SEEN: &[u8] = b"clock_seen";
+const CLOCK_DOUBTED: &[u8] = b"clock_doubted";
 const FORGOTTEN: &[u8] = b"journal_forgotten";
+/// There while nothing may be sent (OPS-5).
 const SENDING_PAUSED: &[u8] = b"sending_paused";
 /// Sequence of the newest event; stays when the log is pruned.
 pub(crate) const LAST_EVENT: &[u8] = b"last_event";
@@ -90,6 +93,23 @@ pub fn forgotten_up_to(tx: &dyn ReadTx) -> Result<IntakeId> {
 /// Remembers that the journal let an arrival go.
 pub(crate) fn note_forgotten(tx: &mut dyn WriteTx, id: IntakeId) -> Result<()> {
     if id > forgotten_up_to(&*tx)? { set_counter(tx, FORGOTTEN, id.0) } else { Ok(()) }
+}
+
+/// What is known of the clock: when it was last looked at, and until when it is not believed; both 0 in a new store.
+///
+/// # Errors
+/// `Corrupt` when they are no numbers.
+pub fn clock_facts(tx: &dyn ReadTx) -> Result<(Millis, Millis)> {
+    Ok((Millis(counter(tx, CLOCK_SEEN)?), Millis(counter(tx, CLOCK_DOUBTED)?)))
+}
+
+/// Keeps [`clock_facts`].
+///
+/// # Errors
+/// As the engine.
+pub fn put_clock_facts(tx: &mut dyn WriteTx, seen_at: Millis, doubted_until: Millis) -> Result<()> {
+    set_counter(tx, CLOCK_SEEN, seen_at.0)?;
+    set_counter(tx, CLOCK_DOUBTED, doubted_until.0)
 }
 
 /// Remembers that `id` is in use.

@@ -17,6 +17,7 @@ use crate::store::engine::Table;
 use crate::store::engine::WriteTx;
 use crate::store::error::Result;
 use crate::store::key;
+use crate::store::lanes;
 use crate::store::ledger;
 use crate::store::record;
 use crate::store::tables;
@@ -96,6 +97,32 @@ pub fn due(tx: &dyn ReadTx, share: &MailShare, now: Millis, limit: usize) -> Res
     }
     found.sort_unstable();
     Ok(found.into_iter().take(limit).map(|(_, id)| DeliveryId(id)).collect())
+}
+
+/// Deliveries that wake after `moment`, broadcasts' mails with them, at most `limit`.
+///
+/// # Errors
+/// `Corrupt`.
+pub fn waking_after(tx: &dyn ReadTx, moment: Millis, limit: usize) -> Result<Vec<DeliveryId>> {
+    let mut found = Vec::new();
+    for (lane, _) in lanes_of(tx, &MailShare::All)? {
+        found.extend(tx.scan(tables::DUE, &behind(lane, moment), &key::prefix_end(&key::one(lane)), limit)?);
+    }
+    for (broadcast, _) in lanes::all(tx)? {
+        let lane = broadcast.0;
+        found.extend(tx.scan(
+            tables::BROADCAST_DUE,
+            &behind(lane, moment),
+            &key::prefix_end(&key::one(lane)),
+            limit,
+        )?);
+    }
+    found.iter().take(limit).map(|(row, _)| number_of_due(row, 16).map(DeliveryId)).collect()
+}
+
+/// Where the rows of a lane begin that wake after `moment`.
+fn behind(lane: u64, moment: Millis) -> Vec<u8> {
+    key::prefix_end(&key::two(lane, moment.0))
 }
 
 /// When the next delivery of a share wakes; may be in the past.

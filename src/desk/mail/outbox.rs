@@ -32,6 +32,7 @@ use crate::domain::delivery::Attempt;
 use crate::domain::delivery::Delivery;
 use crate::domain::delivery::DeliveryKind;
 use crate::domain::delivery::DeliveryState;
+use crate::domain::delivery::RETRY_TRIES_MIN;
 use crate::domain::delivery::SkipReason;
 use crate::domain::delivery::Stage;
 use crate::domain::delivery::UNCERTAIN_RETRY_AFTER;
@@ -53,6 +54,8 @@ use std::time::Duration;
 
 /// Deliveries leased in one transaction.
 pub const LEASED_MAX: usize = 50;
+/// A mail looked at so long after it was due waited for more than its destination.
+const LATE: Duration = Duration::from_hours(24);
 
 /// Envelope and bytes of a mail.
 #[derive(Clone, Debug)]
@@ -590,7 +593,10 @@ fn apply(delivery: &mut Delivery, verdict: &Verdict, now: Millis, jitter: u64) {
 
 /// A mail that was not tried because its destination takes nothing is given up in the end like one that was.
 fn postpone(delivery: &mut Delivery, wait: Duration, now: Millis, jitter: u64) {
-    if next_attempt(1, delivery.created_at, now, 0).is_none() {
+    // Looked at in time, it waited for its destination alone, and not for a daemon that was down (P13).
+    let in_time = now.since(delivery.due_at) < LATE;
+    let tries = if in_time { RETRY_TRIES_MIN } else { delivery.attempt_count };
+    if next_attempt(tries, delivery.created_at, now, 0).is_none() {
         delivery.state = DeliveryState::Failed("retries exhausted: the destination takes no mail for now".to_owned());
         return;
     }

@@ -1,5 +1,6 @@
 //! What is owed by mail.
 
+use super::NOW;
 use super::Story;
 use super::field;
 use super::text;
@@ -117,6 +118,28 @@ async fn tst_65_deferred_then_sent_failed_at_once_and_uncertain_once_more() {
 }
 
 #[tokio::test]
+async fn p13_what_a_clock_left_for_years_ahead_goes_out_once_it_is_set_back() {
+    let story = Story::begin().await;
+    let thread = asked(&story).await;
+    let lease = || story.desk.lease_due(10, LEASE);
+    story.wait(Duration::from_hours(24 * 365 * 70));
+    story.desk.agent_comment(&story.agent, thread, text("On its way.")).await.unwrap();
+    let leased = lease().await.unwrap().remove(0).id;
+    let back_to_now = async || {
+        story.desk.inner.clock.set(NOW);
+        assert!(lease().await.unwrap().is_empty(), "not before seventy years have gone");
+        story.desk.sweep().await.unwrap();
+        assert_eq!(lease().await.unwrap().remove(0).id, leased);
+    };
+    back_to_now().await;
+    story.wait(Duration::from_hours(24 * 365 * 70));
+    let later = Verdict::Deferred { reason: "451 later".to_owned(), retry_after: None };
+    story.desk.settle(leased, later).await.unwrap();
+    back_to_now().await;
+    story.end();
+}
+
+#[tokio::test]
 async fn eml_63_a_mail_whose_destination_takes_nothing_waits_without_an_attempt_and_five_days_at_most() {
     let story = Story::begin().await;
     let thread = asked(&story).await;
@@ -132,6 +155,11 @@ async fn eml_63_a_mail_whose_destination_takes_nothing_waits_without_an_attempt_
     let again = lease().await.unwrap().remove(0);
     assert_eq!((again.id, &again.message_id), (first.id, &first.message_id));
     story.wait(Duration::from_secs(6 * 24 * 3_600));
+    story.desk.settle(first.id, postponed()).await.unwrap();
+    let late = story.desk.delivery(None, first.id).unwrap().state;
+    assert_eq!(late, DeliveryState::Deferred, "nobody looked at it in time (P13)");
+    story.wait(Duration::from_secs(76));
+    assert_eq!(lease().await.unwrap().len(), 1);
     story.desk.settle(first.id, postponed()).await.unwrap();
     let given_up = story.desk.delivery(None, first.id).unwrap().state;
     assert!(matches!(&given_up, DeliveryState::Failed(why) if why.starts_with("retries exhausted")), "{given_up:?}");

@@ -59,6 +59,25 @@ async fn dat_8_raw_mail_goes_after_a_year_and_its_files_stay() {
 }
 
 #[tokio::test]
+async fn p13_after_a_start_with_a_clock_years_ahead_nothing_goes_for_a_day() {
+    let story = Story::begin().await;
+    story.desk.accept(arrival(SUPPORT, mail("new", "Look"))).await.unwrap();
+    story.desk.sweep().await.unwrap();
+    story.wait(370 * DAY);
+    // As in a new process.
+    *story.desk.inner.clock_looked_at.lock().unwrap() = None;
+    story.desk.sweep().await.unwrap();
+    assert_eq!(due(&story), [1, 0, 0, 0, 0], "it may not be as old as that");
+    story.wait(DAY / 2);
+    story.desk.sweep().await.unwrap();
+    assert_eq!(due(&story), [1, 0, 0, 0, 0]);
+    story.wait(DAY / 2);
+    story.desk.sweep().await.unwrap();
+    assert_eq!(due(&story), [0; 5], "nobody set it right, so it is right");
+    story.end();
+}
+
+#[tokio::test]
 async fn dat_7_the_oldest_raw_mail_goes_when_it_is_too_much() {
     let size = mail("0", "Hello").len() as u64;
     let kept = Retention { raw_mail_bytes_max: 2 * size + 10, ..Retention::default() };

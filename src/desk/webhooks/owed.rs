@@ -314,7 +314,7 @@ fn look(
         if owed.line().is_some_and(|line| !lines.insert(line)) {
             continue;
         }
-        if owed.due_at > now {
+        if !owed.is_due(now) {
             next_at = Some(next_at.map_or(owed.due_at, |next: Millis| next.min(owed.due_at)));
         } else if ready.len() < limit {
             ready.push(owed);

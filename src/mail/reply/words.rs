@@ -330,11 +330,12 @@ pub(super) fn is_original_message(line: &str) -> bool {
     is_framed && ORIGINAL_MESSAGE.contains(&words.to_lowercase().as_str())
 }
 
-/// "Sent from my iPhone". Asked of every line, so its first letter is looked at before anything else.
+/// "Sent from my iPhone". Asked of every line, so its first octet is looked at before anything else.
 pub(super) fn is_mobile_signature(line: &str) -> bool {
     let visible = line.split('<').next().unwrap_or(line).trim_start_matches(['[', '*', '_', '(']);
     let Some(first) = visible.chars().flat_map(char::to_lowercase).next() else { return false };
-    MOBILE_SIGNATURES.iter().any(|start| start.starts_with(first) && begins_with(visible, start))
+    let first = first.encode_utf8(&mut [0; 4]).bytes().next();
+    MOBILE_SIGNATURES.iter().any(|start| start.bytes().next() == first && begins_with(visible, start))
         && visible.chars().flat_map(char::to_lowercase).count() <= MOBILE_SIGNATURE_CHARS_MAX
 }
 
