@@ -17,6 +17,7 @@ mod channels;
 pub(crate) mod control;
 mod counted_door;
 pub(crate) mod data_dir;
+mod descriptors;
 pub mod exit;
 mod listeners;
 pub(crate) mod logging;
@@ -162,13 +163,14 @@ pub async fn run(config: Config, environment: &Environment, passed: PassedSocket
 /// Opens, binds, starts and reports readiness.
 async fn start(config: &Config, health: Health, passed: PassedSockets) -> Result<Running, Failure> {
     check(config)?;
+    let shares = descriptors::shares(config);
     let house = open::open(config).await?;
     house.desk.probe_write().await?;
     let certificate = channels::certificate(config, Clock::default().now())?.map(Arc::new);
     let mailboxes = mailboxes(config);
     let outside = (large_mail(config, &mailboxes), probe_relays(config, &mailboxes));
     let (drain, fatal) = (CancellationToken::new(), CancellationToken::new());
-    let site = site::site(config, &house, &health, &outside, &drain).await?;
+    let site = site::site(config, &house, &health, &outside, shares.sockets, &drain).await?;
     let listeners = Listeners::bind(config, passed)?;
     let run_dir = house.data_dir.run_dir()?;
     let socket_path = data_dir::control_socket(house.data_dir.path());
@@ -183,6 +185,7 @@ async fn start(config: &Config, health: Health, passed: PassedSockets) -> Result
         config,
         mailboxes: &mailboxes,
         certificate: certificate.as_ref(),
+        shares,
         house: &house,
         health: &health,
         supervisor: &supervisor,

@@ -49,6 +49,7 @@ pub(super) async fn site(
     house: &House,
     health: &Health,
     (large_mail, probe_relays): &(OnDemand, ProbeRelays),
+    sockets_max: usize,
     drain: &CancellationToken,
 ) -> Result<Site, Failure> {
     let desk = &house.desk;
@@ -71,7 +72,7 @@ pub(super) async fn site(
         file_link: Some(Arc::new(move |part, attachment| links.file_link(part, attachment))),
         upload_pass: Some(Arc::new(move |contact| passes.upload_pass(contact))),
         look: look(config),
-        sockets_max: config.limits.sockets_max,
+        sockets_max,
         sockets_per_contact_max: config.limits.sockets_per_contact_max,
         ..Options::default()
     };

@@ -23,6 +23,7 @@ use crate::daemon::channels;
 use crate::daemon::control::Control;
 use crate::daemon::control::server;
 use crate::daemon::counted_door::CountedDoor;
+use crate::daemon::descriptors::Shares;
 use crate::daemon::door;
 use crate::daemon::exit::Failure;
 use crate::daemon::listeners::Listeners;
@@ -48,11 +49,15 @@ use std::sync::Arc;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+/// Connections of whoever watches the daemon.
+const OPS_CONNECTIONS_MAX: usize = 16;
+
 /// What tasks are made of.
 pub(super) struct Parts<'a> {
     pub(super) config: &'a Config,
     pub(super) mailboxes: &'a [MailboxOptions],
     pub(super) certificate: Option<&'a Arc<Certificate>>,
+    pub(super) shares: Shares,
     pub(super) house: &'a House,
     pub(super) health: &'a Health,
     pub(super) supervisor: &'a Supervisor,
@@ -81,11 +86,11 @@ pub(super) fn start(parts: &Parts<'_>, site: &Site, listeners: Listeners) -> Res
     webhooks(parts, site);
     words(parts, site);
     if let Some(bound) = listeners.http {
-        web(parts, "http", bound, site.router.clone());
+        web(parts, "http", bound, parts.shares.http, site.router.clone());
     }
     if let Some(bound) = listeners.ops {
         let ops = Ops { health: parts.health.clone(), desk: parts.house.desk.clone() };
-        web(parts, "ops", bound, ops::router(ops));
+        web(parts, "ops", bound, OPS_CONNECTIONS_MAX, ops::router(ops));
     }
     Ok(())
 }
@@ -120,7 +125,8 @@ fn start_workers(parts: &Parts<'_>) {
     parts.supervisor.keep("sweeps", move || workers::sweeps(sweeps.clone()));
 }
 
-fn mail_listener(parts: &Parts<'_>, name: &'static str, bound: Bound, options: ListenerOptions) {
+fn mail_listener(parts: &Parts<'_>, name: &'static str, bound: Bound, mut options: ListenerOptions) {
+    options.connections_max = options.connections_max.min(parts.shares.mail);
     let (door, drain) = (door(parts.house, parts.health), parts.drain.clone());
     parts.supervisor.keep(name, move || {
         let listener = mail_socket(&bound);
@@ -254,13 +260,13 @@ fn words(parts: &Parts<'_>, site: &Site) {
     parts.supervisor.keep("search index", move || search::run(desk.clone(), index.clone(), drain.clone()));
 }
 
-fn web(parts: &Parts<'_>, name: &'static str, bound: Bound, router: Router) {
+fn web(parts: &Parts<'_>, name: &'static str, bound: Bound, connections_max: usize, router: Router) {
     let drain = parts.drain.clone();
     parts.supervisor.keep(name, move || {
         let (listener, router, drain) = (tcp_socket(&bound), router.clone(), drain.clone());
         async move {
             let served = match listener {
-                Ok(listener) => http::serve(listener, router, drain).await,
+                Ok(listener) => http::serve(listener, router, connections_max, drain).await,
                 Err(error) => Err(error),
             };
             if let Err(error) = served {

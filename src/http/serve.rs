@@ -29,21 +29,25 @@ const HEAD_WITHIN: Duration = Duration::from_secs(10);
 const HEADERS_MAX: usize = 100;
 /// Bytes buffered per connection, and so the largest head.
 const BUFFER_BYTES_MAX: usize = 64 * 1024;
-/// Connections served at once; more wait in the listener's queue.
-const CONNECTIONS_MAX: usize = 4_096;
 /// Requests under way get so long to finish when draining.
 const DRAIN_WITHIN: Duration = Duration::from_secs(20);
 /// Pause after a failed accept (no descriptors left), so that the loop does not spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Serves `router` until `drain` is cancelled; then takes no more connections, lets what is under way finish within
+/// Serves `router` over at most `connections_max` connections, more of which wait in the listener's queue, until `drain` is
+/// cancelled; then takes no more connections, lets what is under way finish within
 /// 20 s, and returns. Handlers find the peer's address as `ConnectInfo<SocketAddr>`.
 ///
 /// # Errors
 /// When the listener cannot tell its address, which means it is broken.
-pub async fn serve(listener: TcpListener, router: Router, drain: CancellationToken) -> io::Result<()> {
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    connections_max: usize,
+    drain: CancellationToken,
+) -> io::Result<()> {
     let address = listener.local_addr()?;
-    let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let room = Arc::new(Semaphore::new(connections_max));
     let mut connections = JoinSet::new();
     while let Some((stream, peer, permit)) = next_connection(&listener, &room, &drain).await {
         while connections.try_join_next().is_some() {}

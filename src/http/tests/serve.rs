@@ -17,7 +17,7 @@ const LIMIT: Duration = Duration::from_secs(20);
 async fn started(router: Router) -> (std::net::SocketAddr, CancellationToken, JoinHandle<std::io::Result<()>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (address, drain) = (listener.local_addr().unwrap(), CancellationToken::new());
-    let served = tokio::spawn(serve(listener, router, drain.clone()));
+    let served = tokio::spawn(serve(listener, router, 100, drain.clone()));
     (address, drain, served)
 }
 
