@@ -67,7 +67,7 @@ mod tests {
         let support = "[[support]]\naddress = \"a@example.com\"\n";
         let limits = Config::parse(support, "t", Path::new("/"), &Environment::default()).unwrap().limits;
         for (limit, mail, http, sockets) in
-            [(65_536, 200, 4_096, 10_000), (1_024, 117, 235, 470), (64, 4, 8, 16), (usize::MAX, 200, 4_096, 10_000)]
+            [(65_536, 200, 4_096, 10_000), (1_024, 117, 235, 471), (64, 4, 8, 16), (usize::MAX, 200, 4_096, 10_000)]
         {
             let shares = shared(limit, 84, &limits);
             assert_eq!(shares, Shares { mail, http, sockets }, "{limit}");
