@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** a channel calls `desk`; it never touches the store, and it acknowledges only what `desk` committed.
 
+pub mod dns;
 pub(crate) mod exchange;
 pub mod imap;
 pub mod messenger;

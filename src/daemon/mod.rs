@@ -38,6 +38,7 @@ pub(crate) use crate::daemon::channels::mailboxes;
 pub(crate) use crate::daemon::channels::one_relay as relay_options;
 pub(crate) use crate::daemon::channels::probe_relays;
 pub(crate) use crate::daemon::channels::token_source;
+pub(crate) use crate::daemon::open::signers;
 
 use crate::channel::messenger::hub::Hub;
 use crate::channel::smtp_in::Certificate;

@@ -177,7 +177,7 @@ fn addresses_where(config: &Config, holds: impl Fn(&Support) -> bool) -> Vec<Add
 }
 
 /// The keys of `[[dkim]]`.
-fn signers(config: &Config) -> Result<Signers, Failure> {
+pub(crate) fn signers(config: &Config) -> Result<Signers, Failure> {
     let signer = |key: &Dkim| {
         let refused = |why| Failure::new(Exit::Config, format!("dkim.key_file of {}: {why}", key.domain));
         Signer::new(&key.domain, &key.selector, key.key.reveal()).map_err(refused)

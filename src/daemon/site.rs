@@ -1,5 +1,6 @@
 //! What the HTTP listener serves, put together: API, files, the messenger, and in development the captured mail.
 
+use crate::channel::dns::Dns;
 use crate::channel::imap::OnDemand;
 use crate::channel::messenger::hub::Hub;
 use crate::channel::messenger::hub::Look;
@@ -61,6 +62,10 @@ pub(super) async fn site(
     let mut api = Api::open(desk.clone(), rates).await?.with_webhook_targets(targets.clone());
     api = api.with_intake(config.limits.message_bytes_max, health.clone()).with_large_mail(large_mail.clone());
     api = api.with_probe_relays(probe_relays.clone()).with_drain(drain.clone());
+    match Dns::new(config.smtp.dns) {
+        Ok(dns) => api = api.with_dns(dns),
+        Err(why) => tracing::warn!(why, "records of our domains cannot be looked up"),
+    }
     let words = words(&house.data_dir.path().join(SEARCH_DIR)).await;
     if let Some(words) = &words {
         api = api.with_words(Arc::new(words.clone()));

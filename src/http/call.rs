@@ -1,5 +1,6 @@
 //! One request as handlers see it: the desk, the caller, path and query. Bodies are [`crate::http::input`]'s.
 
+use crate::channel::dns::Dns;
 use crate::channel::imap::OnDemand;
 use crate::channel::messenger::Hub;
 use crate::channel::smtp_out::ProbeRelays;
@@ -65,6 +66,10 @@ impl Call {
     }
 
     /// Relays of probe mails.
+    pub(crate) fn dns(&self) -> Option<&Dns> {
+        self.api.dns.as_ref()
+    }
+
     pub(crate) fn probe_relays(&self) -> &ProbeRelays {
         &self.api.probe_relays
     }

@@ -64,6 +64,7 @@ pub mod widget;
 pub use rate::RateLimits;
 pub use serve::serve;
 
+use crate::channel::dns::Dns;
 use crate::channel::imap::OnDemand;
 use crate::channel::messenger::Hub;
 use crate::channel::smtp_out::ProbeRelays;
@@ -111,6 +112,7 @@ pub struct Served {
     /// Where mails are fetched from that were too large to be taken in.
     large_mail: Option<OnDemand>,
     probe_relays: ProbeRelays,
+    dns: Option<Dns>,
 }
 
 #[derive(Debug)]
@@ -158,6 +160,7 @@ impl Api {
             live: LiveStreams::default(),
             large_mail: None,
             probe_relays: ProbeRelays::default(),
+            dns: None,
         })))
     }
 
@@ -186,6 +189,12 @@ impl Api {
     #[must_use]
     pub fn with_probe_relays(self, relays: ProbeRelays) -> Self {
         self.with(|served| served.probe_relays = relays)
+    }
+
+    /// Looks there for what the DNS says of our domains; without it nothing is known of that.
+    #[must_use]
+    pub fn with_dns(self, dns: Dns) -> Self {
+        self.with(|served| served.dns = Some(dns))
     }
 
     /// Answers searches by words from this index; without one there are none.

@@ -1,5 +1,6 @@
 //! Senders checked at the door: SPF, DKIM and DMARC with a DNS server of the test's own.
 
+use crate::support::dns_server::serve as dns;
 use crate::support::gateway::Gateway;
 use crate::support::gateway::Plan;
 use crate::support::gateway::SUPPORT;
@@ -10,60 +11,11 @@ use deskgate::domain::address::Address;
 use rustls::pki_types::PrivateKeyDer;
 use rustls::pki_types::pem::PemObject;
 use serde_json::Value;
-use std::collections::BTreeMap;
 use std::io::Read;
 use std::io::Write;
-use std::net::SocketAddr;
 use std::net::TcpStream;
-use std::net::UdpSocket;
-use std::thread;
 
 const ED25519: &str = include_str!("../fixtures/dkim/ed25519.pem");
-const TXT: u16 = 16;
-
-/// A DNS server with these TXT records and no others; it ends with the process.
-fn dns(records: &[(&str, String)]) -> SocketAddr {
-    let records: BTreeMap<String, String> =
-        records.iter().map(|(name, text)| ((*name).to_owned(), text.clone())).collect();
-    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-    let address = socket.local_addr().unwrap();
-    thread::spawn(move || {
-        let mut query = [0; 1_500];
-        while let Ok((len, peer)) = socket.recv_from(&mut query) {
-            if let Some(answer) = answered(&query[..len], &records) {
-                socket.send_to(&answer, peer).unwrap();
-            }
-        }
-    });
-    address
-}
-
-fn answered(query: &[u8], records: &BTreeMap<String, String>) -> Option<Vec<u8>> {
-    let (mut at, mut labels) = (12, Vec::new());
-    while *query.get(at)? != 0 {
-        let len = usize::from(query[at]);
-        labels.push(String::from_utf8_lossy(query.get(at + 1..at + 1 + len)?).to_lowercase());
-        at += len + 1;
-    }
-    let question = query.get(12..at + 5)?;
-    let asked = u16::from_be_bytes([query[at + 1], query[at + 2]]);
-    let found = records.get(&labels.join(".")).filter(|_| asked == TXT);
-    let flags: u16 = if found.is_some() { 0x8180 } else { 0x8183 };
-    let mut answer = query[..2].to_vec();
-    answer.extend(flags.to_be_bytes());
-    for count in [1, u16::from(found.is_some()), 0, 0] {
-        answer.extend(count.to_be_bytes());
-    }
-    answer.extend(question);
-    if let Some(text) = found {
-        let data: Vec<u8> =
-            text.as_bytes().chunks(255).flat_map(|chunk| [&[chunk.len() as u8][..], chunk].concat()).collect();
-        answer.extend([0xc0, 12, 0, 16, 0, 1, 0, 0, 0, 60]);
-        answer.extend((data.len() as u16).to_be_bytes());
-        answer.extend(data);
-    }
-    Some(answer)
-}
 
 fn mail(from: &str, id: &str) -> String {
     format!(
@@ -146,5 +98,45 @@ fn eml_7_only_trusted_networks_may_hand_over_and_a_proxy_says_who_calls() {
     assert!(greeted("PROXY TCP4 192.0.2.9 127.0.0.1 4000 25\r\n").starts_with("220 "));
     assert!(greeted("PROXY TCP4 198.51.100.9 127.0.0.1 4000 25\r\n").starts_with("554 5.7.1"));
     assert_eq!(greeted("EHLO mail.example.com\r\n"), "", "no header, no word");
+    gateway.finish();
+}
+
+#[test]
+fn eml_66_what_the_dns_should_say_is_shown_beside_what_it_says() {
+    let domain = SUPPORT.split_once('@').unwrap().1;
+    let right = format!("v=DKIM1; k=ed25519; p={}", public_key());
+    let dns = dns(&[
+        (domain, "v=spf1 mx -all".to_owned()),
+        (&format!("good._domainkey.{domain}"), right.clone()),
+        (&format!("old._domainkey.{domain}"), "v=DKIM1; k=ed25519; p=AAAA".to_owned()),
+    ]);
+    let key = |selector: &str| {
+        format!("[[dkim]]\ndomain = \"{domain}\"\nselector = \"{selector}\"\nkey_file = \"dkim.pem\"\n")
+    };
+    let keys = key("good") + &key("old");
+    let mut gateway = Plan::default().set("smtp.dns", &dns.to_string()).toml(&keys).prepare();
+    let file = gateway.dir().join("dkim.pem");
+    std::fs::write(&file, ED25519).unwrap();
+    std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    let output = gateway.run(&["--json", "address", "dns"]);
+    assert_eq!(output.status.code(), Some(1), "not every record is as it should be");
+    let by_command: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let shown = |records: &Value| -> Vec<[String; 3]> {
+        let word = |record: &Value, key: &str| record[key].as_str().unwrap_or_default().to_owned();
+        let records = records.as_array().unwrap().iter();
+        records.map(|record| ["purpose", "name", "state"].map(|key| word(record, key))).collect()
+    };
+    let expected = [
+        ("SPF", domain.to_owned(), "good"),
+        ("DKIM", format!("good._domainkey.{domain}"), "good"),
+        ("DKIM", format!("old._domainkey.{domain}"), "wrong"),
+        ("DMARC", format!("_dmarc.{domain}"), "missing"),
+    ]
+    .map(|(purpose, name, state)| [purpose.to_owned(), name, state.to_owned()]);
+    assert_eq!(shown(&by_command), expected, "{by_command}");
+    assert_eq!(by_command[2]["expected"], right, "what is to be published");
+    gateway.up();
+    let by_api = gateway.api("GET", &format!("/api/support_addresses/{SUPPORT}/dns"), None).expect(200);
+    assert_eq!(shown(&by_api["data"]), expected);
     gateway.finish();
 }

@@ -1,5 +1,6 @@
 //! Several relays and signatures: which way mail goes, and that others can check who signed it (EML-66).
 
+use crate::support::dns_server;
 use crate::support::gateway::Gateway;
 use crate::support::gateway::PATIENCE;
 use crate::support::gateway::Plan;
@@ -9,9 +10,7 @@ use crate::support::smtp_client::mail;
 use crate::support::smtp_peer::Act;
 use crate::support::smtp_peer::SmtpPeer;
 use crate::support::smtp_peer::Stage;
-use data_encoding::BASE64;
-use rustls::pki_types::PrivateKeyDer;
-use rustls::pki_types::pem::PemObject;
+use serde_json::Value;
 use serde_json::json;
 use std::io::Write;
 use std::process::Stdio;
@@ -110,20 +109,13 @@ async fn eml_66_mail_goes_by_the_relay_of_its_address_and_one_relay_down_delays_
     assert_eq!(second.taken().len(), 1);
 }
 
-fn public_records() -> [String; 2] {
-    let rsa = match PrivateKeyDer::from_pem_slice(RSA.as_bytes()).unwrap() {
-        PrivateKeyDer::Pkcs1(der) => ring::signature::RsaKeyPair::from_der(der.secret_pkcs1_der()).unwrap(),
-        other => panic!("{other:?}"),
-    };
-    let PrivateKeyDer::Pkcs8(der) = PrivateKeyDer::from_pem_slice(ED25519.as_bytes()).unwrap() else { panic!() };
-    let ed = ring::signature::Ed25519KeyPair::from_pkcs8_maybe_unchecked(der.secret_pkcs8_der()).unwrap();
-    let public = |key: &[u8]| BASE64.encode(key);
-    let rsa = public(ring::signature::KeyPair::public_key(&rsa).as_ref());
-    let ed = public(ring::signature::KeyPair::public_key(&ed).as_ref());
-    [
-        format!("rsa._domainkey.example.com=v=DKIM1; k=rsa; p={rsa}"),
-        format!("ed._domainkey.example.com=v=DKIM1; k=ed25519; p={ed}"),
-    ]
+/// What the daemon says is to be published for a support address, as `NAME=RECORD`.
+fn published(gateway: &Gateway, address: &str) -> Vec<String> {
+    let output = gateway.run(&["--json", "address", "dns", address]);
+    let records: Vec<Value> = serde_json::from_slice(&output.stdout).unwrap();
+    let keys = records.iter().filter(|record| record["purpose"] == "DKIM");
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    keys.map(|key| format!("{}={}", text(&key["name"]), text(&key["expected"]))).collect()
 }
 
 /// What another program makes of the signatures of a mail; `None` where it is not installed.
@@ -144,7 +136,9 @@ async fn eml_66_dkimpy_finds_our_signatures_sound() {
     let keys = "[[dkim]]\ndomain = \"example.com\"\nselector = \"rsa\"\nkey_file = \"rsa.pem\"\n[[dkim]]\n\
                 domain = \"example.com\"\nselector = \"ed\"\nkey_file = \"ed25519.pem\"\n";
     let plan = two_relays(&peer, &peer).toml(keys).file("rsa.pem", RSA).file("ed25519.pem", ED25519);
-    let mut gateway = plan.start();
+    let mut gateway = plan.set("smtp.dns", &dns_server::serve(&[]).to_string()).start();
+    let records = published(&gateway, "support@example.com");
+    assert_eq!(records.len(), 2, "{records:?}");
     answered(&mut gateway, "ana@example.net", "support@example.com");
     peer.wait_until(PATIENCE, |peer| peer.taken().len() == 1).await;
     answered(&mut gateway, "ben@example.net", "billing@example.org");
@@ -154,8 +148,8 @@ async fn eml_66_dkimpy_finds_our_signatures_sound() {
     let signed = String::from_utf8(taken[0].message.clone()).unwrap();
     assert_eq!(signed.matches("DKIM-Signature: ").count(), 2, "{signed}");
     assert!(!taken[1].message.starts_with(b"DKIM"), "no key of that domain");
-    let Some(said) = checked(&taken[0].message, &public_records()) else { return };
+    let Some(said) = checked(&taken[0].message, &records) else { return };
     assert_eq!(said, "True True");
     let forged = signed.replace("Looked", "Booked").into_bytes();
-    assert_eq!(checked(&forged, &public_records()).unwrap(), "False False");
+    assert_eq!(checked(&forged, &records).unwrap(), "False False");
 }

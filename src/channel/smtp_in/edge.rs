@@ -3,6 +3,7 @@
 //! **Invariant:** no mail is refused, lost or held up for longer than [`CHECK_MAX`] by what is found here: it is a fact that
 //! goes with the mail. Where nobody asked for the checks, no name is looked up.
 
+use crate::channel::dns::Dns;
 use crate::domain::authentication::AuthResult;
 use crate::domain::authentication::Authentication;
 use crate::domain::authentication::is_aligned;
@@ -11,15 +12,10 @@ use mail_auth::AuthenticatedMessage;
 use mail_auth::DkimOutput;
 use mail_auth::DkimResult;
 use mail_auth::DmarcResult;
-use mail_auth::MessageAuthenticator;
 use mail_auth::SpfOutput;
 use mail_auth::SpfResult;
 use mail_auth::dkim::DkimError;
 use mail_auth::dmarc::verify::DmarcParameters;
-use mail_auth::hickory_resolver::config::ConnectionConfig;
-use mail_auth::hickory_resolver::config::NameServerConfig;
-use mail_auth::hickory_resolver::config::ResolverConfig;
-use mail_auth::hickory_resolver::config::ResolverOpts;
 use mail_auth::spf::verify::SpfParameters;
 use std::fmt;
 use std::net::IpAddr;
@@ -29,12 +25,10 @@ use tokio::time::timeout;
 
 /// Longest time for all checks of one mail.
 const CHECK_MAX: Duration = Duration::from_secs(20);
-/// Longest wait for one answer of the DNS.
-const ANSWER_MAX: Duration = Duration::from_secs(4);
 
 /// The checks of a listener.
 pub struct EdgeCheck {
-    authenticator: MessageAuthenticator,
+    dns: Dns,
     hostname: String,
     trusted: Vec<IpNet>,
 }
@@ -60,20 +54,8 @@ impl EdgeCheck {
     /// # Errors
     /// A sentence, when the system's DNS servers cannot be found out.
     pub fn new(hostname: &str, dns: Option<SocketAddr>, trusted: Vec<IpNet>) -> Result<Self, String> {
-        let authenticator = match dns {
-            None => MessageAuthenticator::new_system_conf(),
-            Some(server) => {
-                let mut connections = vec![ConnectionConfig::udp(), ConnectionConfig::tcp()];
-                connections.iter_mut().for_each(|connection| connection.port = server.port());
-                let mut name_server = NameServerConfig::udp_and_tcp(server.ip());
-                name_server.connections = connections;
-                let mut options = ResolverOpts::default();
-                options.timeout = ANSWER_MAX;
-                MessageAuthenticator::new(ResolverConfig::from_parts(None, Vec::new(), vec![name_server]), options)
-            }
-        };
-        let authenticator = authenticator.map_err(|error| format!("no DNS server to check senders with: {error}"))?;
-        Ok(Self { authenticator, hostname: hostname.to_owned(), trusted })
+        let dns = Dns::new(dns)?;
+        Ok(Self { dns, hostname: hostname.to_owned(), trusted })
     }
 
     /// What can be said of a mail; `None` for one from a relay of ours.
@@ -93,14 +75,14 @@ impl EdgeCheck {
         let sender =
             if peer.mail_from.is_empty() { format!("postmaster@{}", peer.helo) } else { peer.mail_from.clone() };
         let asked = SpfParameters::verify_mail_from(peer.ip, &peer.helo, &self.hostname, &sender);
-        let spf = self.authenticator.verify_spf(asked).await;
+        let spf = self.dns.authenticator().verify_spf(asked).await;
         let Some(message) = AuthenticatedMessage::parse(raw) else {
             return Authentication { spf: of_spf(&spf), ..Authentication::default() };
         };
-        let dkim = self.authenticator.verify_dkim(&message).await;
-        let arc = self.authenticator.verify_arc(&message).await;
+        let dkim = self.dns.authenticator().verify_dkim(&message).await;
+        let arc = self.dns.authenticator().verify_arc(&message).await;
         let envelope = sender.rsplit_once('@').map_or("", |(_, domain)| domain);
-        let dmarc = self.authenticator.verify_dmarc(DmarcParameters::new(&message, &dkim, envelope, &spf)).await;
+        let dmarc = self.dns.authenticator().verify_dmarc(DmarcParameters::new(&message, &dkim, envelope, &spf)).await;
         let refused = matches!(dmarc.result(), DmarcResult::Fail(_));
         Authentication {
             spf: of_spf(&spf),

@@ -9,6 +9,7 @@
 //! | `notify`, [`addressing`], `brands` | which mails a change owes to whom; To, Cc, Bcc and subject; whose name a thread is answered in |
 //! | [`outbox`], `deferred_mail` | what is owed: lease, prepare, settle; what waits for its next try |
 //! | `material`, `compose`, [`signing`], [`mail_previews`] | from a delivery to a mail: what it is made of, what it says; DKIM signatures on it; what mails look like |
+//! | [`dns_records`] | what the DNS should say of our domains |
 //! | `reclassing` | an agent says what kind of mail it is |
 //! | [`sent_copies`] | copies for Sent folders |
 //! | `delivery_failures`, [`suppressions`] | a mail that failed; addresses that get none, limits of automatic mail |
@@ -20,6 +21,7 @@ pub(in crate::desk) mod brands;
 pub(in crate::desk) mod compose;
 pub(crate) mod deferred_mail;
 pub(in crate::desk) mod delivery_failures;
+pub mod dns_records;
 pub mod forwarding;
 pub mod intake;
 pub mod left_out;

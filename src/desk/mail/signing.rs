@@ -6,6 +6,7 @@
 //! of a domain without a key goes out unsigned and unchanged. Keys never show in `Debug`.
 
 use crate::domain::address::Address;
+use data_encoding::BASE64;
 use mail_auth::common::crypto::Ed25519Key;
 use mail_auth::common::crypto::RsaKey;
 use mail_auth::common::crypto::Sha256;
@@ -49,6 +50,17 @@ pub struct Signer {
     domain: String,
     selector: String,
     key: Key,
+    /// What stands in the DNS for it.
+    published: String,
+}
+
+/// The record by which a signature is checked (RFC 6376 §3.6.1).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PublicKey {
+    /// `SELECTOR._domainkey.DOMAIN`.
+    pub name: String,
+    /// Text of the TXT record.
+    pub text: String,
 }
 
 impl fmt::Debug for Signer {
@@ -74,18 +86,22 @@ impl Signer {
             PrivateKeyDer::Pkcs8(der) => Ed25519Key::from_pkcs8_maybe_unchecked_der(der.secret_pkcs8_der()).ok(),
             _ => None,
         };
-        let key = match ed25519 {
+        let (published, key) = match ed25519 {
             Some(key) => {
-                Key::Ed25519(DkimSigner::from_key(key).domain(domain.as_str()).selector(selector).headers(SIGNED))
+                let public = BASE64.encode(&key.public_key());
+                let signer = DkimSigner::from_key(key).domain(domain.as_str()).selector(selector).headers(SIGNED);
+                (format!("v=DKIM1; k=ed25519; p={public}"), Key::Ed25519(signer))
             }
             None => {
                 let key = RsaKey::<Sha256>::from_key_der(der).map_err(|error| {
                     format!("is neither an RSA key of 2048 to 4096 bits nor an Ed25519 key: {error}")
                 })?;
-                Key::Rsa(DkimSigner::from_key(key).domain(domain.as_str()).selector(selector).headers(SIGNED))
+                let public = BASE64.encode(&subject_public_key_info(&key.public_key()));
+                let signer = DkimSigner::from_key(key).domain(domain.as_str()).selector(selector).headers(SIGNED);
+                (format!("v=DKIM1; k=rsa; p={public}"), Key::Rsa(signer))
             }
         };
-        Ok(Self { domain, selector: selector.to_owned(), key })
+        Ok(Self { domain, selector: selector.to_owned(), key, published })
     }
 
     /// Whether its signature aligns with that domain (RFC 7489 §3.1.1, relaxed).
@@ -113,22 +129,62 @@ impl Signers {
         Self(Arc::new(signers))
     }
 
+    /// The keys that sign mail from there, as they should stand in the DNS.
+    #[must_use]
+    pub fn public_keys(&self, from: &Address) -> Vec<PublicKey> {
+        let of = |signer: &Signer| PublicKey {
+            name: format!("{}._domainkey.{}", signer.selector, signer.domain),
+            text: signer.published.clone(),
+        };
+        self.of(from).map(of).collect()
+    }
+
+    /// The keys of the very domain, or of the nearest one above it that has any.
+    fn of(&self, from: &Address) -> impl Iterator<Item = &Signer> {
+        let domain = from.domain().to_ascii_lowercase();
+        let aligned = self.0.iter().filter(move |signer| signer.aligns_with(&domain));
+        let nearest = aligned.clone().map(|signer| signer.domain.len()).max();
+        aligned.filter(move |signer| Some(signer.domain.len()) == nearest)
+    }
+
     /// The message with a signature of every key of the sender's domain before it; without a key of the very domain, of the
     /// nearest one above it.
     ///
     /// # Errors
     /// A sentence; nothing may go out then, since a domain whose mail is signed may have told others to trust no other.
     pub fn sign(&self, from: &Address, message: Vec<u8>) -> Result<Vec<u8>, String> {
-        let domain = from.domain().to_ascii_lowercase();
-        let aligned = self.0.iter().filter(|signer| signer.aligns_with(&domain));
-        let Some(nearest) = aligned.clone().map(|signer| signer.domain.len()).max() else { return Ok(message) };
+        let mut signers = self.of(from).peekable();
+        if signers.peek().is_none() {
+            return Ok(message);
+        }
         let mut signed = Vec::with_capacity(message.len().saturating_add(1_024));
-        for signer in aligned.filter(|signer| signer.domain.len() == nearest) {
+        for signer in signers {
             signed.extend_from_slice(signer.field(&message)?.as_bytes());
         }
         signed.extend_from_slice(&message);
         Ok(signed)
     }
+}
+
+/// An RSA key as receivers expect it (RFC 5280 §4.1.2.7): the algorithm's name before the key itself.
+fn subject_public_key_info(rsa: &[u8]) -> Vec<u8> {
+    const RSA_ENCRYPTION: [u8; 15] = [0x30, 0x0d, 6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 1, 5, 0];
+    // No bit of the last octet is unused.
+    let key = [&[0], rsa].concat();
+    der(0x30, &[&RSA_ENCRYPTION[..], &der(3, &key)].concat())
+}
+
+/// One value in DER (X.690 §8.1).
+fn der(tag: u8, content: &[u8]) -> Vec<u8> {
+    let length = content.len().to_be_bytes();
+    let length: Vec<u8> = length.into_iter().skip_while(|octet| *octet == 0).collect();
+    let mut value = vec![tag];
+    if content.len() > 127 {
+        value.push(0x80 | u8::try_from(length.len()).unwrap_or(0));
+    }
+    value.extend(if length.is_empty() { vec![0] } else { length });
+    value.extend_from_slice(content);
+    value
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
-//! `/support_addresses`: where customers write to, and whether their mail comes in (EML-10). For operators: scope
-//! `settings`.
+//! `/support_addresses`: where customers write to, whether their mail comes in (EML-10), and whether ours is believed (EML-66).
+//! For operators: scope `settings`.
 
+use crate::channel::dns::Looked;
 use crate::desk::mail::forwarding::Forwarding;
 use crate::domain::address::Address;
 use crate::http::Api;
@@ -17,7 +18,10 @@ use serde_json::Value;
 use serde_json::json;
 
 pub(crate) fn routes() -> Router<Api> {
-    Router::new().route("/support_addresses", get(list)).route("/support_addresses/{address}/probe", post(probe))
+    Router::new()
+        .route("/support_addresses", get(list))
+        .route("/support_addresses/{address}/probe", post(probe))
+        .route("/support_addresses/{address}/dns", get(dns))
 }
 
 async fn list(call: Call) -> Answer {
@@ -27,8 +31,7 @@ async fn list(call: Call) -> Answer {
 
 /// Sends the probe; when it comes back, the list says so.
 async fn probe(call: Call) -> Answer {
-    let named = call.path_text("address").and_then(Address::parse);
-    let address = named.ok_or_else(|| ApiError::not_found("support address"))?;
+    let address = address(&call)?;
     let mail = call.desk().forwarding_probe(Some(&call.caller), &address).await?;
     let answer = call.probe_relays().send(&mail).await;
     let answer = answer.map_err(|why| ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "service_unavailable", why))?;
@@ -38,6 +41,31 @@ async fn probe(call: Call) -> Answer {
         "message_id": mail.message_id,
         "relay_answer": answer,
     })))
+}
+
+/// What the DNS should say of an address's domain, and what it says.
+async fn dns(call: Call) -> Answer {
+    let records = call.desk().dns_records(Some(&call.caller), &address(&call)?)?;
+    let no_dns = || ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "service_unavailable", "no DNS server to ask");
+    let looked = call.dns().ok_or_else(no_dns)?.look(records).await;
+    Ok(Json(wire::list(looked.iter().map(record).collect())))
+}
+
+fn record(looked: &Looked) -> Value {
+    json!({
+        "type": "dns_record",
+        "purpose": looked.record.purpose.as_str(),
+        "name": looked.name,
+        "record_type": "TXT",
+        "expected": looked.record.text,
+        "found": looked.found,
+        "state": looked.finding.as_str(),
+        "reason": looked.finding.why(),
+    })
+}
+
+fn address(call: &Call) -> Result<Address, ApiError> {
+    call.path_text("address").and_then(Address::parse).ok_or_else(|| ApiError::not_found("support address"))
 }
 
 fn shown(known: &Forwarding) -> Value {

@@ -220,6 +220,7 @@ const OPERATIONS: &[Operation] = &[
     get("/reports", "metrics that reports are of", &[], "list"),
     get("/reports/{metric}", "one metric over an interval, by time and group", REPORT, "object"),
     get("/quarantine/{id}/file", "a mail that could not be taken in, as it came", &[], ""),
+    get("/support_addresses/{address}/dns", "what the DNS should say of its domain, and what it says", &[], "list"),
     get("/support_addresses", "where customers write to, and whether their mail comes in", &[], "list"),
     act("post", "/support_addresses/{address}/probe", "send a mail to one to see whether it comes in", "object"),
     get("/suppressions", "addresses that get no mail", &["per_page", "after"], "list"),

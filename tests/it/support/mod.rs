@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "offered to every test, also to those that are still to come")]
 
 pub(crate) mod browser;
+pub(crate) mod dns_server;
 pub(crate) mod door;
 pub(crate) mod dovecot;
 pub(crate) mod gateway;
