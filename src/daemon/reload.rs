@@ -42,6 +42,7 @@ impl Reload<'_> {
         if let Some((shown, renewed)) = self.certificate.zip(certificate) {
             shown.renew(renewed);
             running.smtp.tls.clone_from(&new.smtp.tls);
+            tracing::info!("the certificate of SMTP is read anew");
         }
         let waiting = needs_restart(running, &new);
         if !waiting.is_empty() {

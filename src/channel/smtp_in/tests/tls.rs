@@ -2,32 +2,59 @@
 
 use super::Client;
 use super::Listener;
-use rustls::pki_types::PrivateKeyDer;
+use crate::channel::smtp_in::Certificate;
+use crate::clock::Clock;
 use rustls::pki_types::ServerName;
 use std::sync::Arc;
 use tokio_rustls::TlsConnector;
 
-/// A listener with TLS, and a client configuration that trusts it.
-async fn listener() -> (Listener, TlsConnector) {
+/// A certificate made now, and a client that trusts it alone.
+fn made() -> (Certificate, TlsConnector) {
     let made = rcgen::generate_simple_self_signed(["desk.example.com".to_owned()]).unwrap();
-    let certificate = made.cert.der().clone();
-    let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let server = rustls::ServerConfig::builder_with_provider(Arc::clone(&provider))
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![certificate.clone()], key)
-        .unwrap();
+    let (chain, key) = (made.cert.pem(), made.signing_key.serialize_pem());
+    let certificate = Certificate::read(chain.as_bytes(), key.as_bytes(), Clock::default().now()).unwrap();
     let mut roots = rustls::RootCertStore::empty();
-    roots.add(certificate).unwrap();
-    let client = rustls::ClientConfig::builder_with_provider(provider)
+    roots.add(made.cert.der().clone()).unwrap();
+    let client = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_root_certificates(roots)
         .with_no_client_auth();
-    let listener = Listener::smtp(|options| options.tls = Some(Arc::new(server))).await;
-    (listener, TlsConnector::from(Arc::new(client)))
+    (certificate, TlsConnector::from(Arc::new(client)))
+}
+
+/// A listener that shows `certificate`.
+async fn showing(certificate: &Arc<Certificate>) -> Listener {
+    let server = certificate.server().unwrap();
+    Listener::smtp(|options| options.tls = Some(Arc::new(server))).await
+}
+
+async fn listener() -> (Listener, TlsConnector) {
+    let (certificate, connector) = made();
+    (showing(&Arc::new(certificate)).await, connector)
+}
+
+/// Greets, asks for TLS and shakes hands.
+async fn shaken(listener: &Listener, connector: &TlsConnector) -> std::io::Result<Client> {
+    let mut client = listener.client().await;
+    client.plays("S: 220\nC: EHLO x\nS: 250 STARTTLS\nC: STARTTLS\nS: 220 2.0.0").await;
+    let name = ServerName::try_from("desk.example.com").unwrap();
+    let stream = connector.connect(name, client.stream.into_inner()).await?;
+    Ok(Client::new(Box::new(stream)))
+}
+
+#[tokio::test]
+async fn fault_95_a_renewed_certificate_is_shown_to_the_next_who_asks() {
+    let (certificate, trusts_old) = made();
+    let certificate = Arc::new(certificate);
+    let listener = showing(&certificate).await;
+    let mut before = shaken(&listener, &trusts_old).await.unwrap();
+    let (renewed, trusts_new) = made();
+    assert!(shaken(&listener, &trusts_new).await.is_err(), "nobody has renewed it yet");
+    certificate.renew(renewed);
+    shaken(&listener, &trusts_new).await.unwrap().plays("C: EHLO x\nS: 250 ENHANCEDSTATUSCODES").await;
+    assert!(shaken(&listener, &trusts_old).await.is_err(), "the old one is gone");
+    before.plays("C: EHLO x\nS: 250 ENHANCEDSTATUSCODES\nC: QUIT\nS: 221\nS|").await;
 }
 
 #[tokio::test]
