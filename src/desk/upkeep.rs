@@ -1,7 +1,7 @@
 //! What is done every hour: what is past its keeping goes, and what a clock set wrong left behind is put right.
 //!
 //! A clock may be wrong, in a machine that was just started above all. What is old by such a clock may be new, and what was
-//! removed does not come back: after a jump of more than [`JUMP_MAX`] nothing is removed for its age within [`DOUBT`], in
+//! removed does not come back: after a jump of more than `JUMP_MAX` nothing is removed for its age within `DOUBT`, in
 //! which somebody can set it right. A machine that was off for longer than that waits a day too.
 //!
 //! **Invariant:** bounded work per call; nothing goes for its age while the clock is doubted (P13).

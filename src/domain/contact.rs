@@ -8,6 +8,9 @@ use crate::domain::id::ContactId;
 use crate::domain::id::Millis;
 use crate::domain::id::NoteId;
 use crate::domain::id::TagId;
+use crate::domain::mail_choice::ChosenBy;
+use crate::domain::mail_choice::MAIL_CHOICES_MAX;
+use crate::domain::mail_choice::MailChoice;
 use std::collections::BTreeMap;
 
 /// How well a person is known.
@@ -61,6 +64,8 @@ pub struct Contact {
     pub language_override: Option<String>,
     /// Stops bulk mail, not answers (NTF-14).
     pub unsubscribed_from_emails: bool,
+    /// Who chose that and who took it back (EML-81), oldest first, at most [`MAIL_CHOICES_MAX`].
+    pub mail_choices: Vec<MailChoice>,
     /// A complaint came in (BRC-53).
     pub marked_email_as_spam: bool,
     /// The address does not exist (EML-82).
@@ -123,6 +128,22 @@ impl Contact {
         if self.email.as_ref() == Some(address) { !self.email_claimed } else { self.other_emails.contains(address) }
     }
 
+    /// Says whether bulk mail is wanted; what is so already is no choice (EML-81).
+    pub fn choose_mail(&mut self, unsubscribed: bool, by: ChosenBy, at: Millis) {
+        if self.unsubscribed_from_emails != unsubscribed {
+            self.unsubscribed_from_emails = unsubscribed;
+            self.keep_choices(&[MailChoice { unsubscribed, by, at }]);
+        }
+    }
+
+    /// Puts choices among those that are kept, by time.
+    pub fn keep_choices(&mut self, more: &[MailChoice]) {
+        self.mail_choices.extend_from_slice(more);
+        self.mail_choices.sort_by_key(|choice| choice.at);
+        let too_many = self.mail_choices.len().saturating_sub(MAIL_CHOICES_MAX);
+        self.mail_choices.drain(..too_many);
+    }
+
     /// A new contact of whom only the id is known.
     #[must_use]
     pub fn new(id: ContactId, role: ContactRole, now: Millis) -> Self {
@@ -139,6 +160,7 @@ impl Contact {
             custom_attributes: BTreeMap::new(),
             language_override: None,
             unsubscribed_from_emails: false,
+            mail_choices: Vec::new(),
             marked_email_as_spam: false,
             has_hard_bounced: false,
             blocked: false,

@@ -27,6 +27,7 @@ pub mod intake;
 pub mod ledger;
 pub mod link;
 pub mod macros;
+pub mod mail_choice;
 pub mod mail_lane;
 pub mod mail_limits;
 pub mod mail_share;

@@ -59,6 +59,8 @@ use crate::domain::id::TicketTypeId;
 use crate::domain::id::TokenId;
 use crate::domain::link::Link;
 use crate::domain::link::LinkKind;
+use crate::domain::mail_choice::ChosenBy;
+use crate::domain::mail_choice::MailChoice;
 use crate::domain::mail_lane::MailLane;
 use crate::domain::mail_limits::Limit;
 use crate::domain::note::Note;
@@ -224,6 +226,12 @@ pub(crate) fn contacts() -> Vec<Contact> {
         email: Some(address("ana@example.com")),
         email_claimed: true,
         unsubscribed_from_emails: true,
+        mail_choices: vec![
+            MailChoice { unsubscribed: true, by: ChosenBy::Complaint, at: at(1) },
+            MailChoice { unsubscribed: false, by: ChosenBy::Agent(AGENT), at: at(2) },
+            MailChoice { unsubscribed: true, by: ChosenBy::Messenger, at: at(3) },
+            MailChoice { unsubscribed: false, by: ChosenBy::Contact, at: at(4) },
+        ],
         has_hard_bounced: true,
         blocked: true,
         ..Contact::new(BEN, ContactRole::Lead, at(0))

@@ -16,6 +16,7 @@ use crate::domain::event::EventKind;
 use crate::domain::id::ContactId;
 use crate::domain::id::Millis;
 use crate::domain::id::ThreadId;
+use crate::domain::mail_choice::ChosenBy;
 use crate::domain::thread::Thread;
 use crate::domain::ticket_type::Category;
 use crate::mail::message_id::StopClaims;
@@ -179,7 +180,7 @@ fn stop_all(tx: &mut dyn WriteTx, contact: ContactId, stopped: bool, now: Millis
     if contact.unsubscribed_from_emails == stopped {
         return Ok(());
     }
-    contact.unsubscribed_from_emails = stopped;
+    contact.choose_mail(stopped, ChosenBy::Contact, now);
     contact.updated_at = now;
     let event = Event {
         kind: EventKind::ContactUpdated(contact.id),

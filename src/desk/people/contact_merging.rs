@@ -159,6 +159,7 @@ fn joined(from: &Contact, into: Contact, notes: impl Iterator<Item = NoteId>) ->
     all.companies.extend(companies);
     all.notes.extend(notes);
     all.unsubscribed_from_emails |= from.unsubscribed_from_emails;
+    all.keep_choices(&from.mail_choices);
     all.marked_email_as_spam |= from.marked_email_as_spam;
     all.blocked |= from.blocked;
     all.created_at = all.created_at.min(from.created_at);

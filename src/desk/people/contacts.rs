@@ -26,6 +26,7 @@ use crate::domain::event::EventKind;
 use crate::domain::id::AgentId;
 use crate::domain::id::ContactId;
 use crate::domain::id::Millis;
+use crate::domain::mail_choice::ChosenBy;
 use crate::domain::refusal::Refusal;
 use crate::store;
 use crate::store::engine::ReadTx;
@@ -151,12 +152,13 @@ impl Desk {
     pub async fn create_contact(&self, caller: &Caller, facts: ContactFacts) -> Result<Contact> {
         require(caller, &[Scope::WriteContacts])?;
         let (inner, at) = (self.inner.clone(), At::of(&self.inner.clock));
+        let by = ChosenBy::Agent(caller.agent);
         let created = self.inner.store.update(move |tx| {
             let has_key = matches!(facts.external_id, Some(Some(_)));
             let role = if has_key { ContactRole::User } else { ContactRole::Lead };
             let mut contact = Contact::new(ContactId(at.id()), role, at.now);
             inner.refuse_our_addresses(tx, &contact, &facts)?;
-            apply(tx, &mut contact, &facts, &at)?;
+            apply(tx, &mut contact, &facts, by, &at)?;
             save(tx, &updated(contact.clone(), &at))?;
             Ok(contact)
         });
@@ -170,11 +172,12 @@ impl Desk {
     pub async fn update_contact(&self, caller: &Caller, id: ContactId, facts: ContactFacts) -> Result<Contact> {
         require(caller, &[Scope::WriteContacts])?;
         let (inner, at) = (self.inner.clone(), At::of(&self.inner.clock));
+        let by = ChosenBy::Agent(caller.agent);
         let changed = self.inner.store.update(move |tx| {
             let before = known(tx, id)?;
             let mut contact = before.clone();
             inner.refuse_our_addresses(tx, &before, &facts)?;
-            apply(tx, &mut contact, &facts, &at)?;
+            apply(tx, &mut contact, &facts, by, &at)?;
             save(tx, &done_with(contact.clone(), &acts(&before, &contact), &at))?;
             Ok(contact)
         });
@@ -257,7 +260,7 @@ pub(crate) fn updated(contact: Contact, at: &At) -> Change {
 }
 
 /// What a change of facts means to those who are told of more than changes (WHK-12).
-fn acts(before: &Contact, now: &Contact) -> Vec<ContactAct> {
+pub(crate) fn acts(before: &Contact, now: &Contact) -> Vec<ContactAct> {
     let mut acts = Vec::new();
     if now.email.is_some() && now.email != before.email {
         acts.push(if before.email.is_none() { ContactAct::EmailAdded } else { ContactAct::EmailChanged });
@@ -275,7 +278,13 @@ fn acts(before: &Contact, now: &Contact) -> Vec<ContactAct> {
 }
 
 /// Puts facts into a contact.
-pub(crate) fn apply(tx: &dyn ReadTx, contact: &mut Contact, facts: &ContactFacts, at: &At) -> store::Result<()> {
+pub(crate) fn apply(
+    tx: &dyn ReadTx,
+    contact: &mut Contact,
+    facts: &ContactFacts,
+    by: ChosenBy,
+    at: &At,
+) -> store::Result<()> {
     if let Some(Some(key)) = &facts.external_id {
         let holder = store::contacts::by_external_id(tx, key)?.filter(|holder| holder.id != contact.id);
         if let Some(holder) = holder {
@@ -320,7 +329,7 @@ pub(crate) fn apply(tx: &dyn ReadTx, contact: &mut Contact, facts: &ContactFacts
         contact.role = role;
     }
     if let Some(unsubscribed) = facts.unsubscribed_from_emails {
-        contact.unsubscribed_from_emails = unsubscribed;
+        contact.choose_mail(unsubscribed, by, at.now);
     }
     let custom = data_attributes::accepted(tx, DataModel::Contact, &facts.custom_attributes)?;
     set_custom(&mut contact.custom_attributes, &custom);

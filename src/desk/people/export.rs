@@ -17,6 +17,7 @@ use crate::domain::audience;
 use crate::domain::contact::Contact;
 use crate::domain::data_event::EVENTS_KEPT_MAX;
 use crate::domain::id::ContactId;
+use crate::domain::mail_choice::MailChoice;
 use crate::domain::part::Author;
 use crate::domain::part::Part;
 use crate::domain::thread::Thread;
@@ -216,6 +217,10 @@ fn author(author: &Author, id: ContactId) -> Json {
     }
 }
 
+fn mail_choice(choice: &MailChoice) -> Json {
+    json!({"unsubscribed": choice.unsubscribed, "by": choice.by.as_str(), "at_ms": choice.at.0})
+}
+
 fn profile(tx: &dyn ReadTx, contact: &Contact, internal: bool) -> store::Result<Json> {
     let mut companies = Vec::new();
     for company in &contact.companies {
@@ -239,6 +244,7 @@ fn profile(tx: &dyn ReadTx, contact: &Contact, internal: bool) -> store::Result<
         "location": [contact.location.country, contact.location.region, contact.location.city],
         "events": events(tx, contact)?,
         "unsubscribed_from_emails": contact.unsubscribed_from_emails,
+        "mail_choices": contact.mail_choices.iter().map(mail_choice).collect::<Vec<_>>(),
         "marked_email_as_spam": contact.marked_email_as_spam,
         "has_hard_bounced": contact.has_hard_bounced,
         "created_at_ms": contact.created_at.0,

@@ -8,8 +8,9 @@ use crate::desk::Error;
 use crate::desk::Inner;
 use crate::desk::people::company_claims::CompanyClaim;
 use crate::desk::people::company_claims::join;
+use crate::desk::people::contact_acts::done_with;
 use crate::desk::people::contact_merging::merge_in;
-use crate::desk::people::contacts::updated;
+use crate::desk::people::contacts::acts;
 use crate::desk::random_bytes;
 use crate::desk::thread::draft::At;
 use crate::desk::thread::draft::missing;
@@ -19,6 +20,7 @@ use crate::domain::contact::Contact;
 use crate::domain::contact::ContactRole;
 use crate::domain::id::ContactId;
 use crate::domain::id::Millis;
+use crate::domain::mail_choice::ChosenBy;
 use crate::domain::refusal::Refusal;
 use crate::mail::clean;
 use crate::store;
@@ -92,6 +94,8 @@ pub struct Facts {
     pub companies: Vec<CompanyClaim>,
     /// When they signed up, in Unix seconds.
     pub signed_up_at_s: Option<u64>,
+    /// Whether they want no bulk mail; counts with a proof alone (EML-81).
+    pub unsubscribed_from_emails: Option<bool>,
 }
 
 /// A first frame: a claim with what stands beside it.
@@ -150,7 +154,10 @@ struct Token {
 }
 
 /// Claims of tokens that are no facts about a person (RFC 7519 §4.1, and pages' own).
-const NO_FACTS: [&str; 10] = ["created_at", "exp", "iat", "nbf", "iss", "aud", "sub", "jti", "companies", "company"];
+const NO_FACTS: [&str; 11] =
+    ["created_at", "exp", "iat", "nbf", "iss", "aud", "sub", "jti", "companies", "company", UNSUBSCRIBED];
+/// What pages and tokens call a contact's choice of mail (EML-81).
+const UNSUBSCRIBED: &str = "unsubscribed_from_emails";
 
 /// Who a proof or a claim names.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -168,6 +175,7 @@ impl Person {
         let companies = CompanyClaim::all(token.others.get("company"), token.others.get("companies"));
         let expires_at_s = token.others.get("exp").and_then(Json::as_u64).map(|exp| exp.saturating_add(CLOCK_SKEW_S));
         let expires_at = expires_at_s.map(|at_s| Millis(at_s.saturating_mul(1_000)));
+        let wanted = token.others.get(UNSUBSCRIBED).and_then(Json::as_bool);
         let signed_up_at_s = token.others.get("created_at").and_then(Json::as_u64).or(page.signed_up_at_s);
         let given = token.others.into_iter().filter(|(name, _)| !NO_FACTS.contains(&name.as_str()));
         let given: Vec<_> = given.filter_map(|(name, value)| Some((name, fact(&value)?))).collect();
@@ -181,6 +189,7 @@ impl Person {
             phone: token.phone.or(page.phone),
             attributes,
             signed_up_at_s,
+            unsubscribed_from_emails: wanted.or(page.unsubscribed_from_emails),
             companies: if companies.is_empty() { page.companies } else { companies },
             ..Facts { avatar: page.avatar, language_override: page.language_override, ..Facts::default() }
         };
@@ -256,7 +265,7 @@ impl Desk {
             if let Some(address) = facts.email.as_deref().and_then(Address::parse) {
                 inner.refuse_our_address(&*tx, "email", &address)?;
             }
-            touch(&mut contact, &facts, Proof::None);
+            touch(&mut contact, &facts, Proof::None, at.now);
             keep(tx, Some(&known), contact, &at).map(drop)
         });
         Ok(done.await?)
@@ -328,7 +337,7 @@ impl Desk {
             let fresh = || Contact::new(ContactId(at.id()), ContactRole::User, at.now);
             let mut contact = known.clone().unwrap_or_else(fresh);
             contact.external_id = person.user_id.clone().or(contact.external_id);
-            touch(&mut contact, &person.facts, Proof::Session { of_email: person.proves_email });
+            touch(&mut contact, &person.facts, Proof::Session { of_email: person.proves_email }, at.now);
             let contact = keep(tx, known.as_ref(), contact, &at)?;
             let visitor = visitor.as_deref().map(hash_of);
             let earlier = earlier_selves(&*tx, visitor.as_ref(), &contact)?;
@@ -361,11 +370,11 @@ impl Desk {
             let lasts = |contact: &Contact| contact.last_seen_at.is_none_or(|seen| at.now.since(seen) < SESSION_LASTS);
             if let (Some(known), Some(token)) = (known.filter(lasts), &token) {
                 let mut contact = known.clone();
-                touch(&mut contact, &facts, Proof::None);
+                touch(&mut contact, &facts, Proof::None, at.now);
                 return Ok((keep(tx, Some(&known), contact, &at)?, token.clone()));
             }
             let mut contact = Contact::new(ContactId(at.id()), ContactRole::Visitor, at.now);
-            touch(&mut contact, &facts, Proof::None);
+            touch(&mut contact, &facts, Proof::None, at.now);
             store::visitors::put(tx, &hash_of(&fresh), contact.id)?;
             Ok((keep(tx, None, contact, &at)?, fresh.clone()))
         });
@@ -425,7 +434,7 @@ enum Proof {
 
 /// Takes over what the page says; only a proof changes a known address (MSG-13), and only one of the address itself makes it
 /// verified (OBJ-23).
-fn touch(contact: &mut Contact, facts: &Facts, proof: Proof) {
+fn touch(contact: &mut Contact, facts: &Facts, proof: Proof, now: Millis) {
     let (proved, of_email) = match proof {
         Proof::None => (false, false),
         Proof::Session { of_email } => (true, of_email),
@@ -440,6 +449,9 @@ fn touch(contact: &mut Contact, facts: &Facts, proof: Proof) {
     }
     if let Some(at) = facts.signed_up_at_s.filter(|_| proved) {
         contact.signed_up_at = Some(Millis(at.saturating_mul(1_000)));
+    }
+    if let Some(unsubscribed) = facts.unsubscribed_from_emails.filter(|_| proved) {
+        contact.choose_mail(unsubscribed, ChosenBy::Messenger, now);
     }
     let line = |text: &Option<String>| {
         text.as_deref().map(|text| clean::line(text, FACT_CHARS_MAX)).filter(|text| !text.is_empty())
@@ -465,7 +477,8 @@ fn keep(tx: &mut dyn WriteTx, known: Option<&Contact>, mut contact: Contact, at:
     let last_seen = contact.last_seen_at.replace(at.now);
     if changed {
         contact.updated_at = at.now;
-        save(tx, &updated(contact.clone(), at))?;
+        let acts = known.filter(|_| contact.role != ContactRole::Visitor).map(|known| acts(known, &contact));
+        save(tx, &done_with(contact.clone(), &acts.unwrap_or_default(), at))?;
     } else if last_seen.is_none_or(|seen| at.now.since(seen) >= SEEN_NOTED_EVERY) {
         save(tx, &Change { contacts: vec![contact.clone()], ..Change::default() })?;
     }

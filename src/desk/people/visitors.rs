@@ -17,6 +17,7 @@ use crate::domain::contact::Contact;
 use crate::domain::contact::ContactRole;
 use crate::domain::event::ContactAct;
 use crate::domain::id::ContactId;
+use crate::domain::mail_choice::ChosenBy;
 use crate::domain::refusal::Refusal;
 use crate::store;
 use crate::store::engine::ReadTx;
@@ -47,10 +48,10 @@ impl Desk {
     /// `NotFound`, `Invalid`.
     pub async fn update_visitor(&self, caller: &Caller, id: ContactId, facts: ContactFacts) -> Result<Contact> {
         require(caller, &[Scope::WriteContacts])?;
-        let at = At::of(&self.inner.clock);
+        let (at, by) = (At::of(&self.inner.clock), ChosenBy::Agent(caller.agent));
         let changed = self.inner.store.update(move |tx| {
             let mut known = visitor(&*tx, id)?;
-            apply(&*tx, &mut known, &facts, &at)?;
+            apply(&*tx, &mut known, &facts, by, &at)?;
             save(tx, &done_with(known.clone(), &[], &at))?;
             Ok(known)
         });

@@ -166,6 +166,11 @@ async fn ntf_14_a_subscription_says_whether_bulk_mail_is_taken() {
     assert_eq!(house.get(&format!("/api/contacts/{ana}")).await.ok()["unsubscribed_from_emails"], json!(true));
     house.post(&path, json!({"id": kind["id"], "consent_type": "opt_in"})).await.ok();
     assert_eq!(house.get(&path).await.ok()["data"], json!([kind]));
+    house.put(&format!("/api/contacts/{ana}"), json!({"unsubscribed_from_emails": false})).await.ok();
+    let choices = house.get(&format!("/api/contacts/{ana}")).await.ok()["deskgate"]["mail_choices"].clone();
+    let said: Vec<_> = choices.as_array().unwrap().iter().map(|choice| choice["unsubscribed"].clone()).collect();
+    assert_eq!(said, [json!(true), json!(false)], "EML-81: each that changed something, the last one counts");
+    assert_eq!(choices[1]["by"], json!({"type": "admin", "id": house.agent}), "EML-81");
     assert_eq!(house.post(&path, json!({"id": "9", "consent_type": "opt_in"})).await.error().0, 404);
 }
 

@@ -9,6 +9,8 @@ use crate::domain::id::ContactId;
 use crate::domain::id::Millis;
 use crate::domain::id::NoteId;
 use crate::domain::id::TagId;
+use crate::domain::mail_choice::ChosenBy;
+use crate::domain::mail_choice::MailChoice;
 use crate::store::engine::Table;
 use crate::store::facts;
 use crate::store::key;
@@ -56,6 +58,47 @@ pub(crate) struct StoredContact {
     deleted_at: Option<u64>,
     location: [Option<String>; 3],
     email_claimed: bool,
+    mail_choices: Vec<StoredChoice>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredChoice {
+    unsubscribed: bool,
+    by: StoredBy,
+    at: u64,
+}
+
+/// Append only.
+#[derive(Serialize, Deserialize)]
+enum StoredBy {
+    Contact,
+    Complaint,
+    Messenger,
+    Agent(u64),
+}
+
+impl From<&MailChoice> for StoredChoice {
+    fn from(choice: &MailChoice) -> Self {
+        let by = match choice.by {
+            ChosenBy::Contact => StoredBy::Contact,
+            ChosenBy::Complaint => StoredBy::Complaint,
+            ChosenBy::Messenger => StoredBy::Messenger,
+            ChosenBy::Agent(agent) => StoredBy::Agent(agent.0),
+        };
+        Self { unsubscribed: choice.unsubscribed, by, at: choice.at.0 }
+    }
+}
+
+impl From<StoredChoice> for MailChoice {
+    fn from(stored: StoredChoice) -> Self {
+        let by = match stored.by {
+            StoredBy::Contact => ChosenBy::Contact,
+            StoredBy::Complaint => ChosenBy::Complaint,
+            StoredBy::Messenger => ChosenBy::Messenger,
+            StoredBy::Agent(agent) => ChosenBy::Agent(AgentId(agent)),
+        };
+        Self { unsubscribed: stored.unsubscribed, by, at: Millis(stored.at) }
+    }
 }
 
 /// Beginning of the rows of [`tables::CONTACTS_BY_EMAIL`] of one address; an address holds no control characters.
@@ -114,6 +157,7 @@ impl Record for Contact {
                 .collect(),
             language_override: self.language_override.clone(),
             unsubscribed_from_emails: self.unsubscribed_from_emails,
+            mail_choices: self.mail_choices.iter().map(StoredChoice::from).collect(),
             marked_email_as_spam: self.marked_email_as_spam,
             has_hard_bounced: self.has_hard_bounced,
             blocked: self.blocked,
@@ -150,6 +194,7 @@ impl Record for Contact {
             custom_attributes: stored.custom_attributes.into_iter().map(|(name, value)| (name, value.into())).collect(),
             language_override: stored.language_override,
             unsubscribed_from_emails: stored.unsubscribed_from_emails,
+            mail_choices: stored.mail_choices.into_iter().map(MailChoice::from).collect(),
             marked_email_as_spam: stored.marked_email_as_spam,
             has_hard_bounced: stored.has_hard_bounced,
             blocked: stored.blocked,

@@ -12,6 +12,7 @@ use deskgate::desk::people::identity_keys::IdentityKey;
 use deskgate::desk::people::identity_keys::KeyKind;
 use deskgate::desk::thread::message::NewAttachment;
 use deskgate::domain::address::Address;
+use deskgate::domain::mail_choice::ChosenBy;
 use jsonwebtoken::Algorithm;
 use jsonwebtoken::EncodingKey;
 use jsonwebtoken::Header;
@@ -336,6 +337,31 @@ async fn msg_13_only_a_proof_puts_somebody_into_companies() {
     assert_eq!(names(&by_token["id"]), ["The signed shop"]);
     assert_eq!(names(&by_hash["id"]), ["The signed shop", ""], "it is one company");
     assert_eq!(bench.desk.verify().unwrap(), Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn eml_81_only_a_proof_says_whether_bulk_mail_is_wanted() {
+    let bench = Bench::new().await;
+    let says = |unsubscribed: bool| json!({"user_id": "u-1", "unsubscribed_from_emails": unsubscribed});
+    let unproved = opened(&bench, says(true)).await.unwrap();
+    assert!(!bench.contact(&unproved["id"]).unsubscribed_from_emails);
+    let proved = |unsubscribed: bool| {
+        let mut identity = says(unsubscribed);
+        identity["user_hash"] = json!(user_hash("u-1"));
+        identity
+    };
+    let user = opened(&bench, proved(true)).await.unwrap();
+    assert!(bench.contact(&user["id"]).unsubscribed_from_emails);
+    // A token goes before the page.
+    let key = EncodingKey::from_secret(SECRET);
+    let token = signed(Algorithm::HS256, None, &key, &says(false));
+    opened(&bench, json!({"jwt": token, "unsubscribed_from_emails": true})).await.unwrap();
+    let contact = bench.contact(&user["id"]);
+    assert!(!contact.unsubscribed_from_emails && contact.custom_attributes.is_empty());
+    let choices: Vec<_> = contact.mail_choices.iter().map(|choice| (choice.unsubscribed, choice.by)).collect();
+    assert_eq!(choices, [(true, ChosenBy::Messenger), (false, ChosenBy::Messenger)]);
+    let agent = bench.desk.contact(&bench.caller, contact.id).unwrap();
+    assert_eq!(agent.mail_choices, contact.mail_choices);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

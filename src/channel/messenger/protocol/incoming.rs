@@ -190,6 +190,7 @@ struct IdentityFrame {
     created_at: Option<serde_json::Value>,
     company: Option<serde_json::Value>,
     companies: Option<serde_json::Value>,
+    unsubscribed_from_emails: Option<bool>,
 }
 
 #[derive(Deserialize)]
@@ -311,6 +312,7 @@ fn hello(frame: HelloFrame) -> Result<Incoming, String> {
         language_override: identity.language_override,
         attributes: facts.collect(),
         signed_up_at_s: identity.created_at.as_ref().and_then(serde_json::Value::as_u64),
+        unsubscribed_from_emails: identity.unsubscribed_from_emails,
         companies: CompanyClaim::all(identity.company.as_ref(), identity.companies.as_ref()),
         ..Facts::default()
     };

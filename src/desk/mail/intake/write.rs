@@ -18,6 +18,7 @@ use crate::desk::mail::intake::place::Place;
 use crate::desk::mail::intake::reading::Reading;
 use crate::desk::mail::suppressions::heard_from;
 use crate::desk::mail::suppressions::reported;
+use crate::desk::people::contact_acts::said;
 use crate::desk::thread::comments::contact_author;
 use crate::desk::thread::comments::takes_part;
 use crate::desk::thread::contact_comment::Comment;
@@ -34,6 +35,7 @@ use crate::domain::contact::ContactRole;
 use crate::domain::delivery::Delivery;
 use crate::domain::delivery::DeliveryState;
 use crate::domain::delivery_class::DeliveryClass;
+use crate::domain::event::ContactAct;
 use crate::domain::event::Event;
 use crate::domain::event::EventKind;
 use crate::domain::id::ContactId;
@@ -41,6 +43,7 @@ use crate::domain::id::IntakeId;
 use crate::domain::id::ThreadId;
 use crate::domain::intake::IntakeResult;
 use crate::domain::intake::IntakeRow;
+use crate::domain::mail_choice::ChosenBy;
 use crate::domain::part::AddressField;
 use crate::domain::part::Author;
 use crate::domain::part::BounceFacts;
@@ -577,7 +580,10 @@ fn apply_complaint(
     }
     let Some(mut contact) = store::contacts::get(tx, delivery.contact)? else { return Ok(()) };
     (contact.marked_email_as_spam, contact.updated_at) = (true, at.now);
-    contact.unsubscribed_from_emails |= delivery.kind.lane().is_some();
+    if delivery.kind.lane().is_some() && !contact.unsubscribed_from_emails {
+        contact.choose_mail(true, ChosenBy::Complaint, at.now);
+        change.events.push(said(contact.id, ContactAct::Unsubscribed, at));
+    }
     change.events.push(Event {
         kind: EventKind::ContactUpdated(contact.id),
         thread: None,

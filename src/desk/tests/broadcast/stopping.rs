@@ -4,6 +4,7 @@ use super::*;
 use crate::desk::broadcasts::stopping::StopAct;
 use crate::desk::people::contacts::ContactFacts;
 use crate::domain::delivery::SkipReason;
+use crate::domain::mail_choice::ChosenBy;
 
 /// The token in a mail's List-Unsubscribe field, and the address it can be mailed to.
 fn ways(mail: &str) -> (String, String) {
@@ -138,5 +139,6 @@ async fn brc_53_a_complaint_about_a_broadcast_unsubscribes_from_all_of_them() {
     story.mail(headers, &body).await;
     let contact = story.desk.contact(&story.agent, story.contact_of(threads[0])).unwrap();
     assert!(contact.unsubscribed_from_emails && contact.marked_email_as_spam);
+    assert_eq!(contact.mail_choices.last().map(|choice| choice.by), Some(ChosenBy::Complaint), "EML-81");
     story.end();
 }

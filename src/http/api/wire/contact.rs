@@ -3,6 +3,7 @@
 use crate::domain::contact::Contact;
 use crate::domain::contact::ContactRole;
 use crate::domain::id::TagId;
+use crate::domain::mail_choice::MailChoice;
 use crate::http::api::wire::Wire;
 use crate::http::api::wire::seconds;
 use crate::http::api::wire::value;
@@ -98,9 +99,19 @@ fn further(contact: &Contact) -> Value {
             "archived": contact.archived_at.is_some(),
             "other_emails": contact.other_emails.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "display_name": contact.display_name(),
+            "mail_choices": contact.mail_choices.iter().map(mail_choice).collect::<Vec<_>>(),
             "created_at_ms": contact.created_at.0,
             "updated_at_ms": contact.updated_at.0,
         },
+    })
+}
+
+/// Who chose whether bulk mail is wanted (EML-81).
+fn mail_choice(choice: &MailChoice) -> Value {
+    json!({
+        "unsubscribed": choice.unsubscribed,
+        "by": {"type": choice.by.as_str(), "id": choice.by.agent().map(|agent| agent.to_string())},
+        "at": choice.at.seconds(),
     })
 }
 

@@ -18,7 +18,7 @@ const TRACKED_MAX = 20;
 const PRESET = JSON.parse(document.documentElement.dataset.preset);
 /** Keys of the page's settings that are not facts about the person. */
 const NOT_FACTS = new Set(['app_id', 'user_id', 'email', 'name', 'phone', 'created_at', 'user_hash', 'deskgate_user_jwt', 'intercom_user_jwt', 'company',
-  'companies', 'language_override', 'avatar', 'hide_default_launcher', 'alignment', 'horizontal_padding', 'vertical_padding',
+  'companies', 'unsubscribed_from_emails', 'language_override', 'avatar', 'hide_default_launcher', 'alignment', 'horizontal_padding', 'vertical_padding',
   'custom_launcher_selector', 'session_duration', 'action_color', 'background_color', 'api_base', 'title_badge', 'sound', 'theme']);
 
 class App {
@@ -85,6 +85,7 @@ class App {
       created_at: given.created_at,
       company: given.company,
       companies: given.companies,
+      unsubscribed_from_emails: typeof given.unsubscribed_from_emails === 'boolean' ? given.unsubscribed_from_emails : undefined,
       attributes,
     };
   }
