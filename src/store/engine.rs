@@ -58,6 +58,9 @@ pub trait WriteTx: ReadTx {
 /// batches with a cursor.
 pub const CHANGE_BYTES_MAX: usize = 16 << 20;
 
+/// What a commit waits for before it counts, if for anything: it may go on elsewhere while the commit is being written.
+pub type Before = Option<Box<dyn FnOnce() -> Result<()> + Send>>;
+
 /// An ordered, transactional, durable map.
 pub trait Engine: Send + Sync + fmt::Debug {
     /// Runs `read` on one snapshot, which must be short: pages it sees cannot be reused meanwhile. `read` may be run again
@@ -68,11 +71,12 @@ pub trait Engine: Send + Sync + fmt::Debug {
     fn view(&self, read: &mut dyn FnMut(&dyn ReadTx) -> Result<()>) -> Result<()>;
 
     /// Runs `write` in one serializable transaction and makes it durable; `Err` rolls back. May run `write` again after
-    /// a conflict. A transaction that wrote nothing is not committed.
+    /// a conflict. A transaction that wrote nothing is not committed. What `write` returns has ended well before the
+    /// commit is durable.
     ///
     /// # Errors
     /// What `write` returned, or `Engine` or `Full`: then the outcome is unknown until the next transaction shows it.
-    fn update(&self, write: &mut dyn FnMut(&mut dyn WriteTx) -> Result<()>) -> Result<()>;
+    fn update(&self, write: &mut dyn FnMut(&mut dyn WriteTx) -> Result<Before>) -> Result<()>;
 
     /// Writes all tables as of one snapshot to a new file, durable when this returns. Writers go on meanwhile.
     ///

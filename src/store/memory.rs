@@ -3,6 +3,7 @@
 //! **Invariant:** behaves as the redb engine does in everything the contract test asks; a view keeps its map while
 //! writers make a new one.
 
+use crate::store::engine::Before;
 use crate::store::engine::Engine;
 use crate::store::engine::EngineStats;
 use crate::store::engine::Pair;
@@ -84,17 +85,18 @@ impl Engine for Memory {
         read(&self.snapshot())
     }
 
-    fn update(&self, write: &mut dyn FnMut(&mut dyn WriteTx) -> Result<()>) -> Result<()> {
+    fn update(&self, write: &mut dyn FnMut(&mut dyn WriteTx) -> Result<Before>) -> Result<()> {
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        let changes = {
+        let (changes, before) = {
             let snapshot = self.snapshot();
             let mut overlay = Overlay::new(&snapshot, usize::MAX);
-            write(&mut overlay)?;
-            overlay.into_changes()
+            let before = write(&mut overlay)?;
+            (overlay.into_changes(), before)
         };
         if changes.is_empty() {
             return Ok(());
         }
+        before.map_or(Ok(()), |before| before())?;
         let mut state = self.state();
         if let Some(error) = state.fail_next.take() {
             return Err(error);

@@ -62,6 +62,7 @@ pub mod sealing;
 pub mod sent_copies;
 pub mod settings;
 pub mod suppressions;
+mod syncer;
 pub mod tables;
 pub mod tags;
 pub mod teams;
@@ -85,6 +86,7 @@ use crate::store::engine::ReadTx;
 use crate::store::engine::WriteTx;
 use crate::store::memory::Memory;
 use crate::store::redb::Redb;
+use crate::store::syncer::Syncer;
 use crate::store::writer::Counts;
 use crate::store::writer::Job;
 use crate::store::writer::QUEUE_MAX;
@@ -166,9 +168,12 @@ impl Store {
         let (sender, queue) = mpsc::channel(QUEUE_MAX);
         let committed = watch::Sender::new(0);
         let counts = Arc::new(Counts::default());
-        let writer = Writer { engine: engine.clone(), queue, committed: committed.clone(), counts: counts.clone() };
+        let unstarted = |error: std::io::Error| Error::from_io("writer", &error);
+        let syncer = Syncer::start().map_err(unstarted)?;
+        let writer =
+            Writer { engine: engine.clone(), queue, syncer, committed: committed.clone(), counts: counts.clone() };
         let named = thread::Builder::new().name("store-writer".to_owned());
-        let started = named.spawn(move || writer.run()).map_err(|error| Error::from_io("writer", &error))?;
+        let started = named.spawn(move || writer.run()).map_err(unstarted)?;
         Ok(Self(Arc::new(Inner {
             engine,
             queue: Mutex::new(Some(sender)),

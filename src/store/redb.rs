@@ -13,12 +13,14 @@
 #![expect(clippy::disallowed_types, reason = "this is the engine on redb")]
 
 mod backup;
+mod guarded;
 mod open;
 mod tx;
 
 pub(crate) use backup::write_backup;
 
 use crate::clock;
+use crate::store::engine::Before;
 use crate::store::engine::Engine;
 use crate::store::engine::EngineStats;
 use crate::store::engine::ReadTx;
@@ -170,7 +172,7 @@ impl Redb {
     fn update_in_turn(
         &self,
         turn: &MutexGuard<'_, ()>,
-        write: &mut dyn FnMut(&mut dyn WriteTx) -> Result<()>,
+        write: &mut dyn FnMut(&mut dyn WriteTx) -> Result<Before>,
     ) -> Result<()> {
         let tx = match self.try_begin_write() {
             Ok(tx) => tx,
@@ -187,18 +189,27 @@ impl Redb {
         outcome.result
     }
 
-    fn run(&self, mut tx: WriteTransaction, write: &mut dyn FnMut(&mut dyn WriteTx) -> Result<()>) -> Outcome {
+    fn run(&self, mut tx: WriteTransaction, write: &mut dyn FnMut(&mut dyn WriteTx) -> Result<Before>) -> Outcome {
         tx.set_two_phase_commit(true);
         tx.set_quick_repair(true);
         let mut writing = Writing::new(&tx);
         let written = write(&mut writing);
         let (dirty, faulted) = writing.end();
-        if written.is_err() || !dirty {
-            let aborted = tx.abort().map_err(fault);
-            return Outcome { faulted: faulted || aborted.is_err(), result: written };
-        }
+        let before = match written {
+            Ok(before) if dirty => before,
+            unwritten => {
+                let aborted = tx.abort().map_err(fault);
+                return Outcome { faulted: faulted || aborted.is_err(), result: unwritten.map(drop) };
+            }
+        };
         let begun_at = clock::instant();
-        match tx.commit() {
+        self.source.gate().hold(before);
+        let committed = tx.commit();
+        let is_unsynced = self.source.gate().release();
+        match committed {
+            Ok(()) if is_unsynced => {
+                Outcome { faulted: true, result: Err(Error::Engine("a commit ended without a sync".to_owned())) }
+            }
             Ok(()) => {
                 let mut stats = self.lock_stats();
                 stats.commits += 1;
@@ -246,7 +257,7 @@ impl Engine for Redb {
         read(&Reading::new(tx))
     }
 
-    fn update(&self, write: &mut dyn FnMut(&mut dyn WriteTx) -> Result<()>) -> Result<()> {
+    fn update(&self, write: &mut dyn FnMut(&mut dyn WriteTx) -> Result<Before>) -> Result<()> {
         let turn = self.turn();
         let outcome = catch_unwind(AssertUnwindSafe(|| self.update_in_turn(&turn, write)));
         outcome.unwrap_or_else(|_| {

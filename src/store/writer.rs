@@ -16,6 +16,7 @@ use crate::store::error::Error;
 use crate::store::error::Result;
 use crate::store::overlay::Changes;
 use crate::store::overlay::Overlay;
+use crate::store::syncer::Syncer;
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
 use std::panic::catch_unwind;
@@ -39,8 +40,8 @@ pub const GROUP_BYTES_MAX: usize = 1 << 20;
 pub(crate) trait Job: Send {
     /// Runs the closure; may be called again.
     fn run(&mut self, tx: &mut dyn WriteTx) -> Result<()>;
-    /// Makes the blob durable that its changes name.
-    fn make_durable(&self) -> Result<()>;
+    /// The blob that its changes name.
+    fn named(&self) -> &Pending;
     /// Tells the caller how it ended.
     fn answer(self: Box<Self>, outcome: Result<()>);
 }
@@ -48,15 +49,15 @@ pub(crate) trait Job: Send {
 /// A closure with a result.
 pub(crate) struct Typed<T, F> {
     closure: F,
-    names: Pending,
+    named: Pending,
     value: Option<T>,
     caller: oneshot::Sender<Result<T>>,
 }
 
 impl<T, F> Typed<T, F> {
     /// The closure, the blob that it names, and where its answer goes.
-    pub(crate) fn new(closure: F, names: Pending, caller: oneshot::Sender<Result<T>>) -> Self {
-        Self { closure, names, value: None, caller }
+    pub(crate) fn new(closure: F, named: Pending, caller: oneshot::Sender<Result<T>>) -> Self {
+        Self { closure, named, value: None, caller }
     }
 }
 
@@ -67,8 +68,8 @@ impl<T: Send, F: FnMut(&mut dyn WriteTx) -> Result<T> + Send> Job for Typed<T, F
         Ok(())
     }
 
-    fn make_durable(&self) -> Result<()> {
-        self.names.make_durable()
+    fn named(&self) -> &Pending {
+        &self.named
     }
 
     fn answer(self: Box<Self>, outcome: Result<()>) {
@@ -103,6 +104,7 @@ impl Counts {
 pub(crate) struct Writer {
     pub(crate) engine: Arc<dyn Engine>,
     pub(crate) queue: mpsc::Receiver<Box<dyn Job>>,
+    pub(crate) syncer: Syncer,
     pub(crate) committed: watch::Sender<u64>,
     pub(crate) counts: Arc<Counts>,
 }
@@ -141,9 +143,8 @@ impl Writer {
                 take_over(changes, tx)?;
                 done += 1;
             }
-            // The first one's sync is that of all who wait by now.
             let accepted = group.iter().filter(|member| member.outcome.is_ok());
-            accepted.map(|member| &member.job).try_for_each(|job| job.make_durable())
+            Ok(self.syncer.begin(accepted.map(|member| member.job.named())))
         });
         // An engine that failed before it ran anything.
         group.extend(first.map(|job| Member { job, outcome: Ok(()) }));

@@ -22,6 +22,11 @@ impl Pending {
         Self(None)
     }
 
+    /// Whether it became durable.
+    pub(in crate::store) fn is_durable(&self) -> bool {
+        self.0.as_ref().is_none_or(|(_, outcome)| outcome.get() == Some(&true))
+    }
+
     /// Makes it durable, and all others that wait with it; at once where somebody did so before.
     ///
     /// # Errors

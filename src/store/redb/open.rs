@@ -9,6 +9,8 @@ use crate::store::durable::parent;
 use crate::store::error::Error;
 use crate::store::error::Result;
 use crate::store::redb::backup;
+use crate::store::redb::guarded::Gate;
+use crate::store::redb::guarded::Guarded;
 use crate::store::redb::tx::fault;
 use ::redb::Builder;
 use ::redb::Database;
@@ -16,7 +18,7 @@ use ::redb::DatabaseError;
 use ::redb::ReadableDatabase;
 use ::redb::StorageBackend;
 use ::redb::StorageError;
-use std::fs::File;
+use ::redb::backends::FileBackend;
 use std::fs::OpenOptions;
 use std::io;
 use std::io::Read;
@@ -41,6 +43,7 @@ pub(super) struct Source {
     file_bytes: Box<dyn Fn() -> io::Result<u64> + Send + Sync>,
     /// Where the file stands; a simulated disk has no place.
     path: Option<PathBuf>,
+    gate: Gate,
 }
 
 impl Source {
@@ -48,10 +51,13 @@ impl Source {
     pub(super) fn file(path: &Path, cache_bytes: usize) -> Self {
         let opened = path.to_owned();
         let measured = path.to_owned();
+        let gate = Gate::default();
+        let guard = gate.clone();
         Self {
-            open: Box::new(move || open_file(&opened, cache_bytes)),
+            open: Box::new(move || open_file(&opened, cache_bytes, &guard)),
             file_bytes: Box::new(move || Ok(std::fs::metadata(&measured)?.len())),
             path: Some(path.to_owned()),
+            gate,
         }
     }
 
@@ -63,12 +69,19 @@ impl Source {
     {
         let backend = std::sync::Arc::new(backend);
         let measured = backend.clone();
+        let gate = Gate::default();
+        let guard = gate.clone();
         let open = move || {
             let handle = backend().map_err(|error| Error::from_io("open", &error))?;
             let path = Path::new("the simulated disk");
-            caught(path, || builder(cache_bytes).create_with_backend(handle))
+            caught(path, || builder(cache_bytes).create_with_backend(Guarded::new(handle, &guard)))
         };
-        Self { open: Box::new(open), file_bytes: Box::new(move || measured()?.len()), path: None }
+        Self { open: Box::new(open), file_bytes: Box::new(move || measured()?.len()), path: None, gate }
+    }
+
+    /// What the next sync of the open database waits for.
+    pub(super) fn gate(&self) -> &Gate {
+        &self.gate
     }
 
     pub(super) fn open(&self) -> Result<Database> {
@@ -96,9 +109,9 @@ fn builder(cache_bytes: usize) -> Builder {
     builder
 }
 
-fn open_file(path: &Path, cache_bytes: usize) -> Result<Database> {
+fn open_file(path: &Path, cache_bytes: usize, gate: &Gate) -> Result<Database> {
     let shown = || path.display().to_string();
-    let mut file = File::open(path).map_err(|error| match error.kind() {
+    let mut file = OpenOptions::new().read(true).write(true).open(path).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => Error::Missing { path: shown() },
         _ => Error::at(path, &error),
     })?;
@@ -111,7 +124,8 @@ fn open_file(path: &Path, cache_bytes: usize) -> Result<Database> {
     if magic != MAGIC {
         return Err(Error::Foreign { path: shown() });
     }
-    caught(path, || builder(cache_bytes).open(path))
+    // It is not empty, so nothing is made in it.
+    caught(path, || builder(cache_bytes).create_with_backend(Guarded::new(FileBackend::new(file)?, gate)))
 }
 
 /// Opens with redb, which may panic on a file that was damaged behind its back.
