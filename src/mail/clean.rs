@@ -50,6 +50,9 @@ pub(in crate::mail) fn is_suspect(text: &str) -> bool {
     text.chars().any(|c| is_hidden(c) || (c.is_control() && c != '\t'))
 }
 
+/// Octets of a block of [`plain_bytes`].
+const PLAIN_BLOCK: usize = 32;
+
 /// Body text: line ends become LF, controls vanish; cut to `bytes_max` octets. The flag tells whether it was cut.
 #[must_use]
 pub(in crate::mail) fn body(text: &str, bytes_max: usize) -> (String, bool) {
@@ -57,7 +60,7 @@ pub(in crate::mail) fn body(text: &str, bytes_max: usize) -> (String, bool) {
     let mut rest = text;
     while !rest.is_empty() {
         // Nearly all of a text is such a run.
-        let plain_bytes = rest.bytes().position(|b| !is_plain_in_body(b)).unwrap_or(rest.len());
+        let plain_bytes = plain_bytes(rest.as_bytes());
         let (plain, after) = rest.split_at_checked(plain_bytes).unwrap_or((rest, ""));
         let room = bytes_max.saturating_sub(clean.len());
         if plain.len() > room {
@@ -76,6 +79,14 @@ pub(in crate::mail) fn body(text: &str, bytes_max: usize) -> (String, bool) {
         rest = chars.as_str();
     }
     (clean, false)
+}
+
+/// Octets before the first that is not plain; looked at in blocks, which a processor does at once.
+fn plain_bytes(octets: &[u8]) -> usize {
+    let is_plain = |block: &&[u8]| block.iter().fold(true, |plain, octet| plain & is_plain_in_body(*octet));
+    let blocks = octets.chunks_exact(PLAIN_BLOCK).take_while(is_plain).count() * PLAIN_BLOCK;
+    let rest = octets.get(blocks..).unwrap_or_default();
+    blocks + rest.iter().position(|octet| !is_plain_in_body(*octet)).unwrap_or(rest.len())
 }
 
 /// Whether an octet of UTF-8 neither is nor begins a character that [`body_char`] changes.

@@ -38,6 +38,7 @@ pub mod erasing;
 pub mod error;
 pub mod events;
 pub mod facts;
+pub mod handover;
 pub mod intake;
 mod key;
 pub mod lanes;
@@ -84,13 +85,15 @@ use crate::store::engine::Engine;
 use crate::store::engine::EngineStats;
 use crate::store::engine::ReadTx;
 use crate::store::engine::WriteTx;
+use crate::store::handover::Answer;
+use crate::store::handover::Handover;
+use crate::store::handover::closed;
 use crate::store::memory::Memory;
 use crate::store::redb::Redb;
 use crate::store::syncer::Syncer;
 use crate::store::writer::Counts;
 use crate::store::writer::Job;
 use crate::store::writer::QUEUE_MAX;
-use crate::store::writer::Typed;
 use crate::store::writer::Writer;
 use std::fmt;
 use std::path::Path;
@@ -101,7 +104,6 @@ use std::thread;
 use std::thread::JoinHandle;
 use std::thread::ThreadId;
 use tokio::sync::mpsc;
-use tokio::sync::oneshot;
 use tokio::sync::watch;
 
 /// The store's handle; clones share one engine and one writer.
@@ -218,20 +220,21 @@ impl Store {
     pub async fn update_with<T: Send + 'static>(
         &self,
         blob: Pending,
-        mut closure: impl FnMut(&mut dyn WriteTx) -> Result<T> + Send + 'static,
+        closure: impl FnMut(&mut dyn WriteTx) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let served = requests::served();
-        let closure = move |tx: &mut dyn WriteTx| {
-            let value = closure(&mut *tx)?;
-            served.iter().try_for_each(|request| requests::mark(&mut *tx, request))?;
-            Ok(value)
-        };
-        let closed = || Error::Engine("the store is closed".to_owned());
-        let (caller, answer) = oneshot::channel();
+        let (handover, answer) = self.handover()?;
+        let (queue, job) = handover.job(blob, closure);
+        queue.send(job).await.map_err(|_| closed())?;
+        answer.outcome().await.ok_or_else(closed)?
+    }
+
+    /// [`Store::update_with`] in two: the change is handed over by a thread that may block, its answer waited for here.
+    ///
+    /// # Errors
+    /// `Engine` once the store is closed.
+    pub fn handover<T: Send + 'static>(&self) -> Result<(Handover<T>, Answer<T>)> {
         let queue = self.0.queue.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let enqueued = queue.ok_or_else(closed)?.send(Box::new(Typed::new(closure, blob, caller))).await;
-        enqueued.map_err(|_| closed())?;
-        answer.await.map_err(|_| closed())?
+        Handover::new(queue).ok_or_else(closed)
     }
 
     /// [`Store::update`] for threads that may block: commands, tests, the blocking pool. Never inside a closure.

@@ -6,19 +6,23 @@
 use crate::store::blobs::Pending;
 use crate::store::engine::Before;
 use std::io;
-use std::sync::mpsc;
 use std::thread;
+use tokio::sync::mpsc;
 
 /// Where to hand blobs to it. It ends with the last of these.
 #[derive(Debug)]
-pub(crate) struct Syncer(mpsc::Sender<Pending>);
+pub(crate) struct Syncer(mpsc::UnboundedSender<Pending>);
 
 impl Syncer {
     pub(crate) fn start() -> io::Result<Self> {
-        let (begun, to_do) = mpsc::channel::<Pending>();
+        let (begun, mut to_do) = mpsc::unbounded_channel::<Pending>();
         let named = thread::Builder::new().name("store-syncer".to_owned());
         // Whoever waits for a blob that cannot be made durable is told so there.
-        named.spawn(move || to_do.iter().for_each(|blob| drop(blob.make_durable())))?;
+        named.spawn(move || {
+            while let Some(blob) = to_do.blocking_recv() {
+                drop(blob.make_durable());
+            }
+        })?;
         Ok(Self(begun))
     }
 

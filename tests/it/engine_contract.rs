@@ -8,17 +8,20 @@ use deskgate::domain::refusal::Refusal;
 use deskgate::store::Error;
 use deskgate::store::Result;
 use deskgate::store::Store;
+use deskgate::store::engine::Engine;
 use deskgate::store::engine::Pair;
 use deskgate::store::engine::ReadTx;
 use deskgate::store::engine::Table;
 use deskgate::store::engine::WriteTx;
 use deskgate::store::memory::Memory;
+use deskgate::store::redb::Redb;
 use deskgate::store::writer::GROUP_BYTES_MAX;
 use deskgate::store::writer::GROUP_CLOSURES_MAX;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::Mutex;
 use std::sync::mpsc;
 use tokio::runtime::Builder;
 
@@ -244,6 +247,65 @@ fn a_closed_store_takes_nothing_more_and_can_still_be_read() {
 #[test]
 fn blocking_updates_work_inside_a_runtime_too() {
     every_engine(|store| block_on(async { put_all(store, A, &["a"]) }));
+}
+
+/// An engine on a simulated disk.
+fn on(disk: &Disk) -> Redb {
+    let handle = disk.clone();
+    Redb::on_backend(move || Ok(handle.clone()), 1 << 20).unwrap()
+}
+
+/// What a power loss would leave of `k` now.
+fn survives(disk: &Disk) -> bool {
+    let store = Store::new(Arc::new(on(&disk.durable_copy()))).unwrap();
+    store.view(|tx| tx.get(A, b"k")).unwrap().is_some()
+}
+
+#[test]
+fn p1_what_a_commit_waits_for_has_ended_before_it_counts() {
+    let disk = Disk::default();
+    let engine = on(&disk);
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let write = &mut |tx: &mut dyn WriteTx| {
+        tx.put(A, b"k", b"1")?;
+        let (disk, seen) = (disk.clone(), seen.clone());
+        let look = move || {
+            seen.lock().unwrap().push(survives(&disk));
+            Ok(())
+        };
+        Ok(Some(Box::new(look) as Box<dyn FnOnce() -> Result<()> + Send>))
+    };
+    engine.update(write).unwrap();
+    assert_eq!(*seen.lock().unwrap(), [false], "once, and before");
+    assert!(survives(&disk));
+}
+
+#[test]
+fn p1_a_commit_whose_blobs_cannot_be_kept_never_was() {
+    let dir = tempfile::tempdir().unwrap();
+    let disk = Disk::default();
+    let file = Redb::open_or_create(&dir.path().join("store.redb")).unwrap();
+    let engines: [&dyn Engine; 3] = [&Memory::default(), &on(&disk), &file];
+    for engine in engines {
+        let put = |key: &'static [u8], fails: bool| {
+            engine.update(&mut |tx| {
+                tx.put(A, key, b"1")?;
+                let end = move || if fails { Err(Error::Engine("no blob".to_owned())) } else { Ok(()) };
+                Ok(Some(Box::new(end)))
+            })
+        };
+        let refused = put(b"k", true).unwrap_err();
+        assert!(refused.to_string().contains("no blob"), "{refused}");
+        put(b"l", false).unwrap();
+        let mut kept = String::new();
+        let look = &mut |tx: &dyn ReadTx| {
+            kept = keys(&tx.scan(A, b"", b"z", 9)?);
+            Ok(())
+        };
+        engine.view(look).unwrap();
+        assert_eq!(kept, "l", "{engine:?}");
+    }
+    assert!(!survives(&disk));
 }
 
 #[test]

@@ -38,10 +38,12 @@ use crate::domain::intake::IntakeRow;
 use crate::domain::mailbox_cursor::MailboxCursor;
 use crate::store;
 use crate::store::blobs::Pending;
+use crate::store::handover::closed;
 use crate::store::intake::UniqueKey;
 use futures_util::StreamExt;
 use futures_util::future::join_all;
 use futures_util::stream;
+use tokio::task::JoinError;
 
 /// Messages of one hand that are read at once.
 const READ_AT_ONCE_MAX: usize = 16;
@@ -55,8 +57,24 @@ impl MailDoor for Desk {
         self.inner.is_ours(address)
     }
 
+    /// The thread that reads it hands it over to the store by itself.
     async fn accept(&self, arrival: Arrival) -> Result<Accepted, NotAccepted> {
-        self.take(self.read(arrival).await?, None).await
+        self.refuse_when_full()?;
+        let (facts, raw) = Facts::split(arrival);
+        let (change, answer) = self.inner.store.handover().map_err(not_accepted)?;
+        let inner = self.inner.clone();
+        let reading = tokio::task::spawn_blocking(move || {
+            let (taken, pending) = inner.keep_and_read(facts, &raw)?;
+            let (unread, at) = (taken.unread(), At::of(&inner.clock));
+            change.update(pending, move |tx| inner.take(tx, &taken, None, &at));
+            Ok(unread)
+        });
+        let accepted = answer.outcome().await;
+        // It has ended by now.
+        if let Some(unread) = ended(reading.await)? {
+            self.inner.attempts.end(unread);
+        }
+        accepted.unwrap_or_else(|| Err(closed())).map_err(not_accepted)
     }
 
     async fn accept_all(&self, arrivals: Vec<Arrival>) -> Vec<Result<Accepted, NotAccepted>> {
@@ -108,16 +126,12 @@ impl Desk {
     async fn read(&self, arrival: Arrival) -> Result<(Taken, Pending), NotAccepted> {
         self.refuse_when_full()?;
         let (facts, raw) = Facts::split(arrival);
-        let taken = self.off_the_loop(move |inner| {
-            let (hash, pending) = inner.blobs.put_pending(&raw)?;
-            Ok((inner.read(facts, &raw, hash), pending))
-        });
-        taken.await
+        self.off_the_loop(move |inner| inner.keep_and_read(facts, &raw)).await
     }
 
     async fn take(&self, (taken, raw): (Taken, Pending), again: Option<IntakeId>) -> Result<Accepted, NotAccepted> {
         let (inner, at) = (self.inner.clone(), At::of(&self.inner.clock));
-        let unread = taken.reading.is_err().then_some(taken.raw);
+        let unread = taken.unread();
         let accepted = self.inner.store.update_with(raw, move |tx| inner.take(tx, &taken, again, &at)).await;
         if let Some(unread) = unread {
             self.inner.attempts.end(unread);
@@ -138,13 +152,22 @@ impl Desk {
         act: impl FnOnce(&Inner) -> store::Result<T> + Send + 'static,
     ) -> Result<T, NotAccepted> {
         let inner = self.inner.clone();
-        let done = tokio::task::spawn_blocking(move || act(&inner)).await;
-        let done = done.map_err(|error| NotAccepted::TryAgain(format!("reading was cut off: {error}")))?;
-        done.map_err(not_accepted)
+        ended(tokio::task::spawn_blocking(move || act(&inner)).await)
     }
 }
 
+/// What a thread came to, which may have ended in the middle.
+fn ended<T>(done: Result<store::Result<T>, JoinError>) -> Result<T, NotAccepted> {
+    let done = done.map_err(|error| NotAccepted::TryAgain(format!("reading was cut off: {error}")))?;
+    done.map_err(not_accepted)
+}
+
 impl Inner {
+    fn keep_and_read(&self, facts: Facts, raw: &[u8]) -> store::Result<(Taken, Pending)> {
+        let (hash, pending) = self.blobs.put_pending(raw)?;
+        Ok((self.read(facts, raw, hash), pending))
+    }
+
     /// Reads a message, noting on disk that it began, so that one that takes the process down is known when it comes again.
     fn read(&self, facts: Facts, raw: &[u8], hash: BlobHash) -> Taken {
         let reading = if self.attempts.begin(hash) >= DEATHS_MAX {

@@ -77,6 +77,13 @@ pub(crate) struct Taken {
     pub(crate) reading: Result<Reading, String>,
 }
 
+impl Taken {
+    /// Its name where it could not be read.
+    pub(super) fn unread(&self) -> Option<BlobHash> {
+        self.reading.is_err().then_some(self.raw)
+    }
+}
+
 impl Inner {
     /// Takes a message in; `again` is the row of one that was quarantined.
     pub(crate) fn take(
