@@ -3,6 +3,7 @@
 
 use crate::disk::Disk;
 use crate::disk::Rng;
+use crate::workload::engine;
 use crate::workload::open;
 use deskgate::domain::refusal::Refusal;
 use deskgate::store::Error;
@@ -249,22 +250,16 @@ fn blocking_updates_work_inside_a_runtime_too() {
     every_engine(|store| block_on(async { put_all(store, A, &["a"]) }));
 }
 
-/// An engine on a simulated disk.
-fn on(disk: &Disk) -> Redb {
-    let handle = disk.clone();
-    Redb::on_backend(move || Ok(handle.clone()), 1 << 20).unwrap()
-}
-
 /// What a power loss would leave of `k` now.
 fn survives(disk: &Disk) -> bool {
-    let store = Store::new(Arc::new(on(&disk.durable_copy()))).unwrap();
+    let store = open(&disk.durable_copy()).unwrap();
     store.view(|tx| tx.get(A, b"k")).unwrap().is_some()
 }
 
 #[test]
 fn p1_what_a_commit_waits_for_has_ended_before_it_counts() {
     let disk = Disk::default();
-    let engine = on(&disk);
+    let engine = engine(&disk).unwrap();
     let seen = Arc::new(Mutex::new(Vec::new()));
     let write = &mut |tx: &mut dyn WriteTx| {
         tx.put(A, b"k", b"1")?;
@@ -285,7 +280,7 @@ fn p1_a_commit_whose_blobs_cannot_be_kept_never_was() {
     let dir = tempfile::tempdir().unwrap();
     let disk = Disk::default();
     let file = Redb::open_or_create(&dir.path().join("store.redb")).unwrap();
-    let engines: [&dyn Engine; 3] = [&Memory::default(), &on(&disk), &file];
+    let engines: [&dyn Engine; 3] = [&Memory::default(), &engine(&disk).unwrap(), &file];
     for engine in engines {
         let put = |key: &'static [u8], fails: bool| {
             engine.update(&mut |tx| {

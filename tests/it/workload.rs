@@ -61,8 +61,13 @@ pub trait Workload {
 
 /// A store on the simulated disk.
 pub fn open(disk: &Disk) -> Result<Store> {
+    Store::new(Arc::new(engine(disk)?))
+}
+
+/// Its engine alone.
+pub fn engine(disk: &Disk) -> Result<Redb> {
     let handle = disk.clone();
-    Store::new(Arc::new(Redb::on_backend(move || Ok(handle.clone()), CACHE_BYTES)?))
+    Redb::on_backend(move || Ok(handle.clone()), CACHE_BYTES)
 }
 
 /// A process on the simulated disk.
